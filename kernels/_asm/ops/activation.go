@@ -1,0 +1,146 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+)
+
+// unary writes y = value(x).
+func unary(name, doc string, value func(x Vec) Vec) {
+	lanes(name, doc, []string{"y", "x"}, nil, func(f *frame, _ []Vec) {
+		f.store(value(f.load("x")), "y")
+	})
+}
+
+// gradient writes dx += dy·slope(x).
+func gradient(name, doc string, slope func(x Vec) Vec) {
+	lanes(name, doc, []string{"dx", "dy", "x"}, nil, func(f *frame, _ []Vec) {
+		s, d := slope(f.load("x")), f.load("dx")
+		VFMADD231PS(f.load("dy"), s, d)
+		f.store(d, "dx")
+	})
+}
+
+func activation() {
+	unary("exp", "is y = e^x.", exp)
+	unary("negExp", "is y = -e^x.", func(x Vec) Vec {
+		y := exp(x)
+		VXORPS(bits32(signBit), y, y)
+		return y
+	})
+	unary("tanh", "is y = tanh(x).", tanh)
+	unary("sigmoid", "is y = σ(x).", sigmoid)
+	unary("reluSq", "is y = max(x, 0)².", func(x Vec) Vec {
+		y := positive(x)
+		VMULPS(y, y, y)
+		return y
+	})
+	unary("gelu", "is y = x·Φ(x).", func(x Vec) Vec {
+		x = notBelow(x, -14)
+		y, _ := normal(x)
+		VMULPS(x, y, y)
+		return y
+	})
+	unary("geluTanh", "is y = x·σ(2z).", func(x Vec) Vec {
+		x = notBelow(x, -40)
+		y := sigmoid(cubic(x))
+		VMULPS(x, y, y)
+		return y
+	})
+	gradient("tanhGrad", "is dx += dy·(1-x²), x being the output.", func(x Vec) Vec {
+		s := YMM()
+		VMOVUPS(num(1), s)
+		VFNMADD231PS(x, x, s)
+		return s
+	})
+	gradient("negExpGrad", "is dx += dy·x, x being the output.", func(x Vec) Vec { return x })
+	gradient("reluSqGrad", "is dx += dy·2·max(x, 0).", func(x Vec) Vec {
+		s := positive(x)
+		VADDPS(s, s, s)
+		return s
+	})
+	gradient("geluGrad", "is dx += dy·(Φ(x) + x·φ(x)).", func(x Vec) Vec {
+		x = clamp(x, 14)
+		s, bell := normal(x)
+		VMULPS(num(1/math.Sqrt(2*math.Pi)), bell, bell)
+		VFMADD231PS(x, bell, s)
+		return s
+	})
+	gradient("geluTanhGrad", "is dx += dy·GELUTanh'(x).", geluTanhSlope)
+	lanes("sigmoidMul", "is y = σ(r)·x.", []string{"y", "r", "x"}, nil, func(f *frame, _ []Vec) {
+		y := sigmoid(f.load("r"))
+		VMULPS(f.load("x"), y, y)
+		f.store(y, "y")
+	})
+	gradient("sigmoidMulGradX", "is dx += dy·σ(x).", sigmoid)
+	lanes("sigmoidMulGradR", "is dr += dy·x·σ(r)·σ(-r).", []string{"dr", "dy", "r", "x"}, nil, func(f *frame, _ []Vec) {
+		s, g, d := sigmoidSlope(f.load("r")), f.load("dy"), f.load("dr")
+		VMULPS(f.load("x"), g, g)
+		VFMADD231PS(g, s, d)
+		f.store(d, "dr")
+	})
+}
+
+// positive returns max(x, 0), NaN for NaN.
+func positive(x Vec) Vec { return notBelow(x, 0) }
+
+// notBelow returns max(x, low), NaN for NaN.
+func notBelow(x Vec, low float64) Vec {
+	v := YMM()
+	VMOVUPS(num(low), v)
+	VMAXPS(x, v, v)
+	return v
+}
+
+// clamp returns x within ±limit, NaN for NaN.
+func clamp(x Vec, limit float64) Vec {
+	v, high := notBelow(x, -limit), YMM()
+	VMOVUPS(num(limit), high)
+	VMINPS(v, high, v)
+	return v
+}
+
+const (
+	geluTanhScale = 0.7978845608028654 // √(2/π)
+	geluTanhCubic = 0.044715
+)
+
+// cubic returns 2z = 2·√(2/π)·(x + 0.044715·x³).
+func cubic(x Vec) Vec {
+	z := YMM()
+	VMULPS(x, x, z)
+	VMULPS(num(2*geluTanhScale*geluTanhCubic), z, z)
+	VADDPS(num(2*geluTanhScale), z, z)
+	VMULPS(x, z, z)
+	return z
+}
+
+// sigmoidSlope returns σ(x)·σ(-x) = e/(1+e)², e = e^-|x|.
+func sigmoidSlope(x Vec) Vec {
+	e, d := expNeg(negAbs(x)), YMM()
+	VADDPS(num(1), e, d)
+	VDIVPS(d, e, e)
+	VDIVPS(d, e, e)
+	return e
+}
+
+// geluTanhSlope returns σ(2z) + x·σ(2z)·σ(-2z)·(2z)'.
+func geluTanhSlope(x Vec) Vec {
+	x = clamp(x, 40)
+	z := cubic(x)
+	e, d, s := expNeg(negAbs(z)), YMM(), YMM()
+	VADDPS(num(1), e, d)
+	VMOVUPS(num(1), s)
+	VDIVPS(d, s, d) // 1/(1+e)
+	VMULPS(d, e, e) // e/(1+e)
+	VBLENDVPS(z, e, d, s)
+	VMULPS(d, e, e)
+	slope := YMM()
+	VMULPS(x, x, slope)
+	VMULPS(num(3*2*geluTanhScale*geluTanhCubic), slope, slope)
+	VADDPS(num(2*geluTanhScale), slope, slope)
+	VMULPS(x, slope, slope)
+	VFMADD231PS(slope, e, s)
+	return s
+}

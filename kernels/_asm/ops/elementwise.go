@@ -1,0 +1,163 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func elementwise() {
+	lanes("add", "is y = a + b.", []string{"y", "a", "b"}, nil, func(f *frame, _ []Vec) {
+		v := f.load("a")
+		VADDPS(f.load("b"), v, v)
+		f.store(v, "y")
+	})
+	lanes("accumulate", "is y += x.", []string{"y", "x"}, nil, func(f *frame, _ []Vec) {
+		v := f.load("y")
+		VADDPS(f.load("x"), v, v)
+		f.store(v, "y")
+	})
+	lanes("axpy", "is y += a·x.", []string{"y", "x"}, []string{"a"}, func(f *frame, s []Vec) {
+		v := f.load("y")
+		VFMADD231PS(f.load("x"), s[0], v)
+		f.store(v, "y")
+	})
+	lanes("scale", "is x *= a.", []string{"x"}, []string{"a"}, func(f *frame, s []Vec) {
+		v := f.load("x")
+		VMULPS(s[0], v, v)
+		f.store(v, "x")
+	})
+	lanes("mulAdd", "is y += a·b.", []string{"y", "a", "b"}, nil, func(f *frame, _ []Vec) {
+		v := f.load("y")
+		VFMADD231PS(f.load("a"), f.load("b"), v)
+		f.store(v, "y")
+	})
+	lanes("mulAddRest", "is y += a·(1-b).", []string{"y", "a", "b"}, nil, func(f *frame, _ []Vec) {
+		v, rest := f.load("y"), YMM()
+		VMOVUPS(num(1), rest)
+		VSUBPS(f.load("b"), rest, rest)
+		VFMADD231PS(f.load("a"), rest, v)
+		f.store(v, "y")
+	})
+	lanes("mix", "is y = mu·x + (1-mu)·prev.", []string{"y", "x", "prev", "mu"}, nil, func(f *frame, _ []Vec) {
+		mu, v := f.load("mu"), YMM()
+		VMOVUPS(num(1), v)
+		VSUBPS(mu, v, v)
+		VMULPS(f.load("prev"), v, v)
+		VFMADD231PS(f.load("x"), mu, v)
+		f.store(v, "y")
+	})
+	columns("biasGrad", "is out += Σ dy.", []string{"dy"}, nil, func(f *frame, _ map[string]Vec) {
+		VADDPS(f.load("dy"), f.acc[0], f.acc[0])
+	})
+	columns("mixMuGrad", "is out += Σ dy·(x-prev).", []string{"dy", "x", "prev"}, nil, func(f *frame, _ map[string]Vec) {
+		d := f.load("x")
+		VSUBPS(f.load("prev"), d, d)
+		VFMADD231PS(f.load("dy"), d, f.acc[0])
+	})
+	rotations()
+	sumSquares()
+	adamW()
+}
+
+// rotations write RoPE on one head: y0, y1 and x0, x1 are its halves.
+func rotations() {
+	pointers := []string{"y0", "y1", "x0", "x1", "cos", "sin"}
+	lanes("rotate", "turns one head, its halves given apart, by its angles.", pointers, nil, func(f *frame, _ []Vec) {
+		a, b, cos, sin := f.load("x0"), f.load("x1"), f.load("cos"), f.load("sin")
+		y0, y1 := YMM(), YMM()
+		VMULPS(b, sin, y0)
+		VFMSUB231PS(a, cos, y0)
+		VMULPS(a, sin, y1)
+		VFMADD231PS(b, cos, y1)
+		f.store(y0, "y0")
+		f.store(y1, "y1")
+	})
+	lanes("rotateBackAdd", "adds one head turned by its negative angles.", pointers, nil, func(f *frame, _ []Vec) {
+		a, b, cos, sin := f.load("x0"), f.load("x1"), f.load("cos"), f.load("sin")
+		y0, y1 := f.load("y0"), f.load("y1")
+		VFMADD231PS(a, cos, y0)
+		VFMADD231PS(b, sin, y0)
+		VFMADD231PS(b, cos, y1)
+		VFNMADD231PS(a, sin, y1)
+		f.store(y0, "y0")
+		f.store(y1, "y1")
+	})
+}
+
+// sumSquares adds in eight float64 lanes.
+func sumSquares() {
+	ptr := map[string]reg.GPVirtual{}
+	TEXT("sumSquaresAVX2", NOSPLIT, "func(x *float32, n int) float64")
+	Pragma("noescape")
+	Doc("sumSquaresAVX2 returns Σ x², in float64.")
+	ptr["x"] = Load(Param("x"), GP64()).(reg.GPVirtual)
+	n := Load(Param("n"), GP64())
+	accs := make([][]Vec, 2)
+	for u := range accs {
+		accs[u] = []Vec{YMM(), YMM()}
+		VXORPD(accs[u][0], accs[u][0], accs[u][0])
+		VXORPD(accs[u][1], accs[u][1], accs[u][1])
+	}
+	loop(ptr, n, accs, 2, func(f *frame) {
+		v, high := f.load("x"), XMM()
+		VEXTRACTF128(U8(1), v, high)
+		a, b := YMM(), YMM()
+		VCVTPS2PD(v.AsX(), a)
+		VCVTPS2PD(high, b)
+		VFMADD231PD(a, a, f.acc[0])
+		VFMADD231PD(b, b, f.acc[1])
+	})
+	sum, high := accs[0][0], XMM()
+	VADDPD(accs[1][0], sum, sum)
+	VADDPD(accs[1][1], accs[0][1], accs[0][1])
+	VADDPD(accs[0][1], sum, sum)
+	VEXTRACTF128(U8(1), sum, high)
+	VADDPD(high, sum.AsX(), sum.AsX())
+	VUNPCKHPD(sum.AsX(), sum.AsX(), high)
+	VADDSD(high, sum.AsX(), sum.AsX())
+	VZEROUPPER()
+	Store(sum.AsX(), ReturnIndex(0))
+	RET()
+}
+
+// adamW reads its scalars in the order of the struct adamScalars.
+func adamW() {
+	TEXT("adamWAVX2", NOSPLIT, "func(p, grad, m, v, s *float32, n int)")
+	Pragma("noescape")
+	Doc("adamWAVX2 is one step of AdamW; s points at adamScalars.")
+	ptr := map[string]reg.GPVirtual{}
+	for _, p := range []string{"p", "grad", "m", "v"} {
+		ptr[p] = Load(Param(p), GP64()).(reg.GPVirtual)
+	}
+	base := Load(Param("s"), GP64())
+	n := Load(Param("n"), GP64())
+	s := make([]Vec, 8)
+	for i := range s {
+		s[i] = YMM()
+		VBROADCASTSS(Mem{Base: base, Disp: 4 * i}, s[i])
+	}
+	gscale, keep, blend1, beta2, blend2, root2, eps, rate := s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
+	loop(ptr, n, nil, 1, func(f *frame) {
+		g, m, v, p := f.load("grad"), f.load("m"), f.load("v"), f.load("p")
+		t := YMM()
+		VMULPS(gscale, g, g)
+		VSUBPS(m, g, t)
+		VFMADD231PS(t, blend1, m)
+		f.store(m, "m")
+		VMULPS(g, g, g)
+		VMULPS(blend2, g, g)
+		VFMADD231PS(v, beta2, g)
+		f.store(g, "v")
+		VSQRTPS(g, g)
+		VDIVPS(root2, g, g)
+		VADDPS(eps, g, g)
+		VMULPS(rate, m, m)
+		VDIVPS(g, m, m)
+		VMULPS(keep, p, p)
+		VSUBPS(m, p, p)
+		f.store(p, "p")
+	})
+	VZEROUPPER()
+	RET()
+}

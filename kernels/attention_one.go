@@ -1,0 +1,70 @@
+package kernels
+
+import "math"
+
+// attendOne is Attention for one query a sequence, the decode step: it is
+// bound by reading the keys and values, so it reads whole rows in order. The
+// positions are split into blocks that give (max, Σ e, Σ e·v) for each head,
+// joined in order: the split of flash-decoding.
+func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
+	block := max(16, 1<<16/(s.H*s.D))
+	blocks := (s.S + block - 1) / block
+	part := s.H * (s.D + 2)
+	owner, parts := borrow(s.B * blocks * part)
+	attendOneJobs.run(s.B*blocks, 1, attendOneJob{parts, q, k, v, s, block, blocks, part})
+	for b := range s.B {
+		for h := range s.H {
+			sum := joinParts(y[(b*s.H+h)*s.D:(b*s.H+h+1)*s.D], parts[b*blocks*part:(b+1)*blocks*part], part, h, s.H, s.D)
+			if lse != nil {
+				lse[b*s.H+h] = sum
+			}
+		}
+	}
+	floatBuffers.Put(owner)
+}
+
+// attendOneJob fills parts: for every block H maxima, H sums, then H·D
+// weighted sums of values.
+type attendOneJob struct {
+	parts, q, k, v      []float32
+	s                   AttentionShape
+	block, blocks, part int
+}
+
+var attendOneJobs jobs[attendOneJob, *attendOneJob]
+
+func (j *attendOneJob) span(lo, hi int) {
+	s := &j.s
+	owner, scores := borrow(s.H * j.block)
+	for i := lo; i < hi; i++ {
+		b, s0 := i/j.blocks, i%j.blocks*j.block
+		n := min(j.block, s.S-s0)
+		part := j.parts[i*j.part : (i+1)*j.part]
+		from := b*s.KB + s0*s.KS
+		headDots(scores, j.q[b*s.QB:], j.k[from:], n, s.KS, s.H, s.D)
+		for h := range s.H {
+			p := scores[h*n : (h+1)*n]
+			part[h] = maxOf(p) * s.scale()
+			part[s.H+h] = expShift(p, p, s.scale(), part[h])
+		}
+		headSums(part[2*s.H:], scores, j.v[from:], n, s.KS, s.H, s.D)
+	}
+	floatBuffers.Put(owner)
+}
+
+// joinParts combines head h of every block into y [D]; it returns lse.
+func joinParts(y, parts []float32, part, h, H, D int) float32 {
+	top := parts[h]
+	for at := part; at < len(parts); at += part {
+		top = max(top, parts[at+h])
+	}
+	var sum float32
+	clear(y)
+	for at := 0; at < len(parts); at += part {
+		weight := exp32(parts[at+h] - top)
+		sum += weight * parts[at+H+h]
+		axpyGeneric(y, parts[at+2*H+h*D:at+2*H+(h+1)*D], weight)
+	}
+	scaleGeneric(y, 1/sum)
+	return top + float32(math.Log(float64(sum)))
+}

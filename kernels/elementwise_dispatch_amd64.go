@@ -1,0 +1,116 @@
+//go:build !purego
+
+package kernels
+
+import "unsafe"
+
+//go:generate go run -C _asm ./ops -group elementwise -out ../elementwise_amd64.s -stubs ../elementwise_amd64.go -pkg kernels
+//go:generate go run -C _asm ./ops -group activation -out ../activation_amd64.s -stubs ../activation_amd64.go -pkg kernels
+//go:generate go run -C _asm ./ops -group rows -out ../rows_amd64.s -stubs ../rows_amd64.go -pkg kernels
+//go:generate go run -C _asm ./ops -group wkv4 -out ../wkv4_amd64.s -stubs ../wkv4_amd64.go -pkg kernels
+
+// at is the address of x's first float. The callers checked every length.
+func at(x []float32) *float32 { return unsafe.SliceData(x) }
+
+func add(y, a, b []float32) {
+	if useAVX2 {
+		addAVX2(at(y), at(a), at(b), len(y))
+		return
+	}
+	addGeneric(y, a, b)
+}
+
+func accumulate(y, x []float32) {
+	if useAVX2 {
+		accumulateAVX2(at(y), at(x), len(y))
+		return
+	}
+	accumulateGeneric(y, x)
+}
+
+func axpy(y, x []float32, a float32) {
+	if useAVX2 {
+		axpyAVX2(at(y), at(x), a, len(y))
+		return
+	}
+	axpyGeneric(y, x, a)
+}
+
+func scale(x []float32, a float32) {
+	if useAVX2 {
+		scaleAVX2(at(x), a, len(x))
+		return
+	}
+	scaleGeneric(x, a)
+}
+
+func biasGrad(db, dy []float32, R, C int) {
+	if useAVX2 {
+		biasGradAVX2(at(db), at(dy), R, C, len(db))
+		return
+	}
+	biasGradGeneric(db, dy, R, C)
+}
+
+func sumSquares(x []float32) float64 {
+	if useAVX2 {
+		return sumSquaresAVX2(at(x), len(x))
+	}
+	return sumSquaresGeneric(x)
+}
+
+func mulAdd(y, a, b []float32) {
+	if useAVX2 {
+		mulAddAVX2(at(y), at(a), at(b), len(y))
+		return
+	}
+	mulAddGeneric(y, a, b)
+}
+
+func mulAddRest(y, a, b []float32) {
+	if useAVX2 {
+		mulAddRestAVX2(at(y), at(a), at(b), len(y))
+		return
+	}
+	mulAddRestGeneric(y, a, b)
+}
+
+func mix(y, x, prev, mu []float32) {
+	if useAVX2 {
+		mixAVX2(at(y), at(x), at(prev), at(mu), len(y))
+		return
+	}
+	mixGeneric(y, x, prev, mu)
+}
+
+func mixMuGrad(dmu, dy, x, prev []float32, R, C int) {
+	if useAVX2 {
+		mixMuGradAVX2(at(dmu), at(dy), at(x), at(prev), R, C, len(dmu))
+		return
+	}
+	mixMuGradGeneric(dmu, dy, x, prev, R, C)
+}
+
+func rotate(y, x, cos, sin []float32) {
+	if half := len(cos); useAVX2 {
+		rotateAVX2(at(y), at(y[half:]), at(x), at(x[half:]), at(cos), at(sin), half)
+		return
+	}
+	rotateGeneric(y, x, cos, sin)
+}
+
+func rotateBackAdd(dx, dy, cos, sin []float32) {
+	if half := len(cos); useAVX2 {
+		rotateBackAddAVX2(at(dx), at(dx[half:]), at(dy), at(dy[half:]), at(cos), at(sin), half)
+		return
+	}
+	rotateBackAddGeneric(dx, dy, cos, sin)
+}
+
+func adamW(p, g, m, v []float32, s *adamScalars) {
+	if useAVX2 {
+		adamWAVX2(at(p), at(g), at(m), at(v), &s.gscale, len(p))
+		return
+	}
+	adamWGeneric(p, g, m, v, s)
+}

@@ -1,0 +1,40 @@
+package kernels
+
+func addGeneric(y, a, b []float32) {
+	for i := range y {
+		y[i] = a[i] + b[i]
+	}
+}
+
+func accumulateGeneric(y, x []float32) {
+	for i := range y {
+		y[i] += x[i]
+	}
+}
+
+func axpyGeneric(y, x []float32, a float32) {
+	for i := range y {
+		y[i] += a * x[i]
+	}
+}
+
+func scaleGeneric(x []float32, a float32) {
+	for i := range x {
+		x[i] *= a
+	}
+}
+
+// biasGradGeneric adds R rows of len(db) columns; rows of dy start C apart.
+func biasGradGeneric(db, dy []float32, R, C int) {
+	for r := range R {
+		accumulateGeneric(db, dy[r*C:r*C+len(db)])
+	}
+}
+
+func sumSquaresGeneric(x []float32) float64 {
+	var sum float64
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	return sum
+}

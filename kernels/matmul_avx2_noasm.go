@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package kernels
+
+func (p product) avx2(bool) { panic("kernels: no AVX2 here") }

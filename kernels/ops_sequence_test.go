@@ -1,0 +1,210 @@
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+func sequenceOps() []*op {
+	return []*op{
+		wkv4Op("WKV4", true), wkv4Op("WKV4Fresh", false),
+		attentionOp("Attention", false), attentionOp("AttentionDecode", true),
+		ropeOp(), elmanOp(),
+	}
+}
+
+// wkv4Op has dims B, T, C; in are k, v, w, u and the state a, b, p.
+func wkv4Op(name string, state bool) *op {
+	var dims [][]int
+	for c := 1; state && c <= 34; c++ {
+		dims = append(dims, []int{1 + c%2, 1 + c%4, c})
+	}
+	return &op{name: name, tol: 3e-6, gradTol: 2e-5,
+		dims:  append(dims, []int{2, 3, 3}, []int{1, 6, 9}, []int{3, 40, 23}, []int{2, 65, 32}),
+		speed: [][]int{{1, 1, 768}, {4, 128, 768}},
+		inputs: func(d []int) []array {
+			n, m := d[0]*d[1]*d[2], d[0]*d[2]
+			a := []array{{n: n}, {n: n}, {n: d[2], value: uniform(-2, 0)}, {n: d[2]}, {n: m}, {n: m, value: uniform(0.5, 2)}, {n: m}}
+			if !state {
+				a[4].value, a[5].value = zero, zero
+				a[6].value = func(*rand.Rand) float64 { return WKV4Start }
+			}
+			return a
+		},
+		outputs: func(d []int) []array {
+			return []array{{n: d[0] * d[1] * d[2]}, {n: d[0] * d[2], from: 5}, {n: d[0] * d[2], from: 6}, {n: d[0] * d[2], from: 7}}
+		},
+		run: func(c *call) {
+			WKV4(c.out[0], c.out[1], c.out[2], c.out[3], c.in[2], c.in[3], c.in[0], c.in[1], c.d[0], c.d[1], c.d[2])
+		},
+		ref: refWKV4,
+		grad: func(c *call) {
+			a, b, p := c.in[4], c.in[5], c.in[6]
+			if !state {
+				a, b, p = nil, nil, nil
+			}
+			WKV4Grad(c.din[2], c.din[3], c.din[0], c.din[1], c.dout[0], a, b, p, c.in[2], c.in[3], c.in[0], c.in[1], c.d[0], c.d[1], c.d[2])
+		},
+		wrt: []int{0, 1, 2, 3},
+	}
+}
+
+func zero(*rand.Rand) float64 { return 0 }
+
+// refWKV4 is the definition: every output is a weighted mean over the past,
+// its exponents shifted by their own maximum.
+func refWKV4(e *exact) {
+	B, T, C := e.d[0], e.d[1], e.d[2]
+	k, v, w, u := e.in[0], e.in[1], e.in[2], e.in[3]
+	for b := range B {
+		for c := range C {
+			s := b*C + c
+			at := func(t int) int { return (b*T+t)*C + c }
+			for t := range T {
+				top := math.Max(u[c]+k[at(t)], e.in[6][s]+float64(t)*w[c])
+				for i := range t {
+					top = math.Max(top, float64(t-1-i)*w[c]+k[at(i)])
+				}
+				now := math.Exp(u[c] + k[at(t)] - top)
+				old := math.Exp(e.in[6][s] + float64(t)*w[c] - top)
+				num, den := now*v[at(t)]+old*e.in[4][s], now+old*e.in[5][s]
+				for i := range t {
+					x := math.Exp(float64(t-1-i)*w[c] + k[at(i)] - top)
+					num, den = num+x*v[at(i)], den+x
+				}
+				e.out[0][at(t)] = num / den
+			}
+			for t := range T {
+				p := math.Max(w[c]+e.out[3][s], k[at(t)])
+				old, now := math.Exp(w[c]+e.out[3][s]-p), math.Exp(k[at(t)]-p)
+				e.out[1][s] = old*e.out[1][s] + now*v[at(t)]
+				e.out[2][s] = old*e.out[2][s] + now
+				e.out[3][s] = p
+			}
+		}
+	}
+}
+
+// attentionShape lays keys and values out as a cache [S,B,H·D] and queries
+// as the first third of rows of 3·H·D. Dims are B, T, S, H, D.
+func attentionShape(d []int) AttentionShape {
+	B, T, H, D := d[0], d[1], d[3], d[4]
+	return AttentionShape{B: B, T: T, S: d[2], H: H, D: D, QB: 3 * T * H * D, QT: 3 * H * D, KB: H * D, KS: B * H * D}
+}
+
+func attentionOp(name string, decode bool) *op {
+	dims := [][]int{{1, 2, 2, 1, 1}, {2, 3, 5, 2, 3}, {1, 4, 4, 2, 8}, {2, 2, 9, 1, 5}, {1, 70, 70, 2, 16}, {1, 66, 131, 1, 7}, {2, 65, 65, 3, 4}}
+	speed := [][]int{{2, 128, 128, 4, 64}}
+	if decode {
+		dims = [][]int{{1, 1, 1, 1, 1}, {2, 1, 5, 2, 3}, {1, 1, 9, 2, 8}, {3, 1, 17, 1, 16}, {1, 1, 2100, 2, 32}, {2, 1, 1030, 3, 24}}
+		speed = [][]int{{1, 1, 1024, 12, 64}}
+	}
+	return &op{name: name, dims: dims, speed: speed, tol: 2e-6, gradTol: 1e-5,
+		inputs: func(d []int) []array {
+			s := attentionShape(d)
+			return []array{{n: s.B * s.QB}, {n: s.S * s.KS}, {n: s.S * s.KS}}
+		},
+		outputs: func(d []int) []array {
+			return []array{{n: d[0] * d[1] * d[3] * d[4]}, {n: d[0] * d[3] * d[1]}}
+		},
+		run: func(c *call) { Attention(c.out[0], c.out[1], c.in[0], c.in[1], c.in[2], attentionShape(c.d)) },
+		ref: refAttention,
+		grad: func(c *call) {
+			AttentionGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.out[0], c.out[1], c.in[0], c.in[1], c.in[2], attentionShape(c.d))
+		},
+		wrt: []int{0, 1, 2},
+	}
+}
+
+func refAttention(e *exact) {
+	s := attentionShape(e.d)
+	q, k, v := e.in[0], e.in[1], e.in[2]
+	for i := range s.B * s.H * s.T {
+		b, h, t := i/s.T/s.H, i/s.T%s.H, i%s.T
+		scores := make([]float64, s.S-s.T+t+1)
+		for n := range scores {
+			for c := range s.D {
+				scores[n] += q[s.query(b, t, h)+c] * k[s.key(b, h)+n*s.KS+c] / math.Sqrt(float64(s.D))
+			}
+		}
+		lse := refLSE(scores)
+		e.out[1][i] = lse
+		for n, x := range scores {
+			for c := range s.D {
+				e.out[0][s.row(b, t, h)+c] += math.Exp(x-lse) * v[s.key(b, h)+n*s.KS+c]
+			}
+		}
+	}
+}
+
+// ropeOp has dims B, T, H, D, pos0; rows have five floats between them.
+func ropeOp() *op {
+	const theta, gap = 10000, 5
+	size := func(d []int) int { return d[0] * d[1] * (d[2]*d[3] + gap) }
+	var dims [][]int
+	for half := 1; half <= 35; half++ {
+		dims = append(dims, []int{1 + half%2, 1 + half%3, 1 + half%2, 2 * half, half % 4})
+	}
+	return &op{name: "RoPE", dims: append(dims, []int{2, 100, 3, 64, 1000}), speed: [][]int{{4, 128, 12, 64, 0}}, tol: 3e-7, gradTol: 1e-6,
+		inputs:  func(d []int) []array { return []array{{n: size(d)}} },
+		outputs: func(d []int) []array { return []array{{n: size(d), from: 1}} },
+		run: func(c *call) {
+			RoPE(c.out[0], c.in[0], c.d[0], c.d[1], c.d[2], c.d[3], c.d[2]*c.d[3]+gap, c.d[4], theta)
+		},
+		ref: func(e *exact) {
+			B, T, H, D := e.d[0], e.d[1], e.d[2], e.d[3]
+			for i := range B * T * H * (D / 2) {
+				pair, h, row := i%(D/2), i/(D/2)%H, i/(D/2)/H
+				at := row*(H*D+gap) + h*D + pair
+				sin, cos := math.Sincos(float64(e.d[4]+row%T) * math.Pow(theta, -2*float64(pair)/float64(D)))
+				x, y := e.in[0][at], e.in[0][at+D/2]
+				e.out[0][at], e.out[0][at+D/2] = x*cos-y*sin, y*cos+x*sin
+			}
+		},
+		grad: func(c *call) {
+			H, D := c.d[2], c.d[3]
+			RoPEGrad(c.din[0], c.dout[0], c.d[0], c.d[1], H, D, H*D+gap, c.d[4], theta)
+			for end := H*D + gap; end <= len(c.din[0]); end += H*D + gap { // what lies between rows is copied
+				for i := end - gap; i < end; i++ {
+					c.din[0][i] += c.dout[0][i]
+				}
+			}
+		},
+		wrt: []int{0},
+	}
+}
+
+// elmanOp has dims B, T, H; in are x, w, h0.
+func elmanOp() *op {
+	return &op{name: "Elman", tol: 3e-6, gradTol: 2e-5,
+		dims:  [][]int{{1, 1, 1}, {1, 4, 5}, {2, 3, 4}, {3, 2, 8}, {1, 9, 33}, {5, 7, 17}},
+		speed: [][]int{{1, 1, 256}, {4, 32, 256}},
+		inputs: func(d []int) []array {
+			scale := 1 / math.Sqrt(float64(d[2]))
+			return []array{{n: d[0] * d[1] * d[2]}, {n: d[2] * d[2], value: uniform(-scale, scale)}, {n: d[0] * d[2], value: uniform(-1, 1)}}
+		},
+		outputs: func(d []int) []array { return []array{{n: d[0] * d[1] * d[2]}, {n: d[0] * d[2], from: 3}} },
+		run:     func(c *call) { Elman(c.out[0], c.in[0], c.in[1], c.out[1], c.d[0], c.d[1], c.d[2]) },
+		ref: func(e *exact) {
+			B, T, H := e.d[0], e.d[1], e.d[2]
+			for b := range B {
+				prev := e.out[1][b*H : (b+1)*H]
+				for t := range T {
+					row := e.out[0][(b*T+t)*H : (b*T+t+1)*H]
+					for i := range row {
+						z := e.in[0][(b*T+t)*H+i]
+						for j := range prev {
+							z += e.in[1][i*H+j] * prev[j]
+						}
+						row[i] = math.Tanh(z)
+					}
+					copy(prev, row)
+				}
+			}
+		},
+		grad: func(c *call) {
+			ElmanGrad(c.din[0], c.din[1], c.dout[0], c.out[0], c.in[1], c.in[2], c.d[0], c.d[1], c.d[2])
+		},
+		wrt: []int{0, 1},
+	}
+}

@@ -1,0 +1,211 @@
+package kernels
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// dyadic draws multiples of 1/64, so that sums with keys of ±1e4 are exact in
+// float32 and the reference may be held to its usual tolerance.
+func dyadic(lo, hi int) func(r *rand.Rand) float64 {
+	return func(r *rand.Rand) float64 { return float64(lo+r.IntN(hi-lo+1)) / 64 }
+}
+
+// TestWKV4Range runs keys far beyond what an unshifted exponential bears, with
+// and without decay, forwards and backwards.
+func TestWKV4Range(t *testing.T) {
+	underEachImpl(t, func(t *testing.T) {
+		for _, size := range []int{100, 1000, 10000} {
+			for _, decay := range []int{0, -64, -64 * 20} {
+				o := wkv4Op("", false)
+				inputs := o.inputs
+				o.inputs = func(d []int) []array {
+					a := inputs(d)
+					a[0].value = dyadic(-64*size, 64*size)
+					a[2].value, a[3].value = dyadic(decay, decay), dyadic(-128, 128)
+					return a
+				}
+				t.Run(fmt.Sprintf("keys=%d/w=%d", size, decay/64), func(t *testing.T) {
+					o.testForward(t, []int{1, 256, 19}, 1)
+					o.testGrad(t, []int{1, 5, 9}, 1)
+				})
+			}
+		}
+	})
+}
+
+// TestWKV4GradRange wants finite gradients over long sequences of huge keys.
+func TestWKV4GradRange(t *testing.T) {
+	underEachImpl(t, func(t *testing.T) {
+		o := wkv4Op("", false)
+		c, _ := o.build([]int{2, 256, 24}, 1, 0)
+		for i := range c.in[0] {
+			c.in[0][i] *= 150
+		}
+		clear(c.in[2][:8])
+		o.run(c)
+		o.grad(c)
+		for i, d := range c.din {
+			for k, g := range d {
+				if math.IsNaN(float64(g)) || math.IsInf(float64(g), 0) {
+					t.Fatalf("gradient %d [%d] is %v", i, k, g)
+				}
+			}
+		}
+	})
+}
+
+// TestWKV4FirstToken is the identity wkv_1 = v_1, whatever u and k.
+func TestWKV4FirstToken(t *testing.T) {
+	underEachImpl(t, func(t *testing.T) {
+		o := wkv4Op("", false)
+		c, _ := o.build([]int{3, 1, 37}, 1, 0)
+		for i := range c.in[0] {
+			c.in[0][i] *= 90
+		}
+		o.run(c)
+		near(t, "first output", c.out[0], widen(c.in[1]), 2e-7)
+	})
+}
+
+// TestWKV4Chunks wants the same bytes from any cut of the sequence.
+func TestWKV4Chunks(t *testing.T) {
+	const T, C = 30, 45
+	underEachImpl(t, func(t *testing.T) {
+		o := wkv4Op("", true)
+		c, _ := o.build([]int{1, T, C}, 1, 0)
+		whole, _ := o.build([]int{1, T, C}, 1, 0)
+		o.run(whole)
+		from := 0
+		for _, n := range []int{1, 1, 7, 2, 19} {
+			i, k := from*C, (from+n)*C
+			WKV4(c.out[0][i:k], c.out[1], c.out[2], c.out[3], c.in[2], c.in[3], c.in[0][i:k], c.in[1][i:k], 1, n, C)
+			from += n
+		}
+		for i := range c.out {
+			if !bytes.Equal(bytesOf(c.out[i]), bytesOf(whole.out[i])) {
+				t.Errorf("output %d differs", i)
+			}
+		}
+	})
+}
+
+// TestGradNil wants each gradient alone to be what it is beside the others.
+func TestGradNil(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		op   *op
+		dims []int
+		grad func(c *call, d [][]float32)
+	}{
+		{"WKV4Grad", wkv4Op("", true), []int{2, 7, 27}, func(c *call, d [][]float32) {
+			WKV4Grad(d[2], d[3], d[0], d[1], c.dout[0], c.in[4], c.in[5], c.in[6], c.in[2], c.in[3], c.in[0], c.in[1], 2, 7, 27)
+		}},
+		{"LayerNormGrad", layerNormOp(), []int{5, 27}, func(c *call, d [][]float32) {
+			LayerNormGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], 5, 27)
+		}},
+		{"MixGrad", opNamed("Mix"), []int{5, 27}, func(c *call, d [][]float32) {
+			MixGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.in[2], 5, 27)
+		}},
+		{"SigmoidMulGrad", opNamed("SigmoidMul"), []int{27}, func(c *call, d [][]float32) {
+			SigmoidMulGrad(d[0], d[1], c.dout[0], c.in[0], c.in[1])
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			whole, _ := c.op.build(c.dims, 1, 0)
+			c.op.run(whole)
+			c.grad(whole, whole.din)
+			for _, i := range c.op.wrt {
+				alone, _ := c.op.build(c.dims, 1, 0)
+				c.op.run(alone)
+				one := make([][]float32, len(alone.din))
+				one[i] = alone.din[i]
+				c.grad(alone, one)
+				if !slices.Equal(one[i], whole.din[i]) {
+					t.Errorf("gradient of input %d differs alone", i)
+				}
+			}
+		})
+	}
+}
+
+func opNamed(name string) *op {
+	all := table()
+	return all[slices.IndexFunc(all, func(o *op) bool { return o.name == name })]
+}
+
+// TestShapePanics wants a panic with the package's prefix from wrong shapes.
+func TestShapePanics(t *testing.T) {
+	x := func(n int) []float32 { return make([]float32, n) }
+	for name, f := range map[string]func(){
+		"Add":          func() { Add(x(3), x(3), x(2)) },
+		"Exp":          func() { Exp(x(3), x(4)) },
+		"AddBias":      func() { AddBias(x(6), x(3), 2, 4) },
+		"Mix":          func() { Mix(x(6), x(6), x(5), x(3), 2, 3) },
+		"LayerNorm":    func() { LayerNorm(x(6), x(1), nil, x(6), x(3), x(3), 2, 3, 0) },
+		"Softmax":      func() { Softmax(x(6), x(6), -2, -3) },
+		"target":       func() { CrossEntropy(x(1), nil, x(3), []int32{3}, 1, 3) },
+		"targets":      func() { CrossEntropyGrad(x(3), x(3), x(1), nil, 1, 1, 3) },
+		"WKV4":         func() { WKV4(x(6), x(3), x(3), x(2), x(3), x(3), x(6), x(6), 1, 2, 3) },
+		"WKV4Grad":     func() { WKV4Grad(nil, nil, nil, nil, x(6), x(3), nil, nil, x(3), x(3), x(6), x(6), 1, 2, 3) },
+		"Attention":    func() { Attention(x(4), nil, x(4), x(4), x(3), AttentionShape{1, 2, 2, 1, 2, 4, 2, 4, 2}) },
+		"more queries": func() { Attention(x(4), nil, x(4), x(4), x(4), AttentionShape{1, 2, 1, 1, 2, 4, 2, 4, 2}) },
+		"RoPE odd":     func() { RoPE(x(3), x(3), 1, 1, 1, 3, 3, 0, 10000) },
+		"Elman":        func() { Elman(x(2), x(2), x(3), nil, 1, 1, 2) },
+		"AdamW":        func() { AdamW(x(1), x(1), x(1), x(1), 1, 0, 0, 0, 0, 0, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if s, ok := recover().(string); !ok || len(s) < 9 || s[:9] != "kernels: " {
+					t.Errorf("panic %q", s)
+				}
+			}()
+			f()
+		})
+	}
+}
+
+// TestMaskedRows wants nothing from a row without a target.
+func TestMaskedRows(t *testing.T) {
+	logits, d := []float32{1, 2, 3, 4}, make([]float32, 4)
+	nll, lse := []float32{9, 9}, []float32{9, 9}
+	CrossEntropy(nll, lse, logits, []int32{-1, 1}, 2, 2)
+	CrossEntropyGrad(d, logits, lse, []int32{-1, 1}, 1, 2, 2)
+	if nll[0] != 0 || d[0] != 0 || d[1] != 0 || nll[1] == 0 || d[2] == 0 {
+		t.Errorf("nll %v, gradient %v", nll, d)
+	}
+}
+
+// TestExtremeRows wants rows of huge, equal and tiny values to stay exact.
+func TestExtremeRows(t *testing.T) {
+	fill := func(n int, f func(i int) float32) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = f(i)
+		}
+		return x
+	}
+	const C = 37
+	underEachImpl(t, func(t *testing.T) {
+		for _, x := range [][]float32{
+			fill(C, func(i int) float32 { return 1e4 * float32(i%5-2) }),
+			fill(C, func(i int) float32 { return 100 * float32(i%3-1) }),
+			fill(C, func(i int) float32 { return -3e10 }),
+			fill(C, func(i int) float32 { return float32(i) * 1e-42 }),
+			fill(C, func(i int) float32 { return []float32{0, float32(math.Inf(-1))}[i%2] }),
+		} {
+			e := &exact{d: []int{1, C}, in: [][]float64{widen(x)}, out: [][]float64{make([]float64, C)}}
+			opNamed("Softmax").ref(e)
+			y, nll, lse := make([]float32, C), make([]float32, 1), make([]float32, 1)
+			Softmax(y, x, 1, C)
+			near(t, "softmax", y, e.out[0], 1e-6)
+			CrossEntropy(nll, lse, x, []int32{0}, 1, C)
+			near(t, "lse", lse, []float64{refLSE(widen(x))}, 1e-6)
+			near(t, "nll", nll, []float64{refLSE(widen(x)) - float64(x[0])}, 1e-6)
+		}
+	})
+}
