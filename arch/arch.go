@@ -1,0 +1,79 @@
+// Package arch says what a sequence model is: one Forward for training, for
+// prefill and for a decode step, a state that is data, and the registry of
+// the architectures that the program knows.
+package arch
+
+import (
+	"fmt"
+
+	"workbench/arch/nn"
+)
+
+// A Model is one architecture with its weights: the tensors nn.Walk finds in it.
+type Model interface {
+	// NewState returns the memory of B sequences that have seen nothing.
+	NewState(B int) State
+	// Forward maps tokens [B,T] to hidden vectors [B,T,C], continuing from s
+	// and updating it. A nil s starts from nothing and keeps nothing. When g
+	// records, ops keep their own copy of what they read from s, and no
+	// gradient flows into it.
+	Forward(g *nn.Graph, tok nn.Tokens, s State) *nn.Tensor
+	// Logits maps hidden vectors [...,C] to vocabulary scores [...,V].
+	Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor
+}
+
+// State is the memory of a batch of sequences: a pointer to a struct of
+// tensors that nn.WalkState finds, or nil.
+type State any
+
+// StateBytes is what the live state s holds, in bytes.
+func StateBytes(s State) int64 {
+	var n int64
+	nn.WalkState(s, func(_ string, t *nn.Tensor) { n += 4 * int64(t.Len()) })
+	return n
+}
+
+// CopyState makes dst, a state of the same model and batch, equal to src.
+func CopyState(dst, src State) {
+	var from []*nn.Tensor
+	nn.WalkState(src, func(_ string, t *nn.Tensor) { from = append(from, t) })
+	i := 0
+	nn.WalkState(dst, func(name string, t *nn.Tensor) {
+		if i >= len(from) || len(t.Shape) != len(from[i].Shape) {
+			panic(fmt.Sprintf("arch: CopyState: states differ at slot %s", name))
+		}
+		t.Data = append(t.Data[:0], from[i].Data...)
+		copy(t.Shape, from[i].Shape)
+		i++
+	})
+	if i != len(from) {
+		panic("arch: CopyState: states have different slots")
+	}
+}
+
+// Reserve makes room in a state that grows, so that growing to that many
+// positions moves nothing. Other states ignore it.
+func Reserve(s State, positions int) {
+	if r, ok := s.(interface{ Reserve(positions int) }); ok {
+		r.Reserve(positions)
+	}
+}
+
+// Context is the most positions a sequence of m may have, 0 without a limit.
+func Context(m Model) int {
+	if c, ok := m.(interface{ Context() int }); ok {
+		return c.Context()
+	}
+	return 0
+}
+
+// Params counts the weights of m, in all and without embeddings and head.
+func Params(m Model) (total, nonEmbedding int) {
+	nn.Walk(m, func(p nn.Param) {
+		total += p.Tensor.Len()
+		if !p.Embed {
+			nonEmbedding += p.Tensor.Len()
+		}
+	})
+	return total, nonEmbedding
+}

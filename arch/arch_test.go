@@ -1,0 +1,111 @@
+package arch_test
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"workbench/arch"
+	"workbench/arch/nn"
+	_ "workbench/arch/rnn"
+	_ "workbench/arch/rwkv"
+	_ "workbench/arch/transformer"
+)
+
+func TestNewIsStrict(t *testing.T) {
+	for _, c := range []struct {
+		arch   string
+		config map[string]any
+		want   string
+	}{
+		{"rwkv9", nil, `unknown architecture "rwkv9" (known: rnn, rwkv4, transformer)`},
+		{"rwkv4", map[string]any{"dims": 3}, `no setting "dims" (known: dim, layers`},
+		{"rwkv4", map[string]any{"dim": "big"}, "dim: big is not a whole number"},
+		{"rwkv4", map[string]any{"dim": 2.5}, "dim: 2.5 is not a whole number"},
+		{"rwkv4", map[string]any{"dim": -1}, "dim: -1 is not"},
+		{"rwkv4", map[string]any{"dim": 1 << 40}, "is not a whole number from 0 to"},
+		{"rwkv4", map[string]any{"dim": 0}, "must be at least 1"},
+		{"rwkv4", map[string]any{"token_shift": "some"}, "token_shift: some is not one of learned, fixed, none"},
+		{"transformer", map[string]any{"heads": 3}, "heads divide dim"},
+		{"transformer", map[string]any{"tied": 1}, "tied: 1 is not true or false"},
+	} {
+		_, _, err := arch.New(c.arch, c.config, 1)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("New(%s, %v): %v, want one line with %q", c.arch, c.config, err, c.want)
+		}
+	}
+}
+
+func TestNewResolves(t *testing.T) {
+	_, got, err := arch.New("rwkv4", map[string]any{"dim": 8.0, "layers": uint64(1)}, 1)
+	want := map[string]any{"dim": 8.0, "layers": 1.0, "vocab": 256.0, "ffn": 32.0, "token_shift": "learned", "time_decay": "learned"}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("resolved %v (%v), want %v", got, err, want)
+	}
+	for _, name := range arch.Names() {
+		for _, o := range arch.Options(name) {
+			if o.Key == "" || o.Doc == "" {
+				t.Errorf("%s: option %+v lacks a key or a doc", name, o)
+			}
+		}
+	}
+}
+
+func TestSeedsGiveWeights(t *testing.T) {
+	weights := func(seed uint64) (w []float32) {
+		m, _, err := arch.New("rnn", map[string]any{"dim": 8, "layers": 1}, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nn.Walk(m, func(p nn.Param) { w = append(w, p.Tensor.Data...) })
+		return w
+	}
+	if !slices.Equal(weights(3), weights(3)) || slices.Equal(weights(3), weights(4)) {
+		t.Error("the same seed gives other weights, or another seed the same")
+	}
+}
+
+func TestParseSet(t *testing.T) {
+	got, err := arch.ParseSet("dim=256,token_shift=none,tied=true,")
+	want := map[string]any{"dim": int64(256), "token_shift": "none", "tied": true}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("ParseSet: %v, %v", got, err)
+	}
+	for _, bad := range []string{"dim", "=3", "dim=1,dim=2"} {
+		if _, err := arch.ParseSet(bad); err == nil {
+			t.Errorf("ParseSet(%q) passes", bad)
+		}
+	}
+}
+
+// TestStateBytes holds the live state against the paper's own count: 5 vectors
+// a layer for RWKV-4, whatever the depth; 2 a layer and position for attention.
+func TestStateBytes(t *testing.T) {
+	const C, L, depth = 16, 3, 21
+	config := map[string]any{"dim": C, "layers": L}
+	for name, want := range map[string]int64{"rwkv4": 4 * 5 * C * L, "rnn": 4 * C * L, "transformer": 4 * 2 * C * L * depth} {
+		m, _, err := arch.New(name, config, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := m.NewState(1)
+		arch.Reserve(s, 100)
+		m.Forward(nn.Inference(), nn.Tokens{IDs: make([]int32, depth), B: 1, T: depth}, s)
+		if got := arch.StateBytes(s); got != want {
+			t.Errorf("%s: %d state bytes at depth %d, want %d", name, got, depth, want)
+		}
+	}
+}
+
+func TestCopyStateRefusesOthers(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("states of different models were copied")
+		}
+	}()
+	a, _, _ := arch.New("rnn", map[string]any{"dim": 8, "layers": 1}, 1)
+	b, _, _ := arch.New("rnn", map[string]any{"dim": 8, "layers": 2}, 1)
+	arch.CopyState(a.NewState(1), b.NewState(1))
+}

@@ -1,0 +1,92 @@
+package archtest
+
+import (
+	"fmt"
+	"math"
+
+	"workbench/arch"
+	"workbench/arch/nn"
+)
+
+// gradient compares the tape with central differences of the loss along
+// random directions, weight by weight.
+func gradient(s Spec) error {
+	m, err := s.build()
+	if err != nil {
+		return err
+	}
+	tok := text(m, batch, length, 10)
+	return compareGradient(m, func(g *nn.Graph) float64 { return Loss(g, m, tok, nil) })
+}
+
+// gradientFromState does so when the text continues from a state, into which
+// no gradient flows.
+func gradientFromState(s Spec) error {
+	m, err := s.build()
+	if err != nil {
+		return err
+	}
+	tok := text(m, batch, length, 11)
+	start, state := m.NewState(batch), m.NewState(batch)
+	Logits(m, piece(tok, 0, 4), start)
+	rest := piece(tok, 4, length)
+	return compareGradient(m, func(g *nn.Graph) float64 {
+		arch.CopyState(state, start)
+		return Loss(g, m, rest, state)
+	})
+}
+
+// compareGradient steps every weight along its gradient's direction, mixed
+// with a random one, far enough for float32 to see the loss move.
+func compareGradient(m arch.Model, loss func(*nn.Graph) float64) error {
+	nn.ZeroGrad(m)
+	loss(nn.NewGraph())
+	var worst error
+	nn.Walk(m, func(p nn.Param) {
+		if p.Tensor.Const || worst != nil {
+			return
+		}
+		dir, slope := direction(p)
+		if slope == 0 {
+			return
+		}
+		// The best of several steps: too short drowns in rounding, too long
+		// in curvature.
+		best := math.Inf(1)
+		for _, step := range []float64{1e-3, 3e-3, 1e-2, 3e-2} {
+			eps := step / math.Sqrt(float64(len(dir)))
+			up := shifted(p.Tensor, dir, eps, loss)
+			down := shifted(p.Tensor, dir, -eps, loss)
+			best = min(best, math.Abs((up-down)/(2*eps)-slope)/math.Abs(slope))
+		}
+		if best > 0.02 {
+			worst = fmt.Errorf("%s: the tape says %.6g along a direction, differences are off by %.1f %%", p.Name, slope, 100*best)
+		}
+	})
+	return worst
+}
+
+// direction returns a direction of unit-sized entries and the tape's slope
+// along it: the sign of the gradient where a coin says so, random elsewhere,
+// so that the slope is large and every entry takes part.
+func direction(p nn.Param) (dir []float64, slope float64) {
+	r := nn.Rand(12, p.Name)
+	dir = make([]float64, p.Tensor.Len())
+	for i, d := range p.Tensor.Grad {
+		dir[i] = math.Copysign(1, float64(d))
+		if r.IntN(3) == 0 {
+			dir[i] = r.NormFloat64()
+		}
+		slope += dir[i] * float64(d)
+	}
+	return dir, slope
+}
+
+func shifted(t *nn.Tensor, dir []float64, eps float64, loss func(*nn.Graph) float64) float64 {
+	kept := append([]float32(nil), t.Data...)
+	defer copy(t.Data, kept)
+	for i := range t.Data {
+		t.Data[i] += float32(eps * dir[i])
+	}
+	return loss(nn.Inference())
+}

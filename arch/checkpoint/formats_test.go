@@ -1,0 +1,199 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func f32(x ...float32) (b []byte) {
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}
+
+// safetensorsFile puts a header before the data.
+func safetensorsFile(header string, data []byte) []byte {
+	b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+	return append(append(b, header...), data...)
+}
+
+func TestSafetensors(t *testing.T) {
+	f, err := parse(safetensorsFile(`{"__metadata__":{"k":"v"},"b":{"shape":[2,1],"dtype":"F32","data_offsets":[0,8]},
+		"a":{"dtype":"I16","shape":[],"data_offsets":[8,10]},"none":{"dtype":"F64","shape":[3,0],"data_offsets":[10,10]}}  `,
+		append(f32(1, 2), 0xff, 0xff)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(f.Tensors(), f.Metadata); got != "[{a I16 []} {b F32 [2 1]} {none F64 [3 0]}] map[k:v]" {
+		t.Errorf("got %s", got)
+	}
+	b, _ := f.Float64("b")
+	a, _ := f.Int64("a")
+	if !slices.Equal(b, []float64{1, 2}) || !slices.Equal(a, []int64{-1}) {
+		t.Errorf("b = %v, a = %v, want 1 2 and -1", b, a)
+	}
+	if _, err := f.Int64("b"); err == nil {
+		t.Error("Int64 read a tensor of F32")
+	}
+	if _, err := f.Float32("c"); err == nil || !strings.Contains(err.Error(), `no tensor "c"`) {
+		t.Errorf("an absent tensor: %v", err)
+	}
+	f.Close()
+	if _, err := f.Float32("b"); err == nil {
+		t.Error("a closed file gave a tensor")
+	}
+}
+
+func TestSafetensorsMalformed(t *testing.T) {
+	const a = `"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`
+	data := f32(1, 2)
+	if _, err := parse(safetensorsFile("{"+a+"}", data)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		header string
+		data   []byte
+		want   string
+	}{
+		{"", nil, "not a safetensors"},
+		{" {" + a + "}", data, "not a safetensors"},
+		{"{" + a, data, "header: "},
+		{"{" + a + "}}", data, "follows its object"},
+		{"{" + a + "}[]", data, "follows its object"},
+		{"{" + a + "," + a + "}", data, `key "a" occurs twice`},
+		{`{"__metadata__":{"a":1}}`, nil, "is not a string"},
+		{`{"__metadata__":{"a":"","a":""}}`, nil, `key "a" occurs twice`},
+		{`{"a":[]}`, nil, `tensor "a": [ where { belongs`},
+		{`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}`, data, `unknown key "x"`},
+		{`{"a":{"dtype":"F32","shape":[2]}}`, data, "needs dtype, shape"},
+		{`{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, data, `key "dtype" occurs twice`},
+		{`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0]}}`, data, "two data_offsets"},
+		{`{"a":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}}`, data, `dtype "F8_E4M3" is not supported`},
+		{`{"a":{"dtype":"F32","shape":null,"data_offsets":[0,8]}}`, data, "<nil> where [ belongs"},
+		{`{"a":{"dtype":"F32","shape":[null],"data_offsets":[0,8]}}`, data, "is not a number"},
+		{`{"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}`, data, "not a whole number"},
+		{`{"a":{"dtype":"F32","shape":[18446744073709551618],"data_offsets":[0,8]}}`, data, "not a whole number"},
+		{`{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}`, data, "impossible shape"},
+		{`{"a":{"dtype":"F32","shape":[4294967296,4294967296,2],"data_offsets":[0,8]}}`, data, "impossible shape"},
+		{`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, data, "needs 12 bytes, data_offsets give 8"},
+		{`{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}`, data, "outside the 8 bytes"},
+		{`{"a":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}`, data, "outside the 8 bytes"},
+		{"{" + a + "}", data[:7], "outside the 7 bytes"},
+		{"{" + a + "}", append(data, 0), "1 bytes follow"},
+		{"{" + a + `,"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, data, "the one before ends at 8"},
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, data, "the one before ends at 0"},
+	} {
+		_, err := parse(safetensorsFile(c.header, c.data))
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %q", c.header, err, c.want)
+		}
+	}
+	huge := safetensorsFile("{}", nil)
+	binary.LittleEndian.PutUint64(huge, math.MaxUint64)
+	for _, b := range [][]byte{nil, huge, huge[:7]} {
+		if _, err := parse(b); err == nil {
+			t.Errorf("%d bytes were taken for a model file", len(b))
+		}
+	}
+}
+
+// i32 writes the numbers of an rwkv.cpp file.
+func i32(x ...int) (b []byte) {
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint32(b, uint32(int32(v)))
+	}
+	return b
+}
+
+func rwkvCppTensor(name string, dtype int, data []byte, dims ...int) []byte {
+	b := i32(append([]int{len(dims), len(name), dtype}, dims...)...)
+	return append(append(b, name...), data...)
+}
+
+func rwkvCppFile(tensors ...[]byte) []byte {
+	return slices.Concat(append([][]byte{i32(rwkvCppMagic, 100, 2, 1, 1, 0)}, tensors...)...)
+}
+
+func TestRWKVCpp(t *testing.T) {
+	f, err := parse(rwkvCppFile(
+		rwkvCppTensor("m", 0, f32(1, 2, 3, 4, 5, 6), 3, 2),
+		rwkvCppTensor("h", 1, []byte{0, 0x3c, 0, 0xc0}, 2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(f.Tensors(), " ", f.Metadata["n_vocab"]); got != "[{h F16 [2]} {m F32 [2 3]}] 2" {
+		t.Errorf("got %s", got)
+	}
+	if h, _ := f.Float32("h"); !slices.Equal(h, []float32{1, -2}) {
+		t.Errorf("h = %v, want 1 -2", h)
+	}
+	for want, b := range map[string][]byte{
+		"file version 99":                 i32(rwkvCppMagic, 99, 2, 1, 1, 0),
+		"cut short":                       i32(rwkvCppMagic, 100, 2, 1),
+		`tensor "h": cut short`:           rwkvCppFile(rwkvCppTensor("h", 0, f32(1), 2)),
+		`tensor "h" occurs twice`:         rwkvCppFile(rwkvCppTensor("h", 0, f32(1), 1), rwkvCppTensor("h", 0, f32(1), 1)),
+		"data type 2 Q4_0 is not support": rwkvCppFile(rwkvCppTensor("h", 2, nil, 32)),
+		"data type 5  is not supported":   rwkvCppFile(rwkvCppTensor("h", 5, nil, 32)),
+		"impossible shape [-1]":           rwkvCppFile(rwkvCppTensor("h", 0, nil, -1)),
+		"impossible shape [2147483647":    rwkvCppFile(rwkvCppTensor("h", 0, nil, math.MaxInt32, math.MaxInt32, math.MaxInt32)),
+		"a tensor of 4 dims":              rwkvCppFile(rwkvCppTensor("h", 0, nil, 1, 1, 1, 1)),
+		"a name of 0 bytes":               rwkvCppFile(rwkvCppTensor("", 0, nil, 1)),
+		"a name of 2147483647 bytes":      rwkvCppFile(i32(1, math.MaxInt32, 0)),
+	} {
+		if _, err := parse(b); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+func TestRawDecay(t *testing.T) {
+	x := []float32{-1, float32(-math.Exp(-5)), float32(-math.E)}
+	if err := rawDecay(x); err != nil || x[0] != 0 || math.Abs(float64(x[1]+5)) > 1e-6 || math.Abs(float64(x[2]-1)) > 1e-6 {
+		t.Errorf("%v %v, want 0 -5 1", x, err)
+	}
+	for _, v := range []float32{0, 1, float32(math.NaN())} {
+		if rawDecay([]float32{v}) == nil {
+			t.Errorf("a decay of %v was accepted", v)
+		}
+	}
+}
+
+func TestDecode(t *testing.T) {
+	for _, c := range []struct {
+		dtype string
+		bytes []byte
+		want  float64
+	}{
+		{"F64", binary.LittleEndian.AppendUint64(nil, math.Float64bits(0.1)), 0.1},
+		{"F32", f32(-3.5), -3.5},
+		{"BF16", []byte{0x49, 0x40}, 3.140625},
+		{"F16", []byte{0xff, 0x7b}, 65504},
+		{"F16", []byte{0x01, 0x80}, -math.Ldexp(1, -24)},
+		{"F16", []byte{0xff, 0x03}, math.Ldexp(1023, -24)},
+		{"F16", []byte{0x00, 0x04}, math.Ldexp(1, -14)},
+		{"F16", []byte{0x00, 0xfc}, math.Inf(-1)},
+		{"I64", binary.LittleEndian.AppendUint64(nil, 1<<63), math.MinInt64},
+		{"I32", i32(-7), -7},
+		{"I16", []byte{0, 0x80}, -32768},
+		{"I8", []byte{0x80}, -128},
+		{"U8", []byte{0x80}, 128},
+		{"BOOL", []byte{2}, 1},
+	} {
+		var got [1]float64
+		decode(got[:], c.bytes, c.dtype)
+		if got[0] != c.want {
+			t.Errorf("%s %x: %v, want %v", c.dtype, c.bytes, got[0], c.want)
+		}
+	}
+	if v := fromHalf(0x7e00); v == v {
+		t.Errorf("half NaN is %v", v)
+	}
+	if v := fromHalf(0x8000); v != 0 || !math.Signbit(float64(v)) {
+		t.Errorf("half -0 is %v", v)
+	}
+}

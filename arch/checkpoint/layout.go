@@ -1,0 +1,171 @@
+package checkpoint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// tensors are those of a file under our names.
+type tensors map[string]*stored
+
+func (ts tensors) names() []string { return slices.Sorted(maps.Keys(ts)) }
+
+// A layout reads an architecture's sizes from the shapes of its tensors, and
+// says which tensors a file of these sizes holds.
+type layout func(s *sizes) (config map[string]any, want map[string][]int)
+
+// layouts are the architectures that this program has.
+var layouts = map[string]layout{"rwkv4": layoutRWKV4, "transformer": layoutTransformer, "rnn": layoutRNN}
+
+func layoutRWKV4(s *sizes) (map[string]any, map[string][]int) {
+	V, C := s.matrix("emb.weight")
+	F, _ := s.matrix("blocks.0.ffn.key.weight")
+	L := s.layers("blocks.")
+	want := map[string][]int{
+		"emb.weight": {V, C}, "head.weight": {V, C},
+		"blocks.0.ln0.weight": {C}, "blocks.0.ln0.bias": {C}, "ln_out.weight": {C}, "ln_out.bias": {C},
+	}
+	s.each(want, "blocks.%d.", L, map[string][]int{
+		"ln1.weight": {C}, "ln1.bias": {C}, "ln2.weight": {C}, "ln2.bias": {C},
+		"att.time_mix_k": {C}, "att.time_mix_v": {C}, "att.time_mix_r": {C},
+		"att.time_decay": {C}, "att.time_first": {C},
+		"att.key.weight": {C, C}, "att.value.weight": {C, C}, "att.receptance.weight": {C, C}, "att.output.weight": {C, C},
+		"ffn.time_mix_k": {C}, "ffn.time_mix_r": {C},
+		"ffn.key.weight": {F, C}, "ffn.receptance.weight": {C, C}, "ffn.value.weight": {C, F},
+	})
+	return map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F}, want
+}
+
+func layoutTransformer(s *sizes) (map[string]any, map[string][]int) {
+	V, C := s.matrix("transformer.wte.weight")
+	F, _ := s.matrix("transformer.h.0.mlp.c_fc.weight")
+	L := s.layers("transformer.h.")
+	config := map[string]any{
+		"dim": C, "layers": L, "vocab": V, "ffn": F,
+		"tied": s.ts["lm_head.weight"] == nil,
+		"bias": s.ts["transformer.h.0.attn.c_attn.bias"] != nil,
+	}
+	want := map[string][]int{
+		"transformer.wte.weight": {V, C}, "transformer.ln_f.weight": {C}, "transformer.ln_f.bias": {C},
+	}
+	if s.ts["lm_head.weight"] != nil {
+		want["lm_head.weight"] = []int{V, C}
+	}
+	if s.ts["transformer.wpe.weight"] != nil {
+		T, _ := s.matrix("transformer.wpe.weight")
+		want["transformer.wpe.weight"] = []int{T, C}
+		config["context"], config["positions"] = T, "learned"
+	}
+	s.each(want, "transformer.h.%d.", L, map[string][]int{
+		"ln_1.weight": {C}, "ln_1.bias": {C}, "ln_2.weight": {C}, "ln_2.bias": {C},
+		"attn.c_attn.weight": {3 * C, C}, "attn.c_attn.bias": {3 * C},
+		"attn.c_proj.weight": {C, C}, "attn.c_proj.bias": {C},
+		"mlp.c_fc.weight": {F, C}, "mlp.c_fc.bias": {F},
+		"mlp.c_proj.weight": {C, F}, "mlp.c_proj.bias": {C},
+	})
+	return config, want
+}
+
+func layoutRNN(s *sizes) (map[string]any, map[string][]int) {
+	V, E := s.matrix("emb.weight")
+	_, H := s.matrix("rnn.weight_hh_l0")
+	L := s.layers("rnn.weight_hh_l")
+	want := map[string][]int{"emb.weight": {V, E}, "head.weight": {V, H}, "head.bias": {V}}
+	s.each(want, "rnn.weight_ih_l%d", L, map[string][]int{"": {H, H}})
+	s.each(want, "rnn.weight_hh_l%d", L, map[string][]int{"": {H, H}})
+	s.each(want, "rnn.bias_ih_l%d", L, map[string][]int{"": {H}})
+	s.each(want, "rnn.bias_hh_l%d", L, map[string][]int{"": {H}})
+	want["rnn.weight_ih_l0"] = []int{H, E}
+	return map[string]any{"dim": H, "emb": E, "layers": L, "vocab": V}, want
+}
+
+// conv1D are the matrices that GPT-2 stores [in,out].
+var conv1D = []string{"c_attn.weight", "c_proj.weight", "c_fc.weight"}
+
+// transposeConv1D turns them where the file has them so, and names them.
+func (ts tensors) transposeConv1D() map[string]bool {
+	turned := map[string]bool{}
+	t := ts["transformer.h.0.attn.c_attn.weight"] // [3C,C] or [C,3C]
+	if t == nil || len(t.Shape) != 2 || t.Shape[1] != 3*t.Shape[0] {
+		return turned
+	}
+	for name, t := range ts {
+		if len(t.Shape) == 2 && slices.ContainsFunc(conv1D, func(s string) bool { return strings.HasSuffix(name, s) }) {
+			ts[name], turned[name] = t.transposed(), true
+		}
+	}
+	return turned
+}
+
+// sizes reads dims off tensors, and keeps the first trouble.
+type sizes struct {
+	ts  tensors
+	err error
+}
+
+func (s *sizes) matrix(name string) (rows, cols int) {
+	t := s.ts[name]
+	switch {
+	case s.err != nil:
+	case t == nil:
+		s.err = fmt.Errorf("tensor %q is missing", name)
+	case len(t.Shape) != 2 || t.len() == 0:
+		s.err = fmt.Errorf("tensor %q has shape %v and should be a matrix", name, clipInts(t.Shape))
+	default:
+		return t.Shape[0], t.Shape[1]
+	}
+	return 0, 0
+}
+
+// layers counts the numbers that follow prefix in names: 0 to L-1.
+func (s *sizes) layers(prefix string) int {
+	seen := map[int]bool{}
+	for name := range s.ts {
+		rest, ok := strings.CutPrefix(name, prefix)
+		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+		if l, err := strconv.Atoi(rest[:digits]); ok && err == nil {
+			seen[l] = true
+		}
+	}
+	for l := range len(seen) {
+		if !seen[l] && s.err == nil {
+			s.err = fmt.Errorf("%s%d is missing of %d layers", prefix, l, len(seen))
+		}
+	}
+	return len(seen)
+}
+
+// each adds the tensors of every layer, its number in prefix.
+func (s *sizes) each(want map[string][]int, prefix string, layers int, shapes map[string][]int) {
+	for l := range layers {
+		for name, shape := range shapes {
+			want[fmt.Sprintf(prefix, l)+name] = shape
+		}
+	}
+}
+
+// check compares a file with what its layout says. Vectors may be missing:
+// an ablated model has fewer, and Assign knows which.
+func (ts tensors) check(want map[string][]int) error {
+	for _, name := range ts.names() {
+		shape, ok := want[name]
+		if !ok {
+			return fmt.Errorf("unexpected tensor %.80q", name)
+		}
+		if t := ts[name]; !slices.Equal(t.Shape, shape) {
+			return fmt.Errorf("tensor %q has shape %v and should have %v", name, clipInts(t.Shape), shape)
+		}
+		if t := ts[name]; !t.isFloat() {
+			return fmt.Errorf("tensor %q is %s and should be of floating point", name, t.DType)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if len(want[name]) == 2 && ts[name] == nil {
+			return fmt.Errorf("tensor %q is missing", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// huggingFaceRWKV turns the names of Hugging Face's RwkvModel, their prefix
+// "rwkv." cut, into the official ones.
+var huggingFaceRWKV = strings.NewReplacer(
+	"embeddings.", "emb.",
+	".pre_ln.", ".ln0.",
+	".attention.", ".att.",
+	".feed_forward.", ".ffn.",
+	"time_mix_key", "time_mix_k",
+	"time_mix_value", "time_mix_v",
+	"time_mix_receptance", "time_mix_r",
+)
+
+// ourName is a weight's name in this program: the official name of RWKV, that
+// of nanoGPT, that of torch.nn.RNN.
+func ourName(name string) string {
+	name = strings.TrimPrefix(name, "_orig_mod.") // torch.compile's
+	if s, ok := strings.CutPrefix(name, "rwkv."); ok {
+		return huggingFaceRWKV.Replace(s)
+	}
+	for _, prefix := range []string{"wte.", "wpe.", "h.", "ln_f."} { // GPT-2 without its head
+		if strings.HasPrefix(name, prefix) {
+			return "transformer." + name
+		}
+	}
+	return name
+}
+
+// isMask tells the buffers of a GPT-2 file that are no weights: the causal
+// mask and the value it masks with.
+func isMask(name string, t *stored) bool {
+	return strings.HasSuffix(name, ".attn.bias") && len(t.Shape) == 4 ||
+		strings.HasSuffix(name, ".attn.masked_bias") && len(t.Shape) == 0
+}
+
+// signs tell an architecture by a part of a name, the first that occurs.
+var signs = []struct{ part, arch string }{
+	{".att.k_k", "rwkv7"},
+	{".att.r_k", "rwkv7"},
+	{".attn.r_proj.", "rwkv7"},
+	{".att.time_maa_x", "rwkv6"},
+	{".att.gate.", "rwkv5"},
+	{".att.ln_x.", "rwkv5"},
+	{".att.receptance.", "rwkv4"},
+	{".attn.c_attn.", "transformer"},
+	{".self_attn.", "llama"},
+}
+
+// detect names the architecture whose weights these are.
+func detect(ts tensors) (string, error) {
+	names := ts.names()
+	for _, s := range signs {
+		if slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, s.part) }) {
+			return s.arch, nil
+		}
+	}
+	for _, name := range names {
+		// torch's recurrent layers differ by how many gates share a matrix
+		if t := ts[name]; strings.HasSuffix(name, "weight_hh_l0") && len(t.Shape) == 2 && t.Shape[1] > 0 {
+			if kind := map[int]string{1: "rnn", 3: "gru", 4: "lstm"}[t.Shape[0]/t.Shape[1]]; kind != "" {
+				return kind, nil
+			}
+		}
+	}
+	if len(names) == 0 {
+		return "", errors.New("holds no tensors")
+	}
+	return "", fmt.Errorf("the architecture cannot be told from the names of its %d tensors, such as %.80q", len(names), names[0])
+}

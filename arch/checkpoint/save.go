@@ -1,0 +1,124 @@
+package checkpoint
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"workbench/arch/nn"
+)
+
+// Save writes a model's weights as safetensors in float32, under their names
+// in the order of nn.Walk. The same weights and metadata give the same bytes.
+// With meta["arch"] the architecture and meta["config"] its resolved
+// configuration as a JSON object, Open restores both. The file appears at path
+// whole or not at all.
+func Save(path string, m any, meta map[string]string) error {
+	tmp := fmt.Sprintf("%s.tmp%d", path, os.Getpid())
+	err := writeFile(tmp, func(w io.Writer) error { return write(w, m, meta) })
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		os.Remove(tmp)
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	if dir, err := os.Open(filepath.Dir(path)); err == nil {
+		dir.Sync() // best effort: not every system lets a folder be synced
+		dir.Close()
+	}
+	return nil
+}
+
+// writeFile makes a file and brings it to the disk.
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+func write(w io.Writer, m any, meta map[string]string) error {
+	var b strings.Builder
+	var weights []*nn.Tensor
+	sep, at := "{", 0
+	if len(meta) > 0 {
+		b.WriteString(sep + quote(metadataKey) + ":" + quote(meta))
+		sep = ","
+	}
+	nn.Walk(m, func(p nn.Param) {
+		end := at + 4*p.Tensor.Len()
+		fmt.Fprintf(&b, `%s%s:{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`,
+			sep, quote(p.Name), quote(officialShape(p.Name, p.Tensor.Shape)), at, end)
+		weights = append(weights, p.Tensor)
+		sep, at = ",", end
+	})
+	if sep == "{" {
+		b.WriteString(sep)
+	}
+	b.WriteString("}")
+	b.WriteString(strings.Repeat(" ", -b.Len()&7))
+	if err := binary.Write(w, binary.LittleEndian, uint64(b.Len())); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
+	}
+	for _, t := range weights {
+		if err := writeFloats(w, t.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFloats(w io.Writer, x []float32) error {
+	var buf [4096]byte
+	for len(x) > 0 {
+		n := min(len(x), len(buf)/4)
+		for i, v := range x[:n] {
+			binary.LittleEndian.PutUint32(buf[4*i:], math.Float32bits(v))
+		}
+		if _, err := w.Write(buf[:4*n]); err != nil {
+			return err
+		}
+		x = x[n:]
+	}
+	return nil
+}
+
+// officialShape is the shape of a weight in the files of its authors: RWKV's
+// mix vectors are [1,1,C] there.
+func officialShape(name string, shape []int) []int {
+	if len(shape) == 1 && strings.Contains(name, ".time_mix_") {
+		return []int{1, 1, shape[0]}
+	}
+	return shape
+}
+
+// quote is v as JSON; what is quoted here always has one.
+func quote(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("checkpoint: " + err.Error())
+	}
+	return string(b)
+}

@@ -1,0 +1,64 @@
+package nn
+
+import (
+	"fmt"
+
+	"workbench/kernels"
+)
+
+// CrossEntropy is the mean of -log softmax(logits)[target] in nats, a scalar.
+// logits is [...,V] with one row a target; rows whose target is negative do
+// not count.
+func CrossEntropy(g *Graph, logits *Tensor, targets []int32) *Tensor {
+	R, V := rows(logits), logits.Dim(-1)
+	checkTargets(R, targets)
+	nll, lse := g.floats(R), g.floats(R)
+	kernels.CrossEntropy(nll, lse, logits.Data, targets, R, V)
+	n, sum := 0, 0.0
+	for i, t := range targets {
+		if t >= 0 {
+			n++
+			sum += float64(nll[i])
+		}
+	}
+	y := g.Tensor(1)
+	y.Data[0] = float32(sum / float64(max(n, 1)))
+	if g.record {
+		ids := g.keep(targets)
+		g.back(y, func() {
+			if d := g.grad(logits); d != nil {
+				kernels.CrossEntropyGrad(d, logits.Data, lse, ids, y.Grad[0]/float32(max(n, 1)), R, V)
+			}
+		})
+	}
+	return y
+}
+
+// NLL returns -log softmax(logits)[target] of every row, in nats.
+func NLL(g *Graph, logits *Tensor, targets []int32) []float32 {
+	R, V := rows(logits), logits.Dim(-1)
+	checkTargets(R, targets)
+	nll, lse := g.floats(R), g.floats(R)
+	kernels.CrossEntropy(nll, lse, logits.Data, targets, R, V)
+	return nll
+}
+
+func checkTargets(R int, targets []int32) {
+	if R != len(targets) {
+		panic(fmt.Sprintf("nn: CrossEntropy: %d targets for %d rows", len(targets), R))
+	}
+}
+
+// L2Wrap adds RWKV's extra gradient to logits [...,V]: every row's largest
+// logit is pulled towards 0 by 1e-4/R of itself. It has no loss.
+// Source: BlinkDL/RWKV-LM RWKV-v4neo/src/model.py, class L2Wrap.
+func L2Wrap(g *Graph, logits *Tensor) {
+	R, V := rows(logits), logits.Dim(-1)
+	if g.record {
+		g.tape = append(g.tape, func() {
+			if d := g.grad(logits); d != nil {
+				kernels.L2WrapGrad(d, logits.Data, 1e-4/float32(R), R, V)
+			}
+		})
+	}
+}

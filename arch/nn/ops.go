@@ -1,0 +1,229 @@
+package nn
+
+import (
+	"fmt"
+
+	"workbench/kernels"
+)
+
+// Embedding looks up the rows of table [V,C]: tokens [B,T] to [B,T,C].
+func Embedding(g *Graph, table *Tensor, tok Tokens) *Tensor {
+	C := table.Dim(1)
+	if len(tok.IDs) != tok.B*tok.T {
+		panic(fmt.Sprintf("nn: Embedding: %d tokens are not [%d,%d]", len(tok.IDs), tok.B, tok.T))
+	}
+	y := g.Tensor(tok.B, tok.T, C)
+	for i, id := range tok.IDs {
+		copy(y.Data[i*C:(i+1)*C], table.Data[int(id)*C:(int(id)+1)*C])
+	}
+	if g.record {
+		ids := g.keep(tok.IDs)
+		g.back(y, func() {
+			if d := g.grad(table); d != nil {
+				for i, id := range ids {
+					kernels.Accumulate(d[int(id)*C:(int(id)+1)*C], y.Grad[i*C:(i+1)*C])
+				}
+			}
+		})
+	}
+	return y
+}
+
+// keep copies ids, which the caller may overwrite before Backward.
+func (g *Graph) keep(ids []int32) []int32 { return append([]int32(nil), ids...) }
+
+// Positions adds rows pos, pos+1, … of table [P,C] to x [B,T,C], in place.
+func Positions(g *Graph, table, x *Tensor, pos int) *Tensor {
+	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
+	if pos+T > table.Dim(0) {
+		panic(fmt.Sprintf("nn: Positions: %d is beyond the table's %d", pos+T, table.Dim(0)))
+	}
+	p := table.Data[pos*C : (pos+T)*C]
+	for b := range B {
+		row := x.Data[b*T*C : (b+1)*T*C]
+		kernels.Accumulate(row, p)
+	}
+	if g.record {
+		g.back(x, func() {
+			if d := g.grad(table); d != nil {
+				for b := range B {
+					kernels.Accumulate(d[pos*C:(pos+T)*C], x.Grad[b*T*C:(b+1)*T*C])
+				}
+			}
+		})
+	}
+	return x
+}
+
+// Linear is y = x·Wᵀ, x [...,K], W [N,K], y [...,N].
+func Linear(g *Graph, w, x *Tensor) *Tensor {
+	N, K, M := w.Dim(0), w.Dim(1), rows(x)
+	if x.Dim(-1) != K {
+		panic(fmt.Sprintf("nn: Linear: input %v does not fit weight %v", x.Shape, w.Shape))
+	}
+	var shape [4]int
+	n := copy(shape[:], x.Shape)
+	shape[n-1] = N
+	y := g.Tensor(shape[:n]...)
+	if M == 1 {
+		kernels.MatVec(y.Data, w.Data, x.Data, N, K)
+	} else {
+		kernels.MatMulNT(y.Data, x.Data, w.Data, M, N, K, false)
+	}
+	if g.record {
+		g.back(y, func() {
+			if dx, fresh := g.fresh(x); dx != nil {
+				kernels.MatMulNN(dx, y.Grad, w.Data, M, K, N, !fresh)
+			}
+			if dw := g.grad(w); dw != nil {
+				kernels.MatMulTN(dw, y.Grad, x.Data, N, K, M, true)
+			}
+		})
+	}
+	return y
+}
+
+// fresh is the gradient of t and whether it has just been made and holds
+// nothing yet: then a kernel may overwrite rather than add.
+func (g *Graph) fresh(t *Tensor) (d []float32, fresh bool) {
+	if t.Grad == nil && t.temp && !t.Const {
+		t.Grad = g.floats(t.Len())
+		return t.Grad, true
+	}
+	return g.grad(t), false
+}
+
+// Bias adds b [C] to every row of x [...,C], in place.
+func Bias(g *Graph, b, x *Tensor) *Tensor {
+	R, C := rows(x), b.Len()
+	kernels.AddBias(x.Data, b.Data, R, C)
+	if g.record {
+		g.back(x, func() {
+			if d := g.grad(b); d != nil {
+				kernels.BiasGrad(d, x.Grad, R, C)
+			}
+		})
+	}
+	return x
+}
+
+// Add is a + b. Its gradient passes through: a takes over the memory of the
+// sum's gradient where a has none yet, so the residual stream has one.
+func Add(g *Graph, a, b *Tensor) *Tensor {
+	sameLen("Add", a, b)
+	y := g.like(a)
+	kernels.Add(y.Data, a.Data, b.Data)
+	if g.record {
+		g.back(y, func() {
+			if d, fresh := g.fresh(b); fresh {
+				copy(d, y.Grad)
+			} else if d != nil {
+				kernels.Accumulate(d, y.Grad)
+			}
+			if a.Grad == nil && a.temp && !a.Const {
+				a.Grad = y.Grad
+			} else if d := g.grad(a); d != nil {
+				kernels.Accumulate(d, y.Grad)
+			}
+		})
+	}
+	return y
+}
+
+// LayerNorm normalises the rows of x [...,C] (biased variance, eps 1e-5) and
+// applies weight w [C] and bias b [C] (b nil: none).
+func LayerNorm(g *Graph, w, b, x *Tensor) *Tensor {
+	const eps = 1e-5
+	R, C := rows(x), w.Len()
+	y := g.like(x)
+	var bias []float32
+	if b != nil {
+		bias = b.Data
+	} else {
+		bias = g.floats(C)
+		clear(bias)
+	}
+	if !g.record {
+		kernels.LayerNorm(y.Data, nil, nil, x.Data, w.Data, bias, R, C, eps)
+		return y
+	}
+	mean, rstd := g.floats(R), g.floats(R)
+	kernels.LayerNorm(y.Data, mean, rstd, x.Data, w.Data, bias, R, C, eps)
+	g.back(y, func() {
+		var db []float32
+		if b != nil {
+			db = g.grad(b)
+		}
+		kernels.LayerNormGrad(g.grad(x), g.grad(w), db, y.Grad, x.Data, w.Data, mean, rstd, R, C)
+	})
+	return y
+}
+
+// Mix is the token shift of RWKV-4: mu⊙x + (1-mu)⊙prev, mu [C].
+func Mix(g *Graph, mu, x, prev *Tensor) *Tensor {
+	sameLen("Mix", x, prev)
+	R, C := rows(x), mu.Len()
+	y := g.like(x)
+	kernels.Mix(y.Data, x.Data, prev.Data, mu.Data, R, C)
+	if g.record {
+		g.back(y, func() {
+			kernels.MixGrad(g.grad(x), g.grad(prev), g.grad(mu), y.Grad, x.Data, prev.Data, mu.Data, R, C)
+		})
+	}
+	return y
+}
+
+// SigmoidMul is σ(r)⊙x.
+func SigmoidMul(g *Graph, r, x *Tensor) *Tensor {
+	sameLen("SigmoidMul", r, x)
+	y := g.like(x)
+	kernels.SigmoidMul(y.Data, r.Data, x.Data)
+	if g.record {
+		g.back(y, func() {
+			kernels.SigmoidMulGrad(g.grad(r), g.grad(x), y.Grad, r.Data, x.Data)
+		})
+	}
+	return y
+}
+
+// ReLUSq is max(x,0)².
+func ReLUSq(g *Graph, x *Tensor) *Tensor {
+	return unary(g, x, kernels.ReLUSq, kernels.ReLUSqGrad)
+}
+
+// GELU is x·Φ(x) with the exact normal distribution.
+func GELU(g *Graph, x *Tensor) *Tensor { return unary(g, x, kernels.GELU, kernels.GELUGrad) }
+
+// GELUTanh is GPT-2's approximation of GELU.
+func GELUTanh(g *Graph, x *Tensor) *Tensor {
+	return unary(g, x, kernels.GELUTanh, kernels.GELUTanhGrad)
+}
+
+// unary is an elementwise operation whose gradient is known from its input.
+func unary(g *Graph, x *Tensor, f func(y, x []float32), df func(dx, dy, x []float32)) *Tensor {
+	y := g.like(x)
+	f(y.Data, x.Data)
+	if g.record {
+		g.back(y, func() {
+			if d := g.grad(x); d != nil {
+				df(d, y.Grad, x.Data)
+			}
+		})
+	}
+	return y
+}
+
+// NegExp is -eˣ: RWKV-4's log-decay from its parameter.
+func NegExp(g *Graph, x *Tensor) *Tensor {
+	y := g.like(x)
+	y.Const = x.Const
+	kernels.NegExp(y.Data, x.Data)
+	if g.record && !y.Const {
+		g.back(y, func() {
+			if d := g.grad(x); d != nil {
+				kernels.NegExpGrad(d, y.Grad, y.Data)
+			}
+		})
+	}
+	return y
+}

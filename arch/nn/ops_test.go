@@ -1,0 +1,135 @@
+package nn
+
+import (
+	"math"
+	"testing"
+)
+
+// opCase is one differentiable operation: inputs by shape, and the operation.
+type opCase struct {
+	name   string
+	shapes [][]int
+	op     func(g *Graph, x []*Tensor) *Tensor
+}
+
+var opCases = []opCase{
+	{"Linear", [][]int{{5, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Linear(g, x[0], x[1]) }},
+	{"Linear one row", [][]int{{5, 4}, {1, 1, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Linear(g, x[0], x[1]) }},
+	{"Bias", [][]int{{5, 4}, {2, 3, 4}, {5}}, func(g *Graph, x []*Tensor) *Tensor { return Bias(g, x[2], Linear(g, x[0], x[1])) }},
+	{"Add", [][]int{{2, 3, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Add(g, x[0], x[1]) }},
+	{"Add to itself", [][]int{{4, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		y := Linear(g, x[0], x[1])
+		return Add(g, y, y)
+	}},
+	{"residual chain", [][]int{{4, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		y := Linear(g, x[0], x[1])
+		y = Add(g, y, ReLUSq(g, y))
+		return Add(g, y, Linear(g, x[0], y))
+	}},
+	{"LayerNorm", [][]int{{6}, {6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return LayerNorm(g, x[0], x[1], x[2]) }},
+	{"LayerNorm without bias", [][]int{{6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return LayerNorm(g, x[0], nil, x[1]) }},
+	{"Shift and Mix", [][]int{{4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Mix(g, x[0], x[1], Shift(g, x[1], nil)) }},
+	{"SigmoidMul", [][]int{{2, 3, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return SigmoidMul(g, x[0], x[1]) }},
+	{"ReLUSq", [][]int{{2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return ReLUSq(g, x[0]) }},
+	{"GELU", [][]int{{2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return GELU(g, x[0]) }},
+	{"GELUTanh", [][]int{{2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return GELUTanh(g, x[0]) }},
+	{"WKV4", [][]int{{4}, {4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		return WKV4(g, NegExp(g, x[0]), x[1], x[2], x[3], nil)
+	}},
+	{"WKV4 from a state", [][]int{{4}, {4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		s := NewWKV4State(2, 4)
+		s.A.Fill(0.7)
+		s.B.Fill(1.3)
+		s.P.Fill(0.2)
+		return WKV4(g, NegExp(g, x[0]), x[1], x[2], x[3], s)
+	}},
+	{"Attention", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return Attention(g, x[0], 2, nil) }},
+	{"Attention with a cache", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor {
+		c := NewKVCache(2, 8)
+		past := Uniform(New(2, 3, 24), Rand(3, "past"), 1)
+		Attention(Inference(), past, 2, c)
+		return Attention(g, x[0], 2, c)
+	}},
+	{"RoPE", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return RoPE(g, x[0], 2, 3) }},
+	{"Elman", [][]int{{4, 4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Elman(g, x[0], x[1], nil) }},
+	{"Elman from a state", [][]int{{4, 4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		return Elman(g, x[0], x[1], New(2, 4).Fill(0.5))
+	}},
+	{"Embedding", [][]int{{7, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		return Embedding(g, x[0], Tokens{IDs: []int32{1, 6, 1, 0, 3, 3}, B: 2, T: 3})
+	}},
+	{"Positions", [][]int{{7, 4}, {9, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		return Positions(g, x[1], Embedding(g, x[0], Tokens{IDs: []int32{1, 6, 1, 0, 3, 3}, B: 2, T: 3}), 4)
+	}},
+}
+
+// TestOpGradients compares the tape of every operation with central
+// differences, entry by entry, through a cross-entropy.
+func TestOpGradients(t *testing.T) {
+	for _, c := range opCases {
+		t.Run(c.name, func(t *testing.T) {
+			var x []*Tensor
+			for i, shape := range c.shapes {
+				p := Uniform(New(shape...), Rand(uint64(i), c.name), 1)
+				p.Grad = make([]float32, p.Len())
+				x = append(x, p)
+			}
+			loss := func(g *Graph) *Tensor {
+				g.Poison = true
+				y := c.op(g, x)
+				targets := make([]int32, rows(y))
+				for i := range targets {
+					targets[i] = int32(i*7) % int32(y.Dim(-1))
+				}
+				targets[0] = -1
+				return CrossEntropy(g, y, targets)
+			}
+			g := NewGraph()
+			g.Backward(loss(g))
+			for i, p := range x {
+				for j := range p.Data {
+					const eps = 1e-2
+					at := p.Data[j]
+					p.Data[j] = at + eps
+					up := loss(Inference()).Data[0]
+					p.Data[j] = at - eps
+					down := loss(Inference()).Data[0]
+					p.Data[j] = at
+					want := float64(up-down) / (2 * eps)
+					if got := float64(p.Grad[j]); !(math.Abs(got-want) < 2e-4+2e-2*math.Abs(want)) {
+						t.Fatalf("input %d entry %d: gradient %.5f, differences %.5f", i, j, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestL2Wrap(t *testing.T) {
+	logits := &Tensor{Shape: []int{2, 3}, Data: []float32{1, 4, 4, -1, -2, -3}, Grad: make([]float32, 6)}
+	g := NewGraph()
+	loss := CrossEntropy(g, logits, []int32{0, 0})
+	L2Wrap(g, logits)
+	plain := append([]float32(nil), logits.Grad...)
+	g.Backward(loss)
+	with := append([]float32(nil), logits.Grad...)
+	clear(logits.Grad)
+	g = NewGraph()
+	g.Backward(CrossEntropy(g, logits, []int32{0, 0}))
+	for i, want := range []float32{0, 4e-4 / 2, 0, -1e-4 / 2, 0, 0} {
+		if got := with[i] - logits.Grad[i] - plain[i]; math.Abs(float64(got-want)) > 1e-7 {
+			t.Errorf("entry %d: extra gradient %g, want %g", i, got, want)
+		}
+	}
+}
+
+func TestShiftKeepsLast(t *testing.T) {
+	last := New(2, 1)
+	g := Inference()
+	x := &Tensor{Shape: []int{2, 3, 1}, Data: []float32{1, 2, 3, 4, 5, 6}}
+	Shift(g, x, last)
+	y := Shift(g, &Tensor{Shape: []int{2, 1, 1}, Data: []float32{7, 8}}, last)
+	if y.Data[0] != 3 || y.Data[1] != 6 || last.Data[0] != 7 || last.Data[1] != 8 {
+		t.Errorf("shifted %v, kept %v", y.Data, last.Data)
+	}
+}

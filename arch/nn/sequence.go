@@ -1,0 +1,239 @@
+package nn
+
+import (
+	"fmt"
+	"slices"
+
+	"workbench/kernels"
+)
+
+// Shift returns the previous position of every position of x [B,T,C]. What
+// came before the first is last [B,C], which then holds the last position; a
+// nil last is zeros and keeps nothing.
+func Shift(g *Graph, x, last *Tensor) *Tensor {
+	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
+	y := g.like(x)
+	for b := range B {
+		xb, yb := x.Data[b*T*C:(b+1)*T*C], y.Data[b*T*C:(b+1)*T*C]
+		copy(yb[C:], xb)
+		if last == nil {
+			clear(yb[:C])
+			continue
+		}
+		s := last.Data[b*C : (b+1)*C]
+		copy(yb[:C], s)
+		copy(s, xb[(T-1)*C:])
+	}
+	if g.record {
+		g.back(y, func() {
+			if d := g.grad(x); d != nil {
+				for b := range B {
+					kernels.Accumulate(d[b*T*C:((b+1)*T-1)*C], y.Grad[(b*T+1)*C:(b+1)*T*C])
+				}
+			}
+		})
+	}
+	return y
+}
+
+// WKV4State is the memory of one RWKV-4 time mixing: the true state is
+// (A·eᴾ, B·eᴾ), each [B,C].
+type WKV4State struct {
+	A *Tensor `s:"aa"`
+	B *Tensor `s:"bb"`
+	P *Tensor `s:"pp"`
+}
+
+// NewWKV4State returns the memory of B sequences that have seen nothing.
+func NewWKV4State(B, C int) *WKV4State {
+	return &WKV4State{A: New(B, C), B: New(B, C), P: New(B, C).Fill(wkv4Nothing)}
+}
+
+// wkv4Nothing is the running maximum before the first key. Any huge negative
+// number works; this is the official inference code's.
+const wkv4Nothing = -1e30
+
+// WKV4 is the recurrence of RWKV-4 over k, v [B,T,C] with log-decay w [C] and
+// bonus u [C], continuing from s and updating it; see kernels.WKV4.
+func WKV4(g *Graph, w, u, k, v *Tensor, s *WKV4State) *Tensor {
+	B, T, C := k.Dim(0), k.Dim(1), k.Dim(2)
+	y := g.like(k)
+	var a, b, p []float32
+	if s != nil {
+		a, b, p = s.A.Data, s.B.Data, s.P.Data
+	} else {
+		a, b, p = g.floats(B*C), g.floats(B*C), g.floats(B*C)
+		clear(a)
+		clear(b)
+		for i := range p {
+			p[i] = wkv4Nothing
+		}
+	}
+	if !g.record {
+		kernels.WKV4(y.Data, a, b, p, w.Data, u.Data, k.Data, v.Data, B, T, C)
+		return y
+	}
+	var a0, b0, p0 []float32
+	if s != nil {
+		a0, b0, p0 = g.copyOf(a), g.copyOf(b), g.copyOf(p)
+	}
+	kernels.WKV4(y.Data, a, b, p, w.Data, u.Data, k.Data, v.Data, B, T, C)
+	g.back(y, func() {
+		kernels.WKV4Grad(g.grad(w), g.grad(u), g.grad(k), g.grad(v), y.Grad,
+			a0, b0, p0, w.Data, u.Data, k.Data, v.Data, B, T, C)
+	})
+	return y
+}
+
+func (g *Graph) copyOf(x []float32) []float32 {
+	c := g.floats(len(x))
+	copy(c, x)
+	return c
+}
+
+// KVCache is the memory of one attention: every key and value seen, [S,B,C],
+// growing by a row a position.
+type KVCache struct {
+	K *Tensor `s:"k"`
+	V *Tensor `s:"v"`
+}
+
+// NewKVCache returns an empty cache for B sequences of C channels.
+func NewKVCache(B, C int) *KVCache { return &KVCache{K: New(0, B, C), V: New(0, B, C)} }
+
+// Len is the number of positions the cache holds.
+func (c *KVCache) Len() int { return c.K.Dim(0) }
+
+// Reserve makes room for that many positions, so that growing to them moves
+// nothing.
+func (c *KVCache) Reserve(positions int) {
+	for _, t := range []*Tensor{c.K, c.V} {
+		if n := positions*t.Dim(1)*t.Dim(2) - t.Len(); n > 0 {
+			t.Data = slices.Grow(t.Data, n)
+		}
+	}
+}
+
+// push appends the rows of x [B,T,...] that start at column off, C wide.
+func push(t *Tensor, x *Tensor, off int) {
+	B, T, row, C := x.Dim(0), x.Dim(1), x.Dim(2), t.Dim(2)
+	for i := range T {
+		for b := range B {
+			at := (b*T+i)*row + off
+			t.Data = append(t.Data, x.Data[at:at+C]...)
+		}
+	}
+	t.Shape[0] += T
+}
+
+// Attention is causal multi-head attention over packed qkv [B,T,3C], heads of
+// C/heads channels, continuing from cache and growing it; see
+// kernels.Attention. A nil cache starts from nothing and keeps nothing.
+func Attention(g *Graph, qkv *Tensor, heads int, cache *KVCache) *Tensor {
+	B, T, C := qkv.Dim(0), qkv.Dim(1), qkv.Dim(2)/3
+	if C%heads != 0 {
+		panic(fmt.Sprintf("nn: Attention: %d channels do not split into %d heads", C, heads))
+	}
+	y := g.Tensor(B, T, C)
+	s := kernels.AttentionShape{B: B, T: T, S: T, H: heads, D: C / heads,
+		QB: T * 3 * C, QT: 3 * C, KB: T * 3 * C, KS: 3 * C}
+	k, v := qkv.Data[C:], qkv.Data[2*C:]
+	past := 0
+	if cache != nil {
+		past = cache.Len()
+		push(cache.K, qkv, C)
+		push(cache.V, qkv, 2*C)
+		k, v = cache.K.Data, cache.V.Data
+		s.S, s.KB, s.KS = past+T, C, B*C
+	}
+	if !g.record {
+		kernels.Attention(y.Data, nil, qkv.Data, k, v, s)
+		return y
+	}
+	if cache != nil {
+		k, v = g.copyOf(k), g.copyOf(v)
+	}
+	lse := g.floats(B * heads * T)
+	kernels.Attention(y.Data, lse, qkv.Data, k, v, s)
+	g.back(y, func() { attentionGrad(g, qkv, y, k, v, lse, s, past, cache != nil) })
+	return y
+}
+
+// attentionGrad adds to the gradient of qkv. Keys and values that came from a
+// cache get theirs in scratch, of which only this call's positions count.
+func attentionGrad(g *Graph, qkv, y *Tensor, k, v, lse []float32, s kernels.AttentionShape, past int, cached bool) {
+	d := g.grad(qkv)
+	if d == nil {
+		return
+	}
+	C := s.H * s.D
+	dk, dv := d[C:], d[2*C:]
+	if cached {
+		dk, dv = g.floats(len(k)), g.floats(len(v))
+		clear(dk)
+		clear(dv)
+	}
+	kernels.AttentionGrad(d, dk, dv, y.Grad, y.Data, lse, qkv.Data, k, v, s)
+	if !cached {
+		return
+	}
+	for t := range s.T {
+		for b := range s.B {
+			from, to := (past+t)*s.KS+b*s.KB, b*s.QB+t*s.QT
+			kernels.Accumulate(d[to+C:to+2*C], dk[from:from+C])
+			kernels.Accumulate(d[to+2*C:to+3*C], dv[from:from+C])
+		}
+	}
+}
+
+// RoPE rotates the queries and keys of packed qkv [B,T,3C] by their positions,
+// the first of which is pos (rotate-half, base 10000).
+// Source: Su et al., arXiv 2104.09864.
+func RoPE(g *Graph, qkv *Tensor, heads, pos int) *Tensor {
+	const theta = 10000
+	B, T, C := qkv.Dim(0), qkv.Dim(1), qkv.Dim(2)/3
+	D := C / heads
+	y := g.like(qkv)
+	copy(y.Data, qkv.Data)
+	kernels.RoPE(y.Data, qkv.Data, B, T, heads, D, 3*C, pos, theta)
+	kernels.RoPE(y.Data[C:], qkv.Data[C:], B, T, heads, D, 3*C, pos, theta)
+	if g.record {
+		g.back(y, func() {
+			d := g.grad(qkv)
+			kernels.RoPEGrad(d, y.Grad, B, T, heads, D, 3*C, pos, theta)
+			kernels.RoPEGrad(d[C:], y.Grad[C:], B, T, heads, D, 3*C, pos, theta)
+			for r := range B * T {
+				at := r*3*C + 2*C
+				kernels.Accumulate(d[at:at+C], y.Grad[at:at+C])
+			}
+		})
+	}
+	return y
+}
+
+// Elman is the recurrence h = tanh(x + W·h') over x [B,T,H], W [H,H], where h'
+// is the previous h, at first last [B,H], which then holds the last h; a nil
+// last is zeros and keeps nothing.
+func Elman(g *Graph, w, x, last *Tensor) *Tensor {
+	B, T, H := x.Dim(0), x.Dim(1), x.Dim(2)
+	h := g.like(x)
+	var h0, start []float32
+	if last != nil {
+		h0 = last.Data
+		if g.record {
+			start = g.copyOf(h0)
+		}
+	}
+	kernels.Elman(h.Data, x.Data, w.Data, h0, B, T, H)
+	if g.record {
+		g.back(h, func() {
+			dx := g.grad(x)
+			dw := g.grad(w)
+			if dw == nil {
+				dw = g.floats(w.Len())
+			}
+			kernels.ElmanGrad(dx, dw, h.Grad, h.Data, w.Data, start, B, T, H)
+		})
+	}
+	return h
+}

@@ -1,0 +1,64 @@
+// Package nn holds tensors, the tape and the coarse differentiable operations
+// that architectures are written with. An operation is a pair, kernel and
+// kernel gradient, and is as large as the paper's own words: a linear layer, a
+// time mixing, an attention. What is measured is then the architecture and not
+// the framework.
+package nn
+
+import "fmt"
+
+// Tensor is a dense row-major array of float32.
+type Tensor struct {
+	Shape []int
+	Data  []float32
+	// Grad is the gradient of the loss, nil until wanted: ZeroGrad makes that
+	// of a weight, Backward those of what lies between.
+	Grad []float32
+	// Const marks a tensor that gets no gradient: a frozen weight.
+	Const bool
+
+	temp bool // lives in a graph's arena
+}
+
+// New returns a tensor of zeros.
+func New(shape ...int) *Tensor {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return &Tensor{Shape: append([]int(nil), shape...), Data: make([]float32, n)}
+}
+
+// Len is the number of elements.
+func (t *Tensor) Len() int { return len(t.Data) }
+
+// Dim is the size of axis i; a negative i counts from the end.
+func (t *Tensor) Dim(i int) int {
+	if i < 0 {
+		i += len(t.Shape)
+	}
+	return t.Shape[i]
+}
+
+// Fill sets every element to v and returns t.
+func (t *Tensor) Fill(v float32) *Tensor {
+	for i := range t.Data {
+		t.Data[i] = v
+	}
+	return t
+}
+
+// Tokens is a batch of token ids [B,T], row-major.
+type Tokens struct {
+	IDs  []int32
+	B, T int
+}
+
+// rows is the number of vectors along the last axis.
+func rows(t *Tensor) int { return t.Len() / max(1, t.Dim(-1)) }
+
+func sameLen(op string, a, b *Tensor) {
+	if a.Len() != b.Len() {
+		panic(fmt.Sprintf("nn: %s: shapes %v and %v differ", op, a.Shape, b.Shape))
+	}
+}

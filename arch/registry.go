@@ -1,0 +1,189 @@
+package arch
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Option is one key of an architecture's configuration.
+type Option struct {
+	Key     string   `json:"key"`
+	Default any      `json:"default"`
+	Values  []string `json:"values,omitempty"` // the allowed ones, where they are named
+	Doc     string   `json:"doc"`
+}
+
+type entry struct {
+	defaults any
+	build    func(config any, seed uint64) (Model, error)
+}
+
+var registry = map[string]entry{}
+
+// Register makes an architecture known by name. C is a flat struct whose
+// fields carry `json:"key" doc:"..."`, those with named values also
+// `values:"a,b"`; defaults holds the default of each. build gets the resolved
+// configuration and the seed of the initial weights. A method Resolve() any of
+// C may replace values that stand for a rule ("0 means 4·dim").
+func Register[C any](name string, defaults C, build func(C, uint64) (Model, error)) {
+	if _, ok := registry[name]; ok {
+		panic("arch: " + name + " is registered twice")
+	}
+	registry[name] = entry{defaults, func(c any, seed uint64) (Model, error) { return build(c.(C), seed) }}
+}
+
+// Names lists the registered architectures.
+func Names() []string {
+	var names []string
+	for n := range registry {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Options lists the configuration keys of an architecture, nil when unknown.
+func Options(name string) []Option {
+	e, ok := registry[name]
+	if !ok {
+		return nil
+	}
+	var opts []Option
+	v := reflect.ValueOf(e.defaults)
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		o := Option{Key: f.Tag.Get("json"), Default: v.Field(i).Interface(), Doc: f.Tag.Get("doc")}
+		if values := f.Tag.Get("values"); values != "" {
+			o.Values = strings.Split(values, ",")
+		}
+		opts = append(opts, o)
+	}
+	return opts
+}
+
+// New builds an architecture from its configuration, keys absent from config
+// having their default, with initial weights from seed. It also returns the
+// fully resolved configuration.
+func New(name string, config map[string]any, seed uint64) (Model, map[string]any, error) {
+	e, ok := registry[name]
+	if !ok {
+		return nil, nil, fmt.Errorf("unknown architecture %q (known: %s)", name, strings.Join(Names(), ", "))
+	}
+	c, err := resolve(name, e.defaults, config)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r, ok := c.(interface{ Resolve() any }); ok {
+		c = r.Resolve()
+	}
+	m, err := e.build(c, seed)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	resolved := map[string]any{}
+	b, err := json.Marshal(c)
+	if err == nil {
+		err = json.Unmarshal(b, &resolved)
+	}
+	return m, resolved, err
+}
+
+// resolve lays config over the defaults, strictly.
+func resolve(name string, defaults any, config map[string]any) (any, error) {
+	v := reflect.New(reflect.TypeOf(defaults)).Elem()
+	v.Set(reflect.ValueOf(defaults))
+	opts := Options(name)
+	keys := make([]string, 0, len(config))
+	for key := range config {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		i := slices.IndexFunc(opts, func(o Option) bool { return o.Key == key })
+		if i < 0 {
+			var known []string
+			for _, o := range opts {
+				known = append(known, o.Key)
+			}
+			return nil, fmt.Errorf("%s has no setting %q (known: %s)", name, key, strings.Join(known, ", "))
+		}
+		if err := set(v.Field(i), config[key], opts[i]); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", name, key, err)
+		}
+	}
+	return v.Interface(), nil
+}
+
+// maxSize bounds every number of a configuration.
+const maxSize = 1 << 24
+
+// set assigns a value as JSON, YAML or the command line gives it.
+func set(field reflect.Value, value any, o Option) error {
+	switch field.Kind() {
+	case reflect.Int:
+		n, ok := integer(value)
+		if !ok || n < 0 || n > maxSize {
+			return fmt.Errorf("%v is not a whole number from 0 to %d", value, maxSize)
+		}
+		field.SetInt(n)
+	case reflect.Bool:
+		b, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("%v is not true or false", value)
+		}
+		field.SetBool(b)
+	case reflect.String:
+		s, ok := value.(string)
+		if !ok || o.Values != nil && !slices.Contains(o.Values, s) {
+			return fmt.Errorf("%v is not one of %s", value, strings.Join(o.Values, ", "))
+		}
+		field.SetString(s)
+	default:
+		panic(fmt.Sprintf("arch: setting %s has type %s", o.Key, field.Type()))
+	}
+	return nil
+}
+
+func integer(value any) (int64, bool) {
+	switch n := value.(type) {
+	case int:
+		return int64(n), true
+	case int64:
+		return n, true
+	case uint64:
+		return int64(n), n <= math.MaxInt64
+	case float64:
+		return int64(n), n == math.Trunc(n) && math.Abs(n) < 1<<53
+	}
+	return 0, false
+}
+
+// ParseSet reads the command line's "dim=256,layers=6".
+func ParseSet(s string) (map[string]any, error) {
+	config := map[string]any{}
+	for _, pair := range strings.Split(s, ",") {
+		if pair == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return nil, fmt.Errorf("setting %q is not key=value", pair)
+		}
+		if _, ok := config[key]; ok {
+			return nil, fmt.Errorf("setting %q is given twice", key)
+		}
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			config[key] = n
+		} else if b, err := strconv.ParseBool(value); err == nil {
+			config[key] = b
+		} else {
+			config[key] = value
+		}
+	}
+	return config, nil
+}

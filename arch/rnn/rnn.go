@@ -1,0 +1,115 @@
+// Package rnn holds the plain recurrent baseline.
+package rnn
+
+import (
+	"fmt"
+	"math"
+
+	"workbench/arch"
+	"workbench/arch/nn"
+)
+
+// Config is the configuration of a stack of Elman networks.
+// Source: Elman 1990; torch.nn.RNN(nonlinearity="tanh").
+type Config struct {
+	Dim    int `json:"dim" doc:"hidden units H of each layer"`
+	Emb    int `json:"emb" doc:"channels of the embedding; 0 means dim"`
+	Layers int `json:"layers" doc:"stacked layers L"`
+	Vocab  int `json:"vocab" doc:"vocabulary V"`
+}
+
+// Default is the default configuration.
+var Default = Config{Dim: 256, Layers: 6, Vocab: 256}
+
+func init() { arch.Register("rnn", Default, New) }
+
+// Resolve replaces the values that stand for a rule.
+func (c Config) Resolve() any {
+	if c.Emb == 0 {
+		c.Emb = c.Dim
+	}
+	return c
+}
+
+type model struct {
+	Emb   *nn.Tensor `w:"emb.weight,embed"`  // [V,E]
+	Cells cells      `w:"rnn"`               //
+	Head  *nn.Tensor `w:"head.weight,embed"` // [V,H]
+	HeadB *nn.Tensor `w:"head.bias,embed"`   // [V]
+}
+
+type cells struct {
+	Input   []*nn.Tensor `w:"weight_ih_l"` // [H,E], above the first [H,H]
+	Hidden  []*nn.Tensor `w:"weight_hh_l"` // [H,H]
+	InputB  []*nn.Tensor `w:"bias_ih_l"`   // [H]
+	HiddenB []*nn.Tensor `w:"bias_hh_l"`   // [H]
+}
+
+type state struct {
+	Layers []*layerState `s:""`
+}
+
+type layerState struct {
+	H *nn.Tensor `s:"h"` // [B,H]
+}
+
+// NewState implements arch.Model.
+func (m *model) NewState(B int) arch.State {
+	s := &state{}
+	for range m.Cells.Hidden {
+		s.Layers = append(s.Layers, &layerState{nn.New(B, m.Head.Dim(1))})
+	}
+	return s
+}
+
+// Forward implements arch.Model: h = tanh(W_ih·x + b_ih + W_hh·h' + b_hh), the
+// h of one layer being the x of the next.
+func (m *model) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
+	state, _ := s.(*state)
+	var none layerState
+	mark := g.Mark()
+	x := nn.Embedding(g, m.Emb, tok)
+	for i, w := range m.Cells.Input {
+		l := &none
+		if state != nil {
+			l = state.Layers[i]
+		}
+		x = nn.Bias(g, m.Cells.HiddenB[i], nn.Bias(g, m.Cells.InputB[i], nn.Linear(g, w, x)))
+		x = nn.Elman(g, m.Cells.Hidden[i], x, l.H)
+		x = g.Release(mark, x)
+	}
+	return x
+}
+
+// Logits implements arch.Model.
+func (m *model) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor {
+	return nn.Bias(g, m.HeadB, nn.Linear(g, m.Head, h))
+}
+
+// New builds a stack with PyTorch's initial weights: U(±1/√H) in the cells and
+// the head, N(0,1) in the embedding.
+// Source: torch.nn.RNN, torch.nn.Linear and torch.nn.Embedding, reset_parameters.
+func New(c Config, seed uint64) (arch.Model, error) {
+	if c.Dim < 1 || c.Emb < 1 || c.Layers < 1 || c.Vocab < 1 {
+		return nil, fmt.Errorf("dim %d, layers %d and vocab %d must be at least 1", c.Dim, c.Layers, c.Vocab)
+	}
+	bound := 1 / math.Sqrt(float64(c.Dim))
+	uniform := func(name string, shape ...int) *nn.Tensor {
+		return nn.Uniform(nn.New(shape...), nn.Rand(seed, name), bound)
+	}
+	m := &model{
+		Emb:   nn.Normal(nn.New(c.Vocab, c.Emb), nn.Rand(seed, "emb"), 1),
+		Head:  uniform("head.weight", c.Vocab, c.Dim),
+		HeadB: uniform("head.bias", c.Vocab),
+	}
+	in := c.Emb
+	for l := range c.Layers {
+		name := func(s string) string { return fmt.Sprintf("%s%d", s, l) }
+		m.Cells.Input = append(m.Cells.Input, uniform(name("weight_ih_l"), c.Dim, in))
+		m.Cells.Hidden = append(m.Cells.Hidden, uniform(name("weight_hh_l"), c.Dim, c.Dim))
+		m.Cells.InputB = append(m.Cells.InputB, uniform(name("bias_ih_l"), c.Dim))
+		m.Cells.HiddenB = append(m.Cells.HiddenB, uniform(name("bias_hh_l"), c.Dim))
+		in = c.Dim
+	}
+	return m, nil
+}

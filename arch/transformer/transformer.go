@@ -1,0 +1,231 @@
+// Package transformer holds the GPT-2-style baseline: pre-LayerNorm blocks of
+// causal multi-head attention with a key-value cache, and a GELU MLP.
+package transformer
+
+import (
+	"fmt"
+	"math"
+
+	"workbench/arch"
+	"workbench/arch/nn"
+)
+
+// Config is the configuration of a transformer.
+// Source: Radford et al. 2019 (GPT-2); karpathy/nanoGPT model.py.
+type Config struct {
+	Dim        int    `json:"dim" doc:"channels C"`
+	Layers     int    `json:"layers" doc:"blocks L"`
+	Vocab      int    `json:"vocab" doc:"vocabulary V"`
+	Heads      int    `json:"heads" doc:"attention heads H, a divisor of dim"`
+	FFN        int    `json:"ffn" doc:"hidden channels of the MLP; 0 means 4·dim"`
+	Context    int    `json:"context" doc:"longest sequence with learned positions"`
+	Positions  string `json:"positions" values:"learned,rotary" doc:"a trained vector a position, or rotary angles without a limit"`
+	Activation string `json:"activation" values:"gelu,gelu_tanh" doc:"exact GELU (nanoGPT) or the tanh approximation (GPT-2)"`
+	Tied       bool   `json:"tied" doc:"the head is the embedding"`
+	Bias       bool   `json:"bias" doc:"biases in linear layers and norms"`
+}
+
+// Default is the default configuration.
+var Default = Config{Dim: 256, Layers: 6, Vocab: 256, Heads: 4, Context: 1024,
+	Positions: "learned", Activation: "gelu", Tied: false, Bias: true}
+
+func init() { arch.Register("transformer", Default, New) }
+
+// Resolve replaces the values that stand for a rule.
+func (c Config) Resolve() any {
+	if c.FFN == 0 {
+		c.FFN = 4 * c.Dim
+	}
+	return c
+}
+
+type model struct {
+	Token    *nn.Tensor `w:"transformer.wte.weight,embed"` // [V,C]
+	Position *nn.Tensor `w:"transformer.wpe.weight,embed"` // [context,C], nil with rotary positions
+	Blocks   []*block   `w:"transformer.h"`
+	LNF      norm       `w:"transformer.ln_f"`
+	Head     *nn.Tensor `w:"lm_head.weight,embed"` // [V,C], nil when tied
+
+	unembed *nn.Tensor
+}
+
+type block struct {
+	LN1  norm      `w:"ln_1"`
+	Attn attention `w:"attn"`
+	LN2  norm      `w:"ln_2"`
+	MLP  mlp       `w:"mlp"`
+}
+
+type attention struct {
+	QKV linear `w:"c_attn"` // [3C,C]
+	Out linear `w:"c_proj"` // [C,C]
+
+	heads  int
+	rotate func(g *nn.Graph, qkv *nn.Tensor, heads, pos int) *nn.Tensor
+}
+
+type mlp struct {
+	In  linear `w:"c_fc"`   // [F,C]
+	Out linear `w:"c_proj"` // [C,F]
+
+	activation func(g *nn.Graph, x *nn.Tensor) *nn.Tensor
+}
+
+type linear struct {
+	Weight *nn.Tensor `w:"weight"`
+	Bias   *nn.Tensor `w:"bias"` // nil: none
+}
+
+func (l linear) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
+	y := nn.Linear(g, l.Weight, x)
+	if l.Bias != nil {
+		nn.Bias(g, l.Bias, y)
+	}
+	return y
+}
+
+type norm struct {
+	Weight *nn.Tensor `w:"weight"`
+	Bias   *nn.Tensor `w:"bias"` // nil: none
+}
+
+func (n norm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
+	return nn.LayerNorm(g, n.Weight, n.Bias, x)
+}
+
+type state struct {
+	Layers []*nn.KVCache `s:""`
+}
+
+// Reserve implements the interface of arch.Reserve.
+func (s *state) Reserve(positions int) {
+	for _, l := range s.Layers {
+		l.Reserve(positions)
+	}
+}
+
+// NewState implements arch.Model.
+func (m *model) NewState(B int) arch.State {
+	s := &state{}
+	for range m.Blocks {
+		s.Layers = append(s.Layers, nn.NewKVCache(B, m.Token.Dim(1)))
+	}
+	return s
+}
+
+// Context implements the interface of arch.Context.
+func (m *model) Context() int {
+	if m.Position == nil {
+		return 0
+	}
+	return m.Position.Dim(0)
+}
+
+// Forward implements arch.Model.
+func (m *model) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
+	state, _ := s.(*state)
+	pos := 0
+	if state != nil {
+		pos = state.Layers[0].Len()
+	}
+	mark := g.Mark()
+	x := nn.Embedding(g, m.Token, tok)
+	if m.Position != nil {
+		nn.Positions(g, m.Position, x, pos)
+	}
+	for i, b := range m.Blocks {
+		var cache *nn.KVCache
+		if state != nil {
+			cache = state.Layers[i]
+		}
+		x = nn.Add(g, x, b.Attn.forward(g, b.LN1.forward(g, x), cache, pos))
+		x = nn.Add(g, x, b.MLP.forward(g, b.LN2.forward(g, x)))
+		x = g.Release(mark, x)
+	}
+	return m.LNF.forward(g, x)
+}
+
+// Logits implements arch.Model.
+func (m *model) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.unembed, h) }
+
+func (a *attention) forward(g *nn.Graph, x *nn.Tensor, cache *nn.KVCache, pos int) *nn.Tensor {
+	qkv := a.rotate(g, a.QKV.forward(g, x), a.heads, pos)
+	return a.Out.forward(g, nn.Attention(g, qkv, a.heads, cache))
+}
+
+func (m *mlp) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
+	return m.Out.forward(g, m.activation(g, m.In.forward(g, x)))
+}
+
+// unrotated leaves positions to the embedding.
+func unrotated(_ *nn.Graph, qkv *nn.Tensor, _, _ int) *nn.Tensor { return qkv }
+
+// New builds a transformer with GPT-2's initial weights: N(0, 0.02²), the
+// matrices that end a residual branch divided by √(2L), biases 0.
+// Source: karpathy/nanoGPT model.py, _init_weights.
+func New(c Config, seed uint64) (arch.Model, error) {
+	if c.Dim < 1 || c.Layers < 1 || c.Vocab < 1 || c.Heads < 1 || c.Dim%c.Heads != 0 {
+		return nil, fmt.Errorf("dim %d, layers %d, vocab %d and heads %d must be at least 1 and heads divide dim", c.Dim, c.Layers, c.Vocab, c.Heads)
+	}
+	if c.Positions == "rotary" && c.Dim/c.Heads%2 != 0 {
+		return nil, fmt.Errorf("rotary positions need an even number of channels a head, not %d", c.Dim/c.Heads)
+	}
+	if c.Positions == "learned" && c.Context < 1 {
+		return nil, fmt.Errorf("learned positions need a context of at least 1")
+	}
+	normal := func(name string, std float64, shape ...int) *nn.Tensor {
+		return nn.Normal(nn.New(shape...), nn.Rand(seed, name), std)
+	}
+	const std = 0.02
+	m := &model{
+		Token: normal("wte", std, c.Vocab, c.Dim),
+		LNF:   newNorm(c),
+	}
+	rotate := nn.RoPE
+	if c.Positions == "learned" {
+		m.Position = normal("wpe", std, c.Context, c.Dim)
+		rotate = unrotated
+	}
+	activation := nn.GELU
+	if c.Activation == "gelu_tanh" {
+		activation = nn.GELUTanh
+	}
+	m.unembed = m.Token
+	if !c.Tied {
+		m.Head = normal("lm_head", std, c.Vocab, c.Dim)
+		m.unembed = m.Head
+	}
+	residual := std / math.Sqrt(2*float64(c.Layers))
+	for l := range c.Layers {
+		layer := func(name string, std float64, out, in int) linear {
+			w := linear{Weight: normal(fmt.Sprintf("h.%d.%s", l, name), std, out, in)}
+			if c.Bias {
+				w.Bias = nn.New(out)
+			}
+			return w
+		}
+		m.Blocks = append(m.Blocks, &block{
+			LN1: newNorm(c),
+			LN2: newNorm(c),
+			Attn: attention{
+				QKV:   layer("attn.c_attn", std, 3*c.Dim, c.Dim),
+				Out:   layer("attn.c_proj", residual, c.Dim, c.Dim),
+				heads: c.Heads, rotate: rotate,
+			},
+			MLP: mlp{
+				In:         layer("mlp.c_fc", std, c.FFN, c.Dim),
+				Out:        layer("mlp.c_proj", residual, c.Dim, c.FFN),
+				activation: activation,
+			},
+		})
+	}
+	return m, nil
+}
+
+func newNorm(c Config) norm {
+	n := norm{Weight: nn.New(c.Dim).Fill(1)}
+	if c.Bias {
+		n.Bias = nn.New(c.Dim)
+	}
+	return n
+}

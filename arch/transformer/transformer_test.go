@@ -1,0 +1,35 @@
+package transformer
+
+import (
+	"maps"
+	"testing"
+
+	"workbench/arch/archtest"
+)
+
+func TestContract(t *testing.T) {
+	const C, L, V, F, P = 16, 2, 19, 40, 64
+	weights := L*(3*C*C+C*C+2*C*F) + 2*V*C
+	norms, biases := (2*L+1)*C, L*(3*C+C+F+C)
+	for _, c := range []struct {
+		name   string
+		config map[string]any
+		params int
+	}{
+		{"learned", map[string]any{}, weights + P*C + 2*norms + biases},
+		{"rotary", map[string]any{"positions": "rotary"}, weights + 2*norms + biases},
+		{"tied, tanh, no bias", map[string]any{"tied": true, "activation": "gelu_tanh", "bias": false}, weights - V*C + P*C + norms},
+	} {
+		config := map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F, "heads": 2, "context": P}
+		maps.Copy(config, c.config)
+		t.Run(c.name, func(t *testing.T) {
+			archtest.Run(archtest.Spec{Arch: "transformer", Config: config, Params: c.params}, func(clause string, err error) {
+				t.Run(clause, func(t *testing.T) {
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		})
+	}
+}
