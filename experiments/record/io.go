@@ -1,0 +1,243 @@
+package record
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// The files of a run's folder.
+const (
+	RunFile     = "run.json"
+	RecordsFile = "records.jsonl"
+)
+
+// Bounds on what Load accepts and Append writes, in bytes: far above any real
+// run, and low enough that a hostile file cannot exhaust the memory.
+const (
+	maxRun     = 64 << 20
+	maxLine    = 16 << 20
+	maxRecords = 1 << 30
+)
+
+// Append adds r to the JSON lines file at path with one write and an fsync,
+// creating the file if needed. It stamps the schema version, and first cuts
+// off a last line that a crash left without its newline.
+func Append(path string, r *Record) error {
+	stamped := *r
+	stamped.Schema = Schema
+	line, err := stamped.MarshalLine()
+	if err != nil {
+		return fmt.Errorf("record of cell %s cannot be written: %w", r.Cell, err)
+	}
+	if len(line) > maxLine {
+		return fmt.Errorf("record of cell %s has %d bytes, more than the %d that %s allows a line", r.Cell, len(line), maxLine, RecordsFile)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	size, _, err := cutTorn(f)
+	if err == nil {
+		err = appendLine(f, size, line)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// appendLine writes line at the end of f, whose size is given, and takes a
+// partial write back.
+func appendLine(f *os.File, size int64, line []byte) error {
+	if _, err := f.Write(line); err != nil {
+		return errors.Join(err, f.Truncate(size))
+	}
+	return f.Sync()
+}
+
+// Repair cuts off a last line without a newline in the JSON lines file at path
+// and returns the number of bytes cut. A missing file needs no repair.
+func Repair(path string) (cut int64, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	_, cut, err = cutTorn(f)
+	if cut > 0 && err == nil {
+		err = f.Sync()
+	}
+	return cut, errors.Join(err, f.Close())
+}
+
+// cutTorn truncates f after its last newline and returns the new size and the
+// number of bytes cut.
+func cutTorn(f *os.File) (size, cut int64, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	old := info.Size()
+	buf := make([]byte, 64<<10)
+	for size = old; size > 0; {
+		n := min(int64(len(buf)), size)
+		if _, err := f.ReadAt(buf[:n], size-n); err != nil {
+			return 0, 0, err
+		}
+		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
+			size += int64(i) + 1 - n
+			break
+		}
+		size -= n
+	}
+	if size == old {
+		return size, 0, nil
+	}
+	return size, old - size, f.Truncate(size)
+}
+
+// SaveRun writes run.json in dir atomically, stamping the schema version.
+func SaveRun(dir string, r *Run) error {
+	stamped := *r
+	stamped.Schema = Schema
+	b, err := json.MarshalIndent(&stamped, "", "  ")
+	if err != nil {
+		return fmt.Errorf("%s of study %s cannot be written: %w", RunFile, r.Study, err)
+	}
+	f, err := os.CreateTemp(dir, RunFile+".tmp-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, RunFile))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes a rename in dir durable, where the system can.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	_ = d.Sync() // Note: not every file system can sync a folder; the content is safe already.
+	return d.Close()
+}
+
+// Load reads the run in dir: run.json and the records so far. A last line that
+// a crash cut short is left out, with a warning in Run.Warnings; any other
+// malformed line is an error naming it. Unknown keys are ignored, unknown
+// schema versions and wrong types are errors.
+func Load(dir string) (*Run, []Record, error) {
+	run, err := loadRun(filepath.Join(dir, RunFile))
+	if err != nil {
+		return nil, nil, err
+	}
+	records, torn, err := loadRecords(filepath.Join(dir, RecordsFile))
+	if err != nil {
+		return nil, nil, err
+	}
+	if torn > 0 {
+		w := fmt.Sprintf("%s: the last line was cut short by a crash (%d bytes) and is left out", RecordsFile, torn)
+		if !slices.Contains(run.Warnings, w) {
+			run.Warnings = append(run.Warnings, w)
+		}
+	}
+	return run, records, nil
+}
+
+func loadRun(path string) (*Run, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxRun+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxRun {
+		return nil, fmt.Errorf("%s is larger than %d bytes: not a run of this program", path, maxRun)
+	}
+	var run Run
+	if err := json.Unmarshal(b, &run); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if run.Schema != Schema {
+		return nil, fmt.Errorf("%s: schema version %d, this program reads %d", path, run.Schema, Schema)
+	}
+	return &run, nil
+}
+
+// loadRecords returns the records of the file at path, none if it does not
+// exist yet, and the length of a torn last line.
+func loadRecords(path string) (records []Record, torn int, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(f, 1<<20)
+	total := 0
+	for n := 1; ; n++ {
+		line, err := readLine(in)
+		if err == io.EOF {
+			return records, len(line), nil
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+		if total += len(line); total > maxRecords {
+			return nil, 0, fmt.Errorf("%s is larger than %d bytes: split the study into several runs", path, maxRecords)
+		}
+		r, err := parse(line)
+		if err != nil {
+			return nil, 0, fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+		records = append(records, r)
+	}
+}
+
+// readLine returns the next line with its newline, or what is left with io.EOF.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > maxLine {
+			return nil, fmt.Errorf("line longer than %d bytes", maxLine)
+		}
+		if err != bufio.ErrBufferFull {
+			return line, err
+		}
+	}
+}
+
+func parse(line []byte) (Record, error) {
+	var r Record
+	if err := json.Unmarshal(line, &r); err != nil {
+		return r, fmt.Errorf("not a record: %w", err)
+	}
+	if r.Schema != Schema {
+		return r, fmt.Errorf("schema version %d, this program reads %d", r.Schema, Schema)
+	}
+	if r.DurationNS < 0 || r.Tokens < 0 || r.Depth < 0 || r.Chunk < 0 || r.Context < 0 || r.Batch < 0 || r.Threads < 0 {
+		return r, errors.New("a negative duration or count")
+	}
+	return r, nil
+}

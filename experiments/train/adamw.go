@@ -1,0 +1,101 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"workbench/arch/nn"
+	"workbench/kernels"
+)
+
+// AdamWConfig are the settings of AdamW but for the learning rate.
+type AdamWConfig struct {
+	Beta1, Beta2, Eps float64
+	WeightDecay       float64
+	Clip              float64 // largest norm of the whole gradient, 0: no limit
+}
+
+// Check tells what is wrong with the settings.
+func (c AdamWConfig) Check() error {
+	for _, x := range []struct {
+		name  string
+		value float64
+		ok    bool
+	}{
+		{"beta1", c.Beta1, c.Beta1 >= 0 && c.Beta1 < 1},
+		{"beta2", c.Beta2, c.Beta2 >= 0 && c.Beta2 < 1},
+		{"epsilon", c.Eps, c.Eps > 0},
+		{"weight decay", c.WeightDecay, c.WeightDecay >= 0},
+		{"gradient clip", c.Clip, c.Clip >= 0},
+	} {
+		if !x.ok || math.IsInf(x.value, 0) {
+			return fmt.Errorf("%s: %v is out of range", x.name, x.value)
+		}
+	}
+	return nil
+}
+
+// AdamW holds the moments of a model's weights.
+type AdamW struct {
+	AdamWConfig
+	params []moments
+	step   int
+}
+
+type moments struct {
+	weight *nn.Tensor
+	m, v   []float32
+	decay  float32
+}
+
+// NewAdamW returns the optimiser of a model's weights, frozen ones left out.
+// Weight decay applies to matrices whose name ends in ".weight": not to
+// vectors, nor to the weight_ih and weight_hh of torch's recurrent networks.
+func NewAdamW(model any, c AdamWConfig) *AdamW {
+	if err := c.Check(); err != nil {
+		panic("train: NewAdamW: " + err.Error())
+	}
+	o := &AdamW{AdamWConfig: c}
+	nn.Walk(model, func(p nn.Param) {
+		t := p.Tensor
+		if t.Const {
+			return
+		}
+		s := moments{weight: t, m: make([]float32, t.Len()), v: make([]float32, t.Len())}
+		if len(t.Shape) == 2 && strings.HasSuffix(p.Name, ".weight") {
+			s.decay = float32(c.WeightDecay)
+		}
+		o.params = append(o.params, s)
+	})
+	return o
+}
+
+// Step updates every weight from its gradient and returns the norm of the
+// whole gradient before clipping. When that is not finite, nothing changes.
+//
+//	g *= min(1, Clip/(norm + 1e-6)), then kernels.AdamW
+//
+// Source: torch.nn.utils.clip_grad_norm_, torch.optim.AdamW.
+func (o *AdamW) Step(lr float64) (gradNorm float64) {
+	sum := 0.0
+	for _, p := range o.params {
+		sum += kernels.SumSquares(p.weight.Grad)
+	}
+	norm := math.Sqrt(sum)
+	if !finite(norm) {
+		return norm
+	}
+	scale := 1.0
+	if o.Clip > 0 {
+		scale = min(1, o.Clip/(norm+1e-6))
+	}
+	o.step++
+	for _, p := range o.params {
+		kernels.AdamW(p.weight.Data, p.weight.Grad, p.m, p.v, float32(lr), float32(o.Beta1), float32(o.Beta2),
+			float32(o.Eps), p.decay, o.step, float32(scale))
+	}
+	return norm
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

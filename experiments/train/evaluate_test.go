@@ -1,0 +1,187 @@
+package train
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"workbench/arch"
+	"workbench/arch/nn"
+)
+
+// ramp is a model whose opinion of the next byte depends on the last one, and
+// on how many it has seen, by a state slot of its own.
+type ramp struct{}
+
+type rampState struct {
+	Seen *nn.Tensor `s:"0.seen"` // [B,1]
+}
+
+func (ramp) NewState(B int) arch.State { return &rampState{nn.New(B, 1)} }
+
+// Forward gives [B,T,2]: the token and the bytes seen before it.
+func (ramp) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
+	h := g.Tensor(tok.B, tok.T, 2)
+	for b := range tok.B {
+		seen := float32(0)
+		if s, ok := s.(*rampState); ok {
+			seen = s.Seen.Data[b]
+			s.Seen.Data[b] += float32(tok.T)
+		}
+		for i := range tok.T {
+			h.Data[2*(b*tok.T+i)] = float32(tok.IDs[b*tok.T+i])
+			h.Data[2*(b*tok.T+i)+1] = seen + float32(i)
+		}
+	}
+	return h
+}
+
+// Logits favours the same byte again by ln 2 for each byte seen before.
+func (ramp) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor {
+	R := h.Len() / 2
+	y := g.Tensor(R, 256)
+	clear(y.Data)
+	for r := range R {
+		y.Data[r*256+int(h.Data[2*r])] = float32(math.Ln2) * h.Data[2*r+1]
+	}
+	return y
+}
+
+// rampBits is -log2 P of the same byte or another after `seen` bytes.
+func rampBits(seen int, same bool) float64 {
+	n := math.Pow(2, float64(seen))
+	if same {
+		return math.Log2(n+255) - math.Log2(n)
+	}
+	return math.Log2(n + 255)
+}
+
+func near(t *testing.T, what string, got, want float64, err error) {
+	t.Helper()
+	if err != nil || math.Abs(got-want) > 1e-5 {
+		t.Errorf("%s: %v bits per byte, %v; want %v", what, got, err, want)
+	}
+}
+
+// Two windows of four: the second byte of each repeats, the others do not.
+var rampText = []byte{'a', 'a', 'b', 'c', 'd', 'd', 'e', 'f', 'g'}
+
+func TestEvaluateByHand(t *testing.T) {
+	at := []float64{rampBits(0, true), rampBits(1, false), rampBits(2, false), rampBits(3, false)}
+	want := (at[0] + at[1] + at[2] + at[3]) / 4
+	for _, B := range []int{1, 2, 3} {
+		got, err := Evaluate(ramp{}, rampText, B, 4, 100)
+		near(t, "whole", got, want, err)
+	}
+	got, err := Evaluate(ramp{}, rampText, 2, 4, 1)
+	near(t, "one window at least", got, want, err)
+
+	buckets, err := EvaluateByPosition(ramp{}, rampText, 2, 4, 100, 3)
+	if err != nil || len(buckets) != 2 || buckets[0].From != 0 || buckets[0].To != 3 || buckets[1].From != 3 || buckets[1].To != 4 {
+		t.Fatalf("buckets %v, %v", buckets, err)
+	}
+	near(t, "first bucket", buckets[0].BPB, (at[0]+at[1]+at[2])/3, err)
+	near(t, "last bucket", buckets[1].BPB, at[3], err)
+
+	got, err = EvaluateForgetting(ramp{}, rampText, 2, 4, 100, nil, 3)
+	near(t, "nothing forgotten", got, want, err)
+	got, err = EvaluateForgetting(ramp{}, rampText, 2, 4, 100, []string{"seen"}, 3)
+	near(t, "forgotten after three", got, (at[0]+at[1]+at[2]+rampBits(0, false))/4, err)
+}
+
+func TestEvaluationWindows(t *testing.T) {
+	data := make([]byte, 101) // ten windows of ten
+	for i := range data {
+		data[i] = byte(i)
+	}
+	for _, c := range []struct {
+		maxTokens int
+		want      []int32 // where the windows start
+	}{{1000, []int32{0, 10, 20, 30, 40, 50, 60, 70, 80, 90}}, {39, []int32{0, 30, 60}}, {0, []int32{0}}} {
+		var starts []int32
+		eachBatch(data, 4, 10, c.maxTokens, func(tok nn.Tokens, targets []int32) {
+			for b := range tok.B {
+				starts = append(starts, tok.IDs[b*10])
+				if targets[b*10+9] != tok.IDs[b*10]+10 {
+					t.Errorf("window at %d: targets %v", tok.IDs[b*10], targets[b*10:(b+1)*10])
+				}
+			}
+		})
+		if len(starts) != len(c.want) {
+			t.Fatalf("%d tokens: windows at %v, want %v", c.maxTokens, starts, c.want)
+		}
+		for i := range starts {
+			if starts[i] != c.want[i] {
+				t.Errorf("%d tokens: windows at %v, want %v", c.maxTokens, starts, c.want)
+			}
+		}
+	}
+}
+
+// A model that forgets everything every 8 tokens is one that reads windows of
+// 8; one that forgets nothing reads in pieces as it does at once.
+func TestForgettingEverythingIsShortWindows(t *testing.T) {
+	_, heldOut := grammar(t)
+	heldOut = heldOut[:32*16+1]
+	for _, c := range []struct {
+		name  string
+		slots []string
+	}{
+		{"rwkv4", []string{"att_x_prev", "ffn_x_prev", "aa", "bb", "pp"}},
+		{"transformer", []string{"k", "v"}},
+		{"rnn", []string{"h"}},
+	} {
+		m := build(t, c.name, "dim=16,layers=2")
+		nn.Walk(m, func(p nn.Param) { nn.Normal(p.Tensor, nn.Rand(5, p.Name), 0.5) })
+		short, err := Evaluate(m, heldOut, 4, 8, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		long, err := Evaluate(m, heldOut, 4, 32, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(short-long) < 1e-3 {
+			t.Fatalf("%s: context makes no difference: %v and %v", c.name, short, long)
+		}
+		got, err := EvaluateForgetting(m, heldOut, 4, 32, 1<<20, c.slots, 8)
+		near(t, c.name+" forgetting all", got, short, err)
+		for _, every := range []int{1, 5, 40} {
+			got, err = EvaluateForgetting(m, heldOut, 4, 32, 1<<20, nil, every)
+			near(t, c.name+" forgetting nothing", got, long, err)
+		}
+	}
+}
+
+func TestEvaluateErrors(t *testing.T) {
+	limited := build(t, "transformer", "dim=16,layers=1,heads=2,context=8")
+	text := make([]byte, 100)
+	forgetting := func(m arch.Model, every int, slots ...string) error {
+		_, err := EvaluateForgetting(m, text, 2, 8, 100, slots, every)
+		return err
+	}
+	buckets := func(T, bucket int) error {
+		_, err := EvaluateByPosition(limited, text, 2, T, 100, bucket)
+		return err
+	}
+	whole := func(data []byte, B, T int) error {
+		_, err := Evaluate(ramp{}, data, B, T, 100)
+		return err
+	}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{buckets(9, 4), "a context of 9 tokens exceeds the model's limit of 8"},
+		{buckets(8, 0), "buckets of 0 positions"},
+		{whole(text[:8], 1, 8), "needs 9"},
+		{whole(text, 0, 8), "at least 1"},
+		{forgetting(ramp{}, 0, "seen"), "every 0 tokens"},
+		{forgetting(ramp{}, 2, "sen"), `no slot "sen" (it has: 0.seen)`},
+		{forgetting(limited, 2, "k"), "slot 0.v has one row a position"},
+	} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
+			t.Errorf("error %v, want %q", c.err, c.want)
+		}
+	}
+}

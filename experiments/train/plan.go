@@ -1,0 +1,84 @@
+// Package train teaches a model a text: AdamW, a schedule, gradient clipping,
+// evaluation on held-out text. The same plan and seed give the same weights at
+// any number of threads.
+package train
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A Plan is everything that decides a training run besides the model and the
+// text.
+type Plan struct {
+	Steps   int // optimiser steps
+	Batch   int // windows a step
+	Context int // tokens a window
+
+	LR       float64
+	MinLR    float64 // at the end of the cosine
+	Warmup   int     // steps of linear warm-up
+	Schedule string  // "cosine" or "constant" after the warm-up
+
+	AdamWConfig
+
+	EvalEvery  int // steps between evaluations, 0: only before and after
+	EvalTokens int // held-out tokens an evaluation
+	Seed       uint64
+}
+
+// Default is a plan for small models on bytes.
+var Default = Plan{
+	Steps: 1000, Batch: 16, Context: 128,
+	LR: 1e-3, MinLR: 1e-4, Warmup: 50, Schedule: "cosine",
+	AdamWConfig: AdamWConfig{Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.1, Clip: 1},
+	EvalEvery:   100, EvalTokens: 1 << 15, Seed: 1,
+}
+
+var schedules = []string{"cosine", "constant"}
+
+// Check tells what is wrong with a plan.
+func (p Plan) Check() error {
+	for _, n := range []struct {
+		name       string
+		value, min int
+	}{{"steps", p.Steps, 1}, {"batch", p.Batch, 1}, {"context", p.Context, 1}, {"warm-up steps", p.Warmup, 0},
+		{"steps between evaluations", p.EvalEvery, 0}, {"held-out tokens", p.EvalTokens, 1}} {
+		if n.value < n.min {
+			return fmt.Errorf("%s: %d is less than %d", n.name, n.value, n.min)
+		}
+	}
+	if !slices.Contains(schedules, p.Schedule) {
+		return fmt.Errorf("schedule %q is not one of %s", p.Schedule, strings.Join(schedules, ", "))
+	}
+	if !(p.LR > 0) || math.IsInf(p.LR, 0) {
+		return fmt.Errorf("learning rate %v is not a positive number", p.LR)
+	}
+	if p.Schedule == "cosine" && !(p.MinLR >= 0 && p.MinLR <= p.LR) {
+		return fmt.Errorf("final learning rate %v is not between 0 and %v", p.MinLR, p.LR)
+	}
+	if p.Schedule == "constant" && p.MinLR != 0 {
+		return fmt.Errorf("a constant schedule has no final learning rate, got %v", p.MinLR)
+	}
+	if p.Warmup > p.Steps {
+		return fmt.Errorf("%d warm-up steps in a run of %d", p.Warmup, p.Steps)
+	}
+	return p.AdamWConfig.Check()
+}
+
+// Rate is the learning rate of a step, counted from 0:
+//
+//	LR·(step+1)/(Warmup+1)                                  during the warm-up
+//	MinLR + (LR-MinLR)·½(1+cos(π·(step-W)/(Steps-W)))       after it, or LR
+func (p Plan) Rate(step int) float64 {
+	switch {
+	case step < p.Warmup:
+		return p.LR * float64(step+1) / float64(p.Warmup+1)
+	case p.Schedule == "constant":
+		return p.LR
+	}
+	progress := float64(step-p.Warmup) / float64(p.Steps-p.Warmup)
+	return p.MinLR + (p.LR-p.MinLR)*(1+math.Cos(math.Pi*progress))/2
+}
