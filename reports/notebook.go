@@ -1,0 +1,204 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Notebook is a report before it takes a format: text, figures and tables in
+// the order of reading.
+type Notebook struct {
+	Title, Question, Method, Predicts string
+	Facts                             [][2]string
+	Glance                            []GlanceLine
+	Judgements                        []Judgement
+	Sections                          []Section
+	Command                           string
+}
+
+// A GlanceLine is one line of the summary box; Kind is a verdict or "note".
+type GlanceLine struct{ Kind, Text string }
+
+// A Section is a part of the run or an appendix.
+type Section struct {
+	ID, Title, Note string
+	Blocks          []Block
+}
+
+// A Block is one finding: at most one figure and one table, with the sentences
+// that say what they show.
+type Block struct {
+	Heading string
+	Figure  *Figure
+	Missing string // why there is no figure
+	Says    []string
+	Table   *Table
+	Code    string
+}
+
+// notebook lays the view out.
+func (v *view) notebook() *Notebook {
+	n := &Notebook{Title: v.run.Title, Question: v.run.Question, Method: v.run.Method,
+		Predicts: v.run.Predicts, Command: v.run.Command, Facts: v.facts()}
+	if n.Title == "" {
+		n.Title = v.run.Study
+	}
+	if n.Title == "" {
+		n.Title = "Untitled run"
+	}
+	for _, c := range v.run.Claims {
+		n.Judgements = append(n.Judgements, v.judge(c))
+	}
+	n.Glance = v.glance(n.Judgements)
+	for _, g := range v.groups {
+		n.Sections = append(n.Sections, v.partSection(g))
+	}
+	n.Sections = append(n.Sections, v.appendix()...)
+	for i := range n.Sections {
+		for j := range n.Sections[i].Blocks {
+			if f := n.Sections[i].Blocks[j].Figure; f != nil {
+				done := f.finish()
+				n.Sections[i].Blocks[j].Figure = &done
+				if len(done.Series) == 0 {
+					n.Sections[i].Blocks[j].Figure = nil
+					n.Sections[i].Blocks[j].Missing = strings.TrimSpace(done.Title + ": nothing to draw. " + done.Note)
+				}
+			}
+		}
+	}
+	return n
+}
+
+func (v *view) facts() [][2]string {
+	r := &v.run
+	end, took := "not finished", "n/a: the run was not finished"
+	if r.Finished != nil {
+		end, took = stamp(*r.Finished), duration(r.Finished.Sub(r.Started))
+	}
+	commit := r.Sources["commit"]
+	if commit == "" {
+		commit = "n/a"
+	}
+	if d := r.Sources["dirty"]; d != "" && d != "false" {
+		commit += " (with uncommitted changes)"
+	}
+	ok := 0
+	for _, rec := range v.all {
+		if rec.Error == "" {
+			ok++
+		}
+	}
+	return [][2]string{
+		{"Study", r.Study}, {"Profile", r.Profile}, {"Seed", fmt.Sprint(r.Seed)}, {"Commit", commit},
+		{"Started", stamp(r.Started)}, {"Finished", end}, {"Duration", took},
+		{"Machine", machineLine(r.Host.CPU, r.Host.Cores)},
+		{"Samples", fmt.Sprintf("%d of %s", ok, count(len(r.Cells), "cell planned"))},
+	}
+}
+
+func machineLine(cpu string, cores int) string {
+	if cpu == "" {
+		return "n/a"
+	}
+	return fmt.Sprintf("%s, %s", cpu, count(cores, "core"))
+}
+
+// glance sums the verdicts up and says what the machine cannot tell apart.
+func (v *view) glance(js []Judgement) []GlanceLine {
+	var out []GlanceLine
+	for _, kind := range []string{Holds, Fails, NotDecided, NotMeasured} {
+		for _, j := range js {
+			if j.Verdict != kind {
+				continue
+			}
+			line := j.Says
+			if j.Why != "" && kind != Holds && kind != Fails {
+				line = strings.TrimRight(line, ". ") + ". " + upper(strings.TrimRight(j.Why, ". ")) + "."
+			}
+			out = append(out, GlanceLine{kind, line})
+		}
+	}
+	if len(js) == 0 {
+		out = append(out, GlanceLine{"note", "This study makes no claims: it describes."})
+	}
+	floor := "No A/A noise floor was measured on this machine: small differences in time may be noise."
+	if f := v.run.Host.NoiseFloor; f != nil {
+		floor = fmt.Sprintf("Noise floor: two identical configurations differed by %s here, so no smaller difference in time or energy is called a win.", percent(*f))
+	}
+	out = append(out, GlanceLine{"note", floor})
+	if n := len(v.holes()); n > 0 {
+		out = append(out, GlanceLine{"note", fmt.Sprintf("%s: planned cells without a sample or with a failure are listed under “What is missing”.", count(n, "hole"))})
+	}
+	if v.run.Finished == nil {
+		out = append(out, GlanceLine{"note", "The run was not finished when this report was made."})
+	}
+	return out
+}
+
+// claimsTable is one row a rule, the claim in the first.
+func claimsTable(js []Judgement) *Table {
+	t := &Table{Name: "claims", Title: "Claims", Text: 5,
+		Columns: []string{"Claim", "Verdict", "Rule, fixed before the run", "Measured [95 % interval]", "Rule's verdict"},
+		Note: "A rule holds when the whole 95 % interval lies on the asked side of its threshold and fails when the whole interval lies on the other. " +
+			"A claim holds when all of its rules do. Timing and energy ratios closer to the threshold than the noise floor decide nothing. Slopes leave out depth 0."}
+	for _, j := range js {
+		if len(j.Rules) > 0 && j.Claim.Why != "" {
+			j.Says = strings.TrimRight(j.Says, ". ") + ". " + j.Claim.Why
+		}
+		if len(j.Rules) == 0 {
+			t.add(j.Says, j.short(), "none", "n/a", "n/a")
+		}
+		for i, r := range j.Rules {
+			says, verdict, own := "", "", r.Verdict
+			if i == 0 {
+				says, verdict = j.Says, j.short()
+			}
+			if r.Why != "" {
+				own += ": " + r.Why
+			}
+			t.add(says, verdict, r.Asks, r.Numbers, own)
+		}
+	}
+	return t
+}
+
+// partSection shows the phases that the part has records of.
+func (v *view) partSection(g *group) Section {
+	s := Section{ID: "part-" + g.slug, Title: g.Title, Note: g.Note}
+	if len(g.records) == 0 {
+		s.Blocks = append(s.Blocks, Block{Missing: "No sample of this part was recorded; see “What is missing”."})
+		return s
+	}
+	for _, blocks := range [][]Block{v.decodeBlocks(g), v.prefillBlocks(g), v.trainBlocks(g), v.memoryBlocks(g),
+		v.qualityBlocks(g), v.energyBlocks(g), v.checkBlocks(g), v.comparisonBlocks(g), v.costBlocks(g), v.sizeBlocks(g)} {
+		s.Blocks = append(s.Blocks, blocks...)
+	}
+	return s
+}
+
+func (n *Notebook) figures() []*Figure {
+	var out []*Figure
+	for _, s := range n.Sections {
+		for _, b := range s.Blocks {
+			if b.Figure != nil {
+				out = append(out, b.Figure)
+			}
+		}
+	}
+	return out
+}
+
+func (n *Notebook) tables() []*Table {
+	out := []*Table{}
+	if len(n.Judgements) > 0 {
+		out = append(out, claimsTable(n.Judgements))
+	}
+	for _, s := range n.Sections {
+		for _, b := range s.Blocks {
+			if b.Table != nil {
+				out = append(out, b.Table)
+			}
+		}
+	}
+	return out
+}
