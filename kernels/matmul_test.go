@@ -175,6 +175,7 @@ func TestMatMulThreads(t *testing.T) {
 }
 
 func TestMatMulAllocs(t *testing.T) {
+	skipIfPoolsLeak(t)
 	const n = 256
 	x, c := make([]float32, n*n), make([]float32, n*n)
 	eachImpl(t, func(impl string) {

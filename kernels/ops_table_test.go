@@ -104,7 +104,7 @@ func elementwiseOps() []*op {
 }
 
 func adamWOp() *op {
-	const lr, beta1, beta2, eps, decay, step, gscale = 0.01, 0.875, 0.96875, 1e-8, 0.125, 3, 0.5
+	const lr, beta1, beta2, eps, decay, step, gscale = 0.01, 0.875, 0.96875, 0.0625, 0.125, 3, 0.5
 	return op{name: "AdamW",
 		inputs: func(d []int) []array {
 			return []array{{n: d[0]}, {n: d[0]}, {n: d[0]}, {n: d[0], value: uniform(0, 2)}}

@@ -332,18 +332,33 @@ func bytesOf(x []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }
 
-func TestOpsAllocateNothing(t *testing.T) {
+// skipIfPoolsLeak skips where pools lose what they are given.
+func skipIfPoolsLeak(t *testing.T) {
 	pool := sync.Pool{New: func() any { return new(int) }}
-	if testing.AllocsPerRun(100, func() { pool.Put(pool.Get()) }) > 0 {
+	cycle := func() {
+		for range 100 {
+			pool.Put(pool.Get())
+		}
+	}
+	if testing.AllocsPerRun(10, cycle) > 1 {
 		t.Skip("the race detector empties pools")
 	}
+}
+
+func TestOpsAllocateNothing(t *testing.T) {
+	skipIfPoolsLeak(t)
 	underEachImpl(t, func(t *testing.T) {
 		for _, o := range table() {
 			if o.allocates {
 				continue
 			}
 			c, _ := o.build(o.speed[0], 5, 0)
-			if n := testing.AllocsPerRun(10, func() { o.run(c) }); n >= 1 {
+			// a garbage collection in between empties the pools of scratch
+			n := math.Inf(1)
+			for range 3 {
+				n = min(n, testing.AllocsPerRun(10, func() { o.run(c) }))
+			}
+			if n >= 1 {
 				t.Errorf("%s %v: %v allocations", o.name, o.speed[0], n)
 			}
 		}

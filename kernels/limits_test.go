@@ -209,3 +209,39 @@ func TestExtremeRows(t *testing.T) {
 		}
 	})
 }
+
+// TestAttentionRange wants scores of several thousand to stay in range, over
+// one and several blocks of keys.
+func TestAttentionRange(t *testing.T) {
+	underEachImpl(t, func(t *testing.T) {
+		for _, d := range [][]int{{1, 1, 1500, 2, 64}, {1, 20, 40, 2, 64}} {
+			o := attentionOp("", d[1] == 1)
+			o.tol = 5e-3
+			inputs := o.inputs
+			o.inputs = func(d []int) []array {
+				a := inputs(d)
+				a[0].value = func(r *rand.Rand) float64 { return 1000 * r.NormFloat64() }
+				return a
+			}
+			o.testForward(t, d, 0)
+		}
+	})
+}
+
+// TestAliasing wants the same from in-place calls where the doc allows them.
+func TestAliasing(t *testing.T) {
+	underEachImpl(t, func(t *testing.T) {
+		for _, name := range []string{"Exp", "Tanh", "Sigmoid", "Softmax"} {
+			o := opNamed(name)
+			d := o.dims[len(o.dims)-1]
+			apart, _ := o.build(d, 1, 0)
+			o.run(apart)
+			inPlace, _ := o.build(d, 1, 0)
+			inPlace.out[0] = inPlace.in[0]
+			o.run(inPlace)
+			if !bytes.Equal(bytesOf(apart.out[0]), bytesOf(inPlace.out[0])) {
+				t.Errorf("%s differs in place", name)
+			}
+		}
+	})
+}

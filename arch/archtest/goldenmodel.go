@@ -1,0 +1,372 @@
+package archtest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"workbench/arch"
+	"workbench/arch/checkpoint"
+	"workbench/arch/nn"
+)
+
+type goldenCase struct {
+	Dims struct {
+		Heads int `json:"n_head"`
+	} `json:"dims"`
+	Tolerance struct {
+		Float32 struct {
+			Logits float64 `json:"logits_abs"`
+			Loss   float64 `json:"loss_abs"`
+			Grad   float64 `json:"grad_relative_to_largest_entry_of_tensor"`
+		} `json:"float32_implementation"`
+	} `json:"tolerance_advice"`
+}
+
+// stateTolerance is what the golden cases advise for states relative to their
+// largest entry, where the case's own advice for gradients, relative likewise,
+// is not wider.
+//
+// Note: it is wider for rwkv4_stress alone, whose keys exceed 100: the running
+// maximum pp is rounded at every step by up to 4e-6 there, in the official
+// recurrence as in ours, and the states end 3.0e-4 off (advice: 3.1e-4). Exact
+// dot products change nothing in that.
+const stateTolerance = 1e-4
+
+// golden is one open model case.
+type golden struct {
+	*Result
+	goldenCase
+	file    *checkpoint.File // golden.safetensors
+	weights *checkpoint.Weights
+	model   arch.Model
+}
+
+func goldenModel(r *Result, dir string, opt Options) error {
+	c, err := openGolden(r, dir)
+	if err != nil {
+		return err
+	}
+	defer c.file.Close()
+	for _, check := range []func() error{c.logits, c.gradients, c.l2wrap} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return c.trajectory(filepath.Join(dir, "train.json"), opt)
+}
+
+func openGolden(r *Result, dir string) (*golden, error) {
+	c := &golden{Result: r}
+	if err := readJSON(filepath.Join(dir, "case.json"), &c.goldenCase); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"model.pth", "model.safetensors"} {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err != nil {
+			continue
+		}
+		w, err := checkpoint.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		if c.weights != nil {
+			r.within("files", different(c.weights, w), 0, "model.pth and model.safetensors")
+			continue
+		}
+		c.weights = w
+	}
+	if c.weights == nil {
+		return nil, fmt.Errorf("%s holds no model.pth or model.safetensors", dir)
+	}
+	if _, ok := c.weights.Config["heads"]; !ok && c.Dims.Heads > 0 {
+		c.weights.Config["heads"] = c.Dims.Heads
+	}
+	var err error
+	if c.model, _, err = arch.New(c.weights.Arch, c.weights.Config, 0); err != nil {
+		return nil, err
+	}
+	if err := checkpoint.Assign(c.model, c.weights); err != nil {
+		return nil, err
+	}
+	c.file, err = checkpoint.OpenTensors(filepath.Join(dir, "golden.safetensors"))
+	return c, err
+}
+
+// different counts the tensors that are not equal to the bit.
+func different(a, b *checkpoint.Weights) float64 {
+	n := 0
+	for name, t := range a.Tensors {
+		if o := b.Tensors[name]; o == nil || !slices.Equal(t.Data, o.Data) {
+			n++
+		}
+	}
+	return float64(n + max(0, len(b.Tensors)-len(a.Tensors)))
+}
+
+// tokens reads an integer tensor as token ids [B,T].
+func (c *golden) tokens(name string) (nn.Tokens, error) {
+	ids, err := c.file.Int64(name)
+	if err != nil {
+		return nn.Tokens{}, err
+	}
+	shape := c.file.Shape(name)
+	tok := nn.Tokens{B: 1, T: len(ids)}
+	if len(shape) == 2 {
+		tok.B, tok.T = shape[0], shape[1]
+	}
+	for _, id := range ids {
+		tok.IDs = append(tok.IDs, int32(id))
+	}
+	return tok, nil
+}
+
+// logits compares logits and state, the prompt whole, token by token and in
+// uneven pieces.
+func (c *golden) logits() error {
+	tok, err := c.tokens("tokens")
+	if err != nil {
+		return err
+	}
+	want, err := c.file.Float64("logits")
+	if err != nil {
+		return err
+	}
+	for _, run := range []struct {
+		name   string
+		pieces []int
+	}{{"logits", nil}, {"logits_stepwise", []int{1}}, {"logits_pieces", []int{7, 1, 13, 2}}} {
+		s := c.model.NewState(1)
+		c.within(run.name, maxAbs(Logits(c.model, tok, s, run.pieces...), want), c.Tolerance.Float32.Logits, "")
+		if err := c.state(s, tok.T); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// state compares every slot of s, which has seen T positions.
+func (c *golden) state(s arch.State, T int) error {
+	var err error
+	nn.WalkState(s, func(name string, t *nn.Tensor) {
+		if err != nil {
+			return
+		}
+		var want []float64
+		got := t.Data
+		switch layer, slot, _ := strings.Cut(name, "."); {
+		case slot == "h": // all layers in one tensor [L,H]
+			var all []float64
+			if all, err = c.file.Float64("state.h"); err == nil {
+				l := 0
+				_, err = fmt.Sscan(layer, &l)
+				want = all[l*t.Len() : (l+1)*t.Len()]
+			}
+		case slot == "k" || slot == "v":
+			if want, err = c.file.Float64("state." + name); err == nil {
+				got = byHead(t, c.Dims.Heads)
+			}
+		default:
+			want, err = c.file.Float64("state." + name)
+		}
+		if err == nil {
+			c.within("state", relative(got, want), max(stateTolerance, c.Tolerance.Float32.Grad), name)
+		}
+	})
+	return err
+}
+
+// byHead turns a cache [T,1,H·D] into [H,T,D].
+func byHead(t *nn.Tensor, H int) []float32 {
+	T, C := t.Dim(0), t.Dim(2)
+	D := C / H
+	var out []float32
+	for h := range H {
+		for i := range T {
+			out = append(out, t.Data[i*C+h*D:i*C+(h+1)*D]...)
+		}
+	}
+	return out
+}
+
+// gradients compares the loss of every position and every weight's gradient.
+func (c *golden) gradients() error {
+	tok, targets, err := c.batch()
+	if err != nil {
+		return err
+	}
+	nll, err := c.file.Float64("batch.nll")
+	if err != nil {
+		return err
+	}
+	loss, err := c.file.Float64("loss")
+	if err != nil {
+		return err
+	}
+	g := nn.Inference()
+	c.within("nll", maxAbs(nn.NLL(g, c.model.Logits(g, c.model.Forward(g, tok, nil)), targets), nll),
+		c.Tolerance.Float32.Logits+c.Tolerance.Float32.Loss, "")
+
+	nn.ZeroGrad(c.model)
+	got := c.backward(tok, targets, false)
+	c.within("loss", math.Abs(got-loss[0]), c.Tolerance.Float32.Loss, "")
+	nn.Walk(c.model, func(p nn.Param) {
+		if e := c.gradient("grad", p); e != nil && err == nil {
+			err = e
+		}
+	})
+	return err
+}
+
+// gradient compares the gradient of p with the tensor kind.<its name>.
+func (c *golden) gradient(kind string, p nn.Param) error {
+	source := c.weights.Source[p.Name]
+	want, err := c.file.Float64(kind + "." + source)
+	if err != nil {
+		return err
+	}
+	got := p.Tensor.Grad
+	if c.weights.Transposed[p.Name] {
+		got = transposed(got, p.Tensor.Dim(0), p.Tensor.Dim(1))
+	}
+	c.within(kind, relative(got, want), c.Tolerance.Float32.Grad, p.Name)
+	return nil
+}
+
+func transposed(x []float32, R, C int) []float32 {
+	y := make([]float32, len(x))
+	for r := range R {
+		for c := range C {
+			y[c*R+r] = x[r*C+c]
+		}
+	}
+	return y
+}
+
+func (c *golden) batch() (tok nn.Tokens, targets []int32, err error) {
+	if tok, err = c.tokens("batch.tokens"); err != nil {
+		return tok, nil, err
+	}
+	t, err := c.tokens("batch.targets")
+	return tok, t.IDs, err
+}
+
+func (c *golden) backward(tok nn.Tokens, targets []int32, l2wrap bool) float64 {
+	g := nn.NewGraph()
+	logits := c.model.Logits(g, c.model.Forward(g, tok, nil))
+	loss := nn.CrossEntropy(g, logits, targets)
+	if l2wrap {
+		nn.L2Wrap(g, logits)
+	}
+	g.Backward(loss)
+	return float64(loss.Data[0])
+}
+
+// l2wrap compares the gradients with the official trainer's extra term.
+func (c *golden) l2wrap() error {
+	const kind = "grad_l2wrap"
+	if !slices.ContainsFunc(c.file.Names(), func(n string) bool { return strings.HasPrefix(n, kind) }) {
+		c.Skipped = append(c.Skipped, kind)
+		return nil
+	}
+	tok, targets, err := c.batch()
+	if err != nil {
+		return err
+	}
+	nn.ZeroGrad(c.model)
+	c.backward(tok, targets, true)
+	nn.Walk(c.model, func(p nn.Param) {
+		if !slices.Contains(c.file.Names(), kind+"."+c.weights.Source[p.Name]) {
+			return
+		}
+		if e := c.gradient(kind, p); e != nil && err == nil {
+			err = e
+		}
+	})
+	return err
+}
+
+// trainTolerance of the losses of a trajectory: the reference's own float32
+// runs stay within 3.4e-5, the cases advise 1e-3.
+const trainTolerance = 2e-4
+
+// trajectory follows the 20 optimiser steps of train.json.
+func (c *golden) trajectory(path string, opt Options) error {
+	var t struct {
+		Batches []struct{ Tokens, Targets [][]int32 }
+		Losses  []float64
+		Norms   []float64 `json:"grad_norms"`
+		Final   []float64 `json:"final_loss_per_batch"`
+	}
+	if _, err := os.Stat(path); err != nil || opt.Trainer == nil {
+		c.Skipped = append(c.Skipped, "train")
+		return nil
+	}
+	if err := readJSON(path, &t); err != nil {
+		return err
+	}
+	if len(t.Batches) == 0 || len(t.Norms) != len(t.Losses) || len(t.Final) != len(t.Batches) {
+		return fmt.Errorf("%s: lists of different lengths", path)
+	}
+	step := opt.Trainer(c.model, goldenRule)
+	batch := func(i int) (nn.Tokens, []int32) {
+		b := t.Batches[i%len(t.Batches)]
+		return nn.Tokens{IDs: slices.Concat(b.Tokens...), B: len(b.Tokens), T: len(b.Tokens[0])}, slices.Concat(b.Targets...)
+	}
+	for i, want := range t.Losses {
+		loss, norm, err := step(batch(i))
+		if err != nil {
+			return err
+		}
+		c.within("train_loss", math.Abs(loss-want), trainTolerance, fmt.Sprintf("step %d", i))
+		c.within("train_grad_norm", math.Abs(norm/t.Norms[i]-1), 1e-3, fmt.Sprintf("step %d", i))
+	}
+	for i, want := range t.Final {
+		tok, targets := batch(i)
+		g := nn.Inference()
+		loss := nn.CrossEntropy(g, c.model.Logits(g, c.model.Forward(g, tok, nil)), targets)
+		c.within("train_loss", math.Abs(float64(loss.Data[0])-want), trainTolerance, fmt.Sprintf("final batch %d", i))
+	}
+	return nil
+}
+
+// goldenRWKVCpp compares one of rwkv.cpp's tiny models with the logits it
+// expects after the three bytes `"in`.
+func goldenRWKVCpp(r *Result, path string, _ Options) error {
+	tol := 1e-4
+	if strings.Contains(r.Case, "FP16") {
+		tol = 5e-3
+	}
+	version := strings.TrimPrefix(r.Case, "tiny-rwkv-")
+	version = version[:max(0, strings.LastIndexByte(version, '-'))]
+	b, err := os.ReadFile(filepath.Join(filepath.Dir(path), "expected-logits-"+version+".bin"))
+	if err != nil {
+		return err
+	}
+	want := make([]float64, len(b)/4)
+	for i := range want {
+		want[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:])))
+	}
+	w, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	m, _, err := arch.New(w.Arch, w.Config, 0)
+	if err != nil {
+		return err
+	}
+	if err := checkpoint.Assign(m, w); err != nil {
+		return err
+	}
+	tok := nn.Tokens{IDs: []int32{34, 105, 110}, B: 1, T: 3}
+	for name, pieces := range map[string][]int{"logits": nil, "logits_stepwise": {1}} {
+		got := Logits(m, tok, m.NewState(1), pieces...)
+		r.within(name, maxAbs(got[len(got)-len(want):], want), tol, "")
+	}
+	r.Skipped = append(r.Skipped, "state", "loss", "grad", "train")
+	return nil
+}
