@@ -92,7 +92,7 @@ func (v *view) facts() [][2]string {
 		{"Study", r.Study}, {"Profile", r.Profile}, {"Seed", fmt.Sprint(r.Seed)}, {"Commit", commit},
 		{"Started", stamp(r.Started)}, {"Finished", end}, {"Duration", took},
 		{"Machine", machineLine(r.Host.CPU, r.Host.Cores)},
-		{"Samples", fmt.Sprintf("%d of %s", ok, count(len(r.Cells), "cell planned"))},
+		{"Samples", fmt.Sprintf("%d in %s", ok, count(len(r.Cells), "cell planned"))},
 	}
 }
 

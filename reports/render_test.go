@@ -227,7 +227,7 @@ func TestEmptyAndFailedRuns(t *testing.T) {
 	}{
 		"nothing":   {&maker{run: record.Run{Schema: record.Schema}}, []string{"Untitled run", "makes no claims", "The run planned no cells."}},
 		"failures":  {fail, []string{"No sample of this part", "it broke", "the cell failed: it broke", "74 holes"}},
-		"unstarted": {unstarted, []string{"No sample of this part", "not measured yet", "0 of 74 cells"}},
+		"unstarted": {unstarted, []string{"No sample of this part", "not measured yet", "0 in 74 cells planned"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := c.m.save(t)

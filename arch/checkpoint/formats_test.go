@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -102,6 +104,23 @@ func TestSafetensorsMalformed(t *testing.T) {
 	}
 }
 
+func TestOpenTensorsErrors(t *testing.T) {
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		empty:                        "0 bytes are no model file",
+		dir:                          "not a file",
+		filepath.Join(dir, "absent"): "no such file",
+	} {
+		if _, err := OpenTensors(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+}
+
 // i32 writes the numbers of an rwkv.cpp file.
 func i32(x ...int) (b []byte) {
 	for _, v := range x {
@@ -146,6 +165,37 @@ func TestRWKVCpp(t *testing.T) {
 		"a name of 2147483647 bytes":      rwkvCppFile(i32(1, math.MaxInt32, 0)),
 	} {
 		if _, err := parse(b); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// TestRWKVCppModel opens a model of C=1, ffn 1, V=2 whose parts may disagree.
+func TestRWKVCppModel(t *testing.T) {
+	one := f32(1)
+	model := func(layers int, decay float32, more ...[]byte) []byte {
+		list := [][]byte{
+			i32(rwkvCppMagic, 101, 2, 1, layers, 0),
+			rwkvCppTensor("emb.weight", 0, f32(1, 2), 1, 2), rwkvCppTensor("head.weight", 0, f32(1, 2), 1, 2),
+			rwkvCppTensor("blocks.0.att.time_decay", 0, f32(decay), 1),
+		}
+		for _, name := range []string{"att.key", "att.value", "att.receptance", "att.output", "ffn.key", "ffn.receptance", "ffn.value"} {
+			list = append(list, rwkvCppTensor("blocks.0."+name+".weight", 0, one, 1, 1))
+		}
+		return slices.Concat(append(list, more...)...)
+	}
+	for want, b := range map[string][]byte{
+		"":                                   model(1, -1),
+		"the header says n_layer 3":          model(3, -1),
+		"time_decay\": element 0 is 0.5":     model(1, 0.5),
+		`unexpected tensor "blocks.0.att.k"`: model(1, -1, rwkvCppTensor("blocks.0.att.k", 0, one, 1)),
+		"blocks.1 is missing of 2 layers":    model(2, -1, rwkvCppTensor("blocks.7.ln1.weight", 0, one, 1)),
+	} {
+		f, err := parse(b)
+		if err == nil {
+			_, err = f.weights("absent")
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

@@ -172,6 +172,7 @@ func TestOpenDisagrees(t *testing.T) {
 func TestOpenNames(t *testing.T) {
 	const block = `"h.0.attn.c_attn.weight":{"dtype":"F32","shape":[1,3],"data_offsets":[0,12]}`
 	for header, want := range map[string]string{
+		`{"blocks.0.att.receptance.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},"blocks.0.ffn.key.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[4,8]},"emb.weight":{"dtype":"I32","shape":[1,1],"data_offsets":[8,12]}}`: `"emb.weight" is I32 and should be of floating point`,
 		`{}`: "holds no tensors",
 		`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}`: `its 1 tensors, such as "a"`,
 		`{` + block + `}`: `"transformer.wte.weight" is missing`,

@@ -209,3 +209,26 @@ func TestNanoGPT(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedStorage refuses a small file whose tensors, all views of one
+// storage, would fill the memory.
+func TestSharedStorage(t *testing.T) {
+	items := []string{}
+	name := func(n string, shape, strides []int) {
+		items = append(items, pickleString(n), pickleTensor("0", 1<<14, 0, shape, strides))
+	}
+	name("emb.weight", []int{128, 128}, []int{128, 1})
+	name("head.weight", []int{128, 128}, []int{128, 1})
+	for l := range 6 {
+		for _, w := range []string{"att.key", "att.value", "att.receptance", "att.output", "ffn.key", "ffn.receptance", "ffn.value"} {
+			name(fmt.Sprintf("blocks.%d.%s.weight", l, w), []int{128, 128}, []int{128, 1})
+		}
+	}
+	f, err := parse(zipOf(entry{name: "m/data.pkl", data: torchDict(items...)}, entry{name: "m/data/0", data: string(make([]byte, 4<<14))}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.weights("absent"); err == nil || !strings.Contains(err.Error(), "bytes of weights in a file of") {
+		t.Errorf("44 views of one storage: %v", err)
+	}
+}
