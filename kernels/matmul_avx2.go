@@ -10,7 +10,7 @@ const (
 	blockK       = 256 // a panel of b, blockK·16 floats, stays in L1
 	minChunks    = 12  // enough for threads to finish together
 	// skinny is the most rows for which dot products beat packing b.
-	skinny = 8
+	skinny = 16
 	// direct is the most rows for which tiles read b in place.
 	direct = 32
 	// paddedK is the row length of a copied block of a: rows a power of two
