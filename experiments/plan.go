@@ -1,0 +1,223 @@
+package experiments
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"workbench/experiments/record"
+)
+
+// The phases of a study.
+const (
+	phaseDecode  = "decode"
+	phasePrefill = "prefill"
+	phaseTrain   = "train"
+	phaseQuality = "quality"
+	phaseCheck   = "check"
+)
+
+// A profile says how much time a run may take.
+type profile struct {
+	timing    time.Duration // for all timing groups together, 0: no limit
+	minRounds int           // fewer than 6 give no 95 % interval of a median
+	timeout   time.Duration // of one request to a cell
+	idle      time.Duration // measuring the idle power, where there is a counter
+}
+
+var profiles = map[string]profile{
+	"smoke": {timing: 20 * time.Second, minRounds: 2, timeout: time.Minute, idle: time.Second},
+	"quick": {timing: 170 * time.Second, minRounds: 6, timeout: 10 * time.Minute, idle: 10 * time.Second},
+	"full":  {minRounds: 6, timeout: 12 * time.Hour, idle: 30 * time.Second},
+}
+
+// profileOf is the time plan of a profile; a study's own profiles have no limit.
+func profileOf(name string) profile {
+	if p, ok := profiles[name]; ok {
+		return p
+	}
+	return profiles["full"]
+}
+
+// A group is the arms of a part in one timed phase: their processes take
+// samples in turn.
+type group struct {
+	part   *Part
+	phase  string
+	arms   []arm
+	points []int // rising
+	rounds int
+	sample time.Duration // shortest sample
+}
+
+func (g *group) key() string { return g.part.Name + "/" + g.phase }
+
+// spec is the cell of one arm.
+func (g *group) spec(a arm) spec {
+	return spec{Arch: a.Arch, Config: a.Config, Phase: g.phase,
+		Decode: g.part.Measure.Decode, Prefill: g.part.Measure.Prefill, Train: g.part.Measure.Train}
+}
+
+// what names a point of the group.
+func (g *group) what(point int) string {
+	axis := map[string]string{phaseDecode: "depth", phasePrefill: "chunk", phaseTrain: "context"}[g.phase]
+	return fmt.Sprintf("%s %d", axis, point)
+}
+
+// maxRepeats is how often the work of a point may be done for one sample.
+func (g *group) maxRepeats(point int) int {
+	if g.phase == phaseDecode {
+		d := g.part.Measure.Decode
+		return max(1, sampleRoom(d, point)/d.Tokens)
+	}
+	return 1000
+}
+
+// groups are the timed phases of a part.
+func (p *Part) groups(arms []arm) []*group {
+	var out []*group
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	if d := p.Measure.Decode; d != nil {
+		out = append(out, &group{p, phaseDecode, arms, d.Depth, d.Rounds, ms(d.SampleMS)})
+	}
+	if f := p.Measure.Prefill; f != nil {
+		out = append(out, &group{p, phasePrefill, arms, f.Chunk, f.Rounds, ms(f.SampleMS)})
+	}
+	if t := p.Measure.Train; t != nil {
+		out = append(out, &group{p, phaseTrain, arms, t.Context, t.Rounds, ms(t.SampleMS)})
+	}
+	return out
+}
+
+// A job is one quality cell: an arm, a seed and a learning rate.
+type job struct {
+	part *Part
+	arm  arm
+	seed uint64
+	lr   float64
+}
+
+func (j job) what() string { return fmt.Sprintf("seed %d lr %g", j.seed, j.lr) }
+
+// work identifies what the job computes: jobs of several parts that agree in
+// it are run once.
+func (j job) work() string {
+	return hash(j.arm.Arch, j.arm.Config, j.part.Corpus, j.part.Measure.Quality, j.seed, j.lr)
+}
+
+// jobs are the quality cells of a part, seeds outermost, so that a run that is
+// broken off leaves whole pairs.
+func (p *Part) jobs(arms []arm, seed uint64) ([]job, error) {
+	q := p.Measure.Quality
+	if q == nil {
+		return nil, nil
+	}
+	var out []job
+	for i := range p.Seeds {
+		for _, a := range arms {
+			rates := q.LR.of(a.Label, a.Arch)
+			if len(rates) == 0 {
+				return nil, fmt.Errorf("part %s: quality: lr: no learning rate for %q", p.Name, a.Label)
+			}
+			for _, lr := range rates {
+				out = append(out, job{p, a, seed + uint64(i), lr})
+			}
+		}
+	}
+	return out, nil
+}
+
+// id is a cell's stable name: what it is, in 12 hexadecimal digits.
+func id(part, label, phase, what string, config map[string]any, settings any) string {
+	return hash(part, label, phase, what, config, settings)[:12]
+}
+
+func (g *group) id(a arm, point int) string {
+	m := g.part.Measure
+	settings := map[string]any{phaseDecode: m.Decode, phasePrefill: m.Prefill, phaseTrain: m.Train}[g.phase]
+	return id(g.part.Name, a.Label, g.phase, g.what(point), a.Config, settings)
+}
+
+func (j job) id() string {
+	return id(j.part.Name, j.arm.Label, phaseQuality, j.what(), j.arm.Config, j.part.Measure.Quality)
+}
+
+func hash(parts ...any) string {
+	b, err := json.Marshal(parts)
+	if err != nil {
+		panic("experiments: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// cells lists what is planned, so that holes show.
+func (g *group) cells() []record.Cell {
+	var out []record.Cell
+	for _, p := range g.points {
+		for _, a := range g.arms {
+			out = append(out, record.Cell{ID: g.id(a, p), Part: g.part.Name, Label: a.Label, Phase: g.phase, What: g.what(p)})
+		}
+	}
+	return out
+}
+
+// repeatsFor is how often work of that duration is done for one sample.
+func repeatsFor(unit, sample time.Duration, most int) int {
+	if unit <= 0 {
+		return most
+	}
+	return min(max(1, int((sample+unit-1)/unit)), most)
+}
+
+// A cost is the time that one round at a point takes over all arms.
+type cost struct {
+	point int
+	round time.Duration
+}
+
+// planRounds fits rounds into the time left, 0 meaning no limit. Where not
+// even the least number fits, the dearest points are dropped, down to two;
+// the least number is kept in any case.
+func planRounds(left time.Duration, costs []cost, asked, least int) (rounds int, points []int) {
+	least = min(least, asked)
+	costs = slices.Clone(costs)
+	for {
+		var round time.Duration
+		dearest := 0
+		for i, c := range costs {
+			round += c.round
+			if c.round >= costs[dearest].round {
+				dearest = i
+			}
+		}
+		rounds = asked
+		if left != 0 && round > 0 {
+			rounds = max(0, min(asked, int(left/round)))
+		}
+		if rounds >= least || len(costs) <= 2 {
+			break
+		}
+		costs = slices.Delete(costs, dearest, dearest+1)
+	}
+	for _, c := range costs {
+		points = append(points, c.point)
+	}
+	slices.Sort(points)
+	return max(rounds, least), points
+}
+
+// reachable tells how many of the rising depths can be reached within the
+// time left, given how long the first took; reading costs at most the square
+// of the depth, and it is done twice. At least two are.
+func nextFits(spent time.Duration, at, next int, left time.Duration) bool {
+	if left == 0 || at == 0 {
+		return true
+	}
+	ratio := float64(next) / float64(at)
+	total := time.Duration(float64(spent) * ratio * ratio)
+	return total-spent+total <= left
+}

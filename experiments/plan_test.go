@@ -1,0 +1,135 @@
+package experiments
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPlanRounds(t *testing.T) {
+	costs := []cost{{256, 1 * time.Second}, {512, 2 * time.Second}, {1024, 4 * time.Second}}
+	for _, c := range []struct {
+		left          time.Duration
+		asked, least  int
+		rounds        int
+		points        []int
+		whatIsLeftOut string
+	}{
+		{0, 8, 6, 8, []int{256, 512, 1024}, "nothing without a limit"},
+		{56 * time.Second, 8, 6, 8, []int{256, 512, 1024}, "nothing: 8 rounds of 7 s"},
+		{55 * time.Second, 8, 6, 7, []int{256, 512, 1024}, "a round"},
+		{41 * time.Second, 8, 6, 8, []int{256, 512}, "the dearest point: 6 rounds of 7 s do not fit"},
+		{19 * time.Second, 8, 6, 6, []int{256, 512}, "the dearest point and rounds"},
+		{3 * time.Second, 8, 6, 6, []int{256, 512}, "no less than two points and the least number of rounds"},
+		{3 * time.Second, 2, 6, 2, []int{256, 512}, "no more rounds than asked"},
+	} {
+		rounds, points := planRounds(c.left, costs, c.asked, c.least)
+		if rounds != c.rounds || !slices.Equal(points, c.points) {
+			t.Errorf("%v, %d rounds: got %d rounds of %v, want %d of %v (%s)", c.left, c.asked, rounds, points, c.rounds, c.points, c.whatIsLeftOut)
+		}
+	}
+	if len(costs) != 3 || costs[2].point != 1024 {
+		t.Error("planning changed its input")
+	}
+}
+
+func TestRepeatsFor(t *testing.T) {
+	for _, c := range []struct {
+		unit, sample time.Duration
+		most, want   int
+	}{
+		{10 * time.Millisecond, 100 * time.Millisecond, 1000, 10},
+		{11 * time.Millisecond, 100 * time.Millisecond, 1000, 10},
+		{200 * time.Millisecond, 100 * time.Millisecond, 1000, 1},
+		{10 * time.Millisecond, 100 * time.Millisecond, 4, 4},
+		{0, 100 * time.Millisecond, 4, 4},
+	} {
+		if got := repeatsFor(c.unit, c.sample, c.most); got != c.want {
+			t.Errorf("%+v: got %d", c, got)
+		}
+	}
+}
+
+func TestNextFits(t *testing.T) {
+	// 1 s to depth 512: at most 4 s to 1024, and 4 s more to read it again.
+	if nextFits(time.Second, 512, 1024, 6*time.Second) {
+		t.Error("7 s fit into 6")
+	}
+	if !nextFits(time.Second, 512, 1024, 7*time.Second) || !nextFits(time.Hour, 512, 1024, 0) {
+		t.Error("a depth that fits is refused")
+	}
+}
+
+func TestShare(t *testing.T) {
+	clock := time.Unix(0, 0)
+	r := &runner{profile: profile{timing: 100 * time.Second}, now: func() time.Time { return clock }}
+	for _, points := range []int{5, 3, 1, 1} {
+		r.groups = append(r.groups, &group{points: make([]int, points)})
+	}
+	if got := r.share(); got != 50*time.Second {
+		t.Errorf("a group with half of the points gets %v", got)
+	}
+	r.spent, r.groups = 50*time.Second, r.groups[1:]
+	if got := r.share(); got != 30*time.Second {
+		t.Errorf("3 of the 5 points left get %v", got)
+	}
+	r.spent = 40 * time.Second
+	if got := r.share(); got != 36*time.Second {
+		t.Errorf("what a group leaves over does not go to the others: %v", got)
+	}
+	c := &contest{runner: r, begun: clock, limit: r.share()}
+	clock = clock.Add(12 * time.Second)
+	if got := c.left(); got != 24*time.Second {
+		t.Errorf("left is %v", got)
+	}
+	clock = clock.Add(time.Hour)
+	if got := c.left(); got <= 0 {
+		t.Errorf("left is %v: 0 would mean no limit", got)
+	}
+}
+
+func TestSampleRoom(t *testing.T) {
+	d := &Decode{Tokens: 16}
+	g := &group{phase: phaseDecode, part: &Part{Measure: Measure{Decode: d}}}
+	for depth, want := range map[int]int{0: 2, 64: 2, 1024: 32} {
+		if got := g.maxRepeats(depth); got != want {
+			t.Errorf("depth %d: %d repeats, want %d", depth, got, want)
+		}
+	}
+}
+
+func TestPace(t *testing.T) {
+	q := &Quality{Steps: 10, Batch: 10, Context: 10, EvalEvery: 10}
+	p := &Part{Name: "p", Measure: Measure{Quality: q}}
+	a := job{p, arm{Label: "a", params: 1e6}, 1, 1e-3} // 6 GFLOP
+	b := job{p, arm{Label: "b", params: 3e6}, 1, 1e-3} // 18
+	var pace pace
+	pace.plan(a)
+	pace.plan(b)
+	if got := pace.done(a, 0.5, time.Second); got != 7*time.Second {
+		t.Errorf("3 GFLOP/s, 21 left: %v", got)
+	}
+	if got := pace.done(a, 1, 2*time.Second); got != 6*time.Second {
+		t.Errorf("3 GFLOP/s, 18 left: %v", got)
+	}
+}
+
+func TestProgressLines(t *testing.T) {
+	now := time.Unix(0, 0)
+	var out bytes.Buffer
+	p := newProgress(&out, func() time.Time { return now })
+	now = now.Add(30 * time.Second)
+	p.at("decode a", 1234, 90*time.Second)
+	p.at("decode b", 1234, 90*time.Second) // at once: not shown
+	p.say("cut")
+	p.end()
+	want := " 25 %  decode a  1.23k tok/s  30s gone, about 1m30s left\ncut\n"
+	if out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+	if strings.Contains(out.String(), "\x1b") {
+		t.Error("a file gets terminal codes")
+	}
+}

@@ -1,0 +1,239 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"workbench/experiments/record"
+)
+
+// checkCells lists the check cells of a part.
+func (r *runner) checkCells(p *Part) []record.Cell {
+	var out []record.Cell
+	for _, a := range r.arms[p.Name] {
+		for _, name := range checksOf(a.Arch, p.Measure.Check) {
+			out = append(out, record.Cell{ID: checkID(p, a, name), Part: p.Name, Label: a.Label, Phase: phaseCheck, What: name})
+		}
+	}
+	return out
+}
+
+func checkID(p *Part, a arm, name string) string {
+	return id(p.Name, a.Label, phaseCheck, name, a.Config, nil)
+}
+
+// check measures the exact properties of every arm of a part.
+func (r *runner) check(ctx context.Context, p *Part) error {
+	for _, a := range r.arms[p.Name] {
+		names := slices.DeleteFunc(checksOf(a.Arch, p.Measure.Check), func(name string) bool { return r.have[checkID(p, a, name)] })
+		if len(names) == 0 {
+			continue
+		}
+		r.progress.at(fmt.Sprintf("%s check %s", p.Name, a.Label), 0, r.rest(0))
+		s := &spec{Arch: a.Arch, Config: a.Config, Phase: phaseCheck, Seed: r.run.Seed, Threads: r.threads, Checks: names, Text: r.text(p)}
+		records, err := r.whole(ctx, s, nil)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for i, name := range names {
+			if err != nil || i >= len(records) {
+				err = errors.Join(err, r.fail(p, a, phaseCheck, checkID(p, a, name), name, r.run.Seed, firstError(err)))
+				continue
+			}
+			records[i].Seed = r.run.Seed
+			if err := r.keep(records[i], p, a, checkID(p, a, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func firstError(err error) error {
+	if err == nil {
+		return errors.New("the process sent no record")
+	}
+	return err
+}
+
+// whole runs a cell that is one request, in a process of its own.
+func (r *runner) whole(ctx context.Context, s *spec, note func(progressNote)) ([]record.Record, error) {
+	c, err := startChild(r.exe, r.profile.timeout)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	if _, err := c.ask(ctx, request{Op: opStart, Spec: s}, nil); err != nil {
+		return nil, err
+	}
+	answer, err := c.ask(ctx, request{Op: opRun}, note)
+	return answer.Records, err
+}
+
+// pending are the jobs without a record, those that compute the same together.
+func (r *runner) pending(jobs []job) [][]job {
+	var out [][]job
+	at := map[string]int{}
+	for _, j := range jobs {
+		if r.have[j.id()] {
+			continue
+		}
+		w := j.work()
+		i, ok := at[w]
+		if !ok {
+			i, at[w] = len(out), len(out)
+			out = append(out, nil)
+			r.guess.plan(j)
+		}
+		out[i] = append(out[i], j)
+	}
+	return out
+}
+
+// quality trains what is left, as many models at a time as there are threads,
+// each with one thread.
+func (r *runner) quality(ctx context.Context, work [][]job) error {
+	queue := make(chan []job)
+	errs := make(chan error, r.threads)
+	stop := make(chan struct{})
+	var once sync.Once
+	for range r.threads {
+		go func() {
+			var err error
+			for js := range queue {
+				if err = r.qualityCell(ctx, js); err != nil {
+					once.Do(func() { close(stop) })
+					break
+				}
+			}
+			errs <- err
+		}()
+	}
+feed:
+	for _, same := range work {
+		select {
+		case queue <- same:
+		case <-stop:
+			break feed
+		}
+	}
+	close(queue)
+	var err error
+	for range r.threads {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
+// qualityCell trains and evaluates one model and records it for every part
+// that asked for it.
+func (r *runner) qualityCell(ctx context.Context, jobs []job) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	j := jobs[0]
+	s := &spec{Arch: j.arm.Arch, Config: j.arm.Config, Phase: phaseQuality, Seed: j.seed, Threads: 1,
+		Quality: j.part.Measure.Quality, LR: j.lr, Corpus: j.part.Corpus}
+	begun := r.now()
+	records, err := r.whole(ctx, s, func(n progressNote) {
+		left := r.guess.done(j, float64(n.Done)/float64(max(1, n.Total)), r.now().Sub(begun))
+		r.progress.at(fmt.Sprintf("%s quality %s %s", j.part.Name, j.arm.Label, j.what()), n.TokensPerS, left/time.Duration(r.threads))
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	r.guess.done(j, 1, r.now().Sub(begun))
+	if err == nil && len(records) != 1 {
+		err = errors.New("the process sent no record")
+	}
+	for _, j := range jobs {
+		if err != nil {
+			if err := r.fail(j.part, j.arm, phaseQuality, j.id(), j.what(), j.seed, err); err != nil {
+				return err
+			}
+			continue
+		}
+		rec := records[0]
+		rec.Seed = j.seed
+		if err := r.keep(rec, j.part, j.arm, j.id()); err != nil {
+			return err
+		}
+	}
+	if err == nil && records[0].Quality != nil {
+		r.progress.say("%s quality %s %s: %.3f bits per byte held out, %s", j.part.Name, j.arm.Label, j.what(),
+			records[0].Quality.ValBPB, clock(r.now().Sub(begun)))
+	}
+	return nil
+}
+
+// pace foretells how long quality cells take: their arithmetic over a speed
+// that is learned from those under way.
+type pace struct {
+	mu            sync.Mutex
+	planned       float64            // GFLOP of all cells
+	finished      map[string]float64 // GFLOP done, by cell
+	flops, passed float64            // GFLOP and seconds seen
+}
+
+// guessGFLOPS is the speed of one thread before any was seen.
+const guessGFLOPS = 15
+
+// gflop counts 6 operations a weight and token, and 2 of those for reading
+// when only evaluated. Source: Kaplan et al., arXiv 2001.08361.
+func (j job) gflop() float64 {
+	q := j.part.Measure.Quality
+	train := float64(q.Steps) * float64(q.Batch) * float64(q.Context)
+	evals := float64(q.Steps)/float64(max(1, q.EvalEvery)) + float64(q.LongContext)
+	for _, p := range q.Probes {
+		evals += 2 * float64(len(p.Every))
+	}
+	return float64(j.arm.params) * (6*train + 2*evals*float64(q.EvalTokens)) / 1e9
+}
+
+func (p *pace) plan(j job) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.planned += j.gflop()
+}
+
+// done notes that a share of a cell took that long and returns the time left
+// for one thread.
+func (p *pace) done(j job, share float64, took time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.finished == nil {
+		p.finished = map[string]float64{}
+	}
+	p.finished[j.id()] = share * j.gflop()
+	if took > 0 && share > 0 {
+		p.flops, p.passed = p.flops+share*j.gflop(), p.passed+took.Seconds()
+	}
+	return p.left()
+}
+
+func (p *pace) left() time.Duration {
+	done := 0.0
+	for _, x := range p.finished {
+		done += x
+	}
+	speed := float64(guessGFLOPS)
+	if p.passed > 0 {
+		speed = p.flops / p.passed
+	}
+	return time.Duration(max(0, p.planned-done) / speed * float64(time.Second))
+}
+
+// rest is about how long the run takes after what is under way needs `here`.
+func (r *runner) rest(here time.Duration) time.Duration {
+	total := here
+	if n := len(r.groups) - 1; n > 0 && r.profile.timing > 0 {
+		total += max(0, r.profile.timing-r.spent) / time.Duration(n+1) * time.Duration(n)
+	}
+	r.guess.mu.Lock()
+	defer r.guess.mu.Unlock()
+	return total + r.guess.left()/time.Duration(r.threads)
+}

@@ -1,0 +1,303 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"workbench/experiments/corpus"
+	"workbench/experiments/meter"
+	"workbench/experiments/record"
+)
+
+// Options says how a study is run.
+type Options struct {
+	Profile  string    // smoke | quick | full, or one of the study's own; "" means quick
+	Out      string    // folder of the run, created; "" means runs/STUDY-TIME
+	Resume   string    // folder of an unfinished run, which decides everything but Progress and Exe
+	Seed     uint64    // of the order of samples, the weights and the data; 0 means 1
+	Set      []string  // "axis=v1,v2" of the models, "phase.key=v1,v2" of the measurements, "seeds=n"
+	Corpus   string    // "" leaves the study's
+	Threads  int       // of timing cells, and quality cells at a time; 0 means all cores
+	Progress io.Writer // a terminal gets a bar, anything else lines; nil: silent
+	Command  string    // the command line that repeats the run, for the report
+	Exe      string    // runs `EXE cell`; "" means this program
+}
+
+// Run runs a study, or resumes one (s is then not read and may be nil), and
+// returns the folder with its records. Cells that fail are records; the error
+// is what kept the run from going on. When ctx ends, what is finished is kept
+// and the error tells how to resume.
+func Run(ctx context.Context, s *Study, o Options) (dir string, err error) {
+	r, err := newRunner(s, o)
+	if err != nil {
+		return "", err
+	}
+	defer r.progress.end()
+	if err := r.all(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: what is finished is kept; go on with: workbench run --resume %s", ctx.Err(), r.dir)
+		}
+		return r.dir, err
+	}
+	return r.dir, nil
+}
+
+// runner is a run under way.
+type runner struct {
+	study    *Study
+	dir      string
+	exe      string
+	threads  int
+	profile  profile
+	progress *progress
+	now      func() time.Time
+
+	arms   map[string][]arm // by part
+	texts  map[string]*corpus.Text
+	idle   []record.Energy
+	spent  time.Duration // on timing groups
+	groups []*group      // not measured yet
+	guess  *pace
+
+	mu   sync.Mutex // guards what follows: quality cells end side by side
+	run  record.Run
+	done progressFile
+	have map[string]bool // cells that have a record without an error
+}
+
+func newRunner(s *Study, o Options) (*runner, error) {
+	r := &runner{now: time.Now, exe: o.Exe, threads: firstOf(o.Threads, runtime.NumCPU()), have: map[string]bool{}, guess: &pace{}}
+	if r.exe == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		r.exe = exe
+	}
+	r.progress = newProgress(o.Progress, r.now)
+	if o.Resume != "" {
+		if err := r.load(o.Resume); err != nil {
+			return nil, fmt.Errorf("cannot resume %s: %w", o.Resume, err)
+		}
+	} else if err := r.begin(s, o); err != nil {
+		return nil, err
+	}
+	r.profile = profileOf(r.run.Profile)
+	return r, nil
+}
+
+// begin plans a new run.
+func (r *runner) begin(s *Study, o Options) (err error) {
+	o.Profile = firstOf(o.Profile, "quick")
+	if r.study, err = s.resolve(o); err != nil {
+		return err
+	}
+	if err := r.expand(); err != nil {
+		return err
+	}
+	started := r.now()
+	r.dir = o.Out
+	if r.dir == "" {
+		r.dir = filepath.Join("runs", s.Name+"-"+started.Format("20060102-150405"))
+	}
+	if files, err := os.ReadDir(r.dir); err == nil && len(files) > 0 {
+		return fmt.Errorf("the folder %s is not empty: name another with --out, or go on with --resume %s", r.dir, r.dir)
+	}
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return err
+	}
+	r.done = progressFile{Threads: r.threads}
+	t := r.study
+	r.run = record.Run{Study: t.Name, Title: t.Title, Question: t.Question, Method: t.Method, Predicts: t.Predicts,
+		Profile: o.Profile, Seed: firstOf(o.Seed, 1), Command: o.Command, StudyYAML: t.YAML(), Claims: t.Claims, Started: started}
+	for i := range t.Parts {
+		p := &t.Parts[i]
+		part := record.Part{Name: p.Name, Title: p.Title, Note: p.Note, Baseline: p.Baseline}
+		for _, a := range r.arms[p.Name] {
+			part.Labels = append(part.Labels, a.Label)
+		}
+		r.run.Parts = append(r.run.Parts, part)
+	}
+	return nil
+}
+
+// expand builds the arms of every part.
+func (r *runner) expand() error {
+	r.arms = map[string][]arm{}
+	for i := range r.study.Parts {
+		p := &r.study.Parts[i]
+		arms, err := p.arms()
+		if err != nil {
+			return fmt.Errorf("study %s: %w", r.study.Name, err)
+		}
+		r.arms[p.Name] = arms
+	}
+	return nil
+}
+
+// all measures what has not been measured.
+func (r *runner) all(ctx context.Context) error {
+	work, err := r.prepare()
+	if err != nil {
+		return err
+	}
+	r.progress.say("%s, profile %s, into %s", r.run.Study, r.run.Profile, r.dir)
+	for i := range r.study.Parts {
+		if err := r.check(ctx, &r.study.Parts[i]); err != nil {
+			return err
+		}
+	}
+	for len(r.groups) > 0 {
+		g := r.groups[0]
+		if err := r.timing(ctx, g); err != nil {
+			return err
+		}
+		r.groups = r.groups[1:]
+	}
+	if err := r.quality(ctx, work); err != nil {
+		return err
+	}
+	finished := r.now()
+	r.run.Finished = &finished
+	return r.save()
+}
+
+// prepare lists the cells, reads the corpora and describes the machine. It
+// returns the quality cells that are left, those that compute the same together.
+func (r *runner) prepare() ([][]job, error) {
+	var jobs []job
+	r.texts = map[string]*corpus.Text{}
+	var cells []record.Cell
+	for i := range r.study.Parts {
+		p := &r.study.Parts[i]
+		arms := r.arms[p.Name]
+		for _, g := range p.groups(arms) {
+			cells = append(cells, g.cells()...)
+			if !slices.Contains(r.done.Groups, g.key()) {
+				r.groups = append(r.groups, g)
+			}
+		}
+		cells = append(cells, r.checkCells(p)...)
+		js, err := p.jobs(arms, r.run.Seed)
+		if err != nil {
+			return nil, err
+		}
+		for _, j := range js {
+			cells = append(cells, record.Cell{ID: j.id(), Part: p.Name, Label: j.arm.Label, Phase: phaseQuality, What: j.what()})
+		}
+		jobs = append(jobs, js...)
+		if err := r.openCorpus(p.Corpus); err != nil {
+			return nil, fmt.Errorf("part %s: corpus: %w", p.Name, err)
+		}
+	}
+	r.run.Cells = cells
+	if r.run.Host.CPU == "" {
+		r.run.Host = describe(r.run.Profile == "smoke")
+		r.run.Sources = sources(r.exe)
+	}
+	energy := meter.NewEnergy("")
+	defer energy.Close()
+	r.idle = energy.Idle(r.profile.idle)
+	return r.pending(jobs), r.save()
+}
+
+// describe is replaced by tests, for which it takes too long.
+var describe = meter.Describe
+
+func (r *runner) openCorpus(name string) error {
+	if r.texts[name] != nil {
+		return nil
+	}
+	t, err := corpus.Open(name)
+	if err != nil {
+		return err
+	}
+	r.texts[name] = t
+	c := record.Corpus{Name: t.Name, Source: t.Source, Bytes: int64(len(t.Data)), SHA256: t.SHA256}
+	i := slices.IndexFunc(r.run.Corpora, func(have record.Corpus) bool { return have.Name == c.Name })
+	switch {
+	case i < 0:
+		r.run.Corpora = append(r.run.Corpora, c)
+	case r.run.Corpora[i].SHA256 != c.SHA256:
+		return fmt.Errorf("%s is not the text the run began with (sha256 %.12s, now %.12s): start a new run", name, r.run.Corpora[i].SHA256, c.SHA256)
+	}
+	return nil
+}
+
+// sampleText is the text that timing cells work on, in bytes.
+const sampleText = 64 << 10
+
+func (r *runner) text(p *Part) []byte {
+	train, _ := r.texts[p.Corpus].Split(heldOut)
+	return train[:min(len(train), sampleText)]
+}
+
+// share is the time the next group may take: its part, by points, of what is
+// left for all.
+func (r *runner) share() time.Duration {
+	if r.profile.timing == 0 {
+		return 0
+	}
+	points := 0
+	for _, g := range r.groups {
+		points += len(g.points)
+	}
+	return max(time.Second, (r.profile.timing-r.spent)*time.Duration(len(r.groups[0].points))/time.Duration(points))
+}
+
+// keep appends a record of a cell and marks the cell as measured.
+func (r *runner) keep(rec record.Record, part *Part, a arm, cell string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rec.Study, rec.Part, rec.Label, rec.Cell = r.run.Study, part.Name, a.Label, cell
+	rec.Arch, rec.Config, rec.Params, rec.ParamsNonEmb = a.Arch, a.Config, a.params, a.nonEmb
+	rec.Time = r.now().UTC()
+	for i := range rec.Energy {
+		r.netEnergy(&rec.Energy[i])
+	}
+	if rec.Error == "" {
+		r.have[cell] = true
+	}
+	return record.Append(filepath.Join(r.dir, record.RecordsFile), &rec)
+}
+
+// netEnergy takes the idle power off a measured energy.
+func (r *runner) netEnergy(e *record.Energy) {
+	for _, idle := range r.idle {
+		if idle.Domain != e.Domain || idle.Tier != e.Tier || idle.IdleW == nil || e.Joules == nil {
+			continue
+		}
+		net := *e.Joules - *idle.IdleW*float64(e.WindowNS)/1e9
+		e.NetJ, e.IdleW, e.IdleSDW, e.Reason = &net, idle.IdleW, idle.IdleSDW, ""
+	}
+}
+
+// fail records that a cell could not be measured.
+func (r *runner) fail(part *Part, a arm, phase, cell, what string, seed uint64, reason error) error {
+	r.progress.say("failed: %s %s, %s %s: %v", part.Name, a.Label, phase, what, reason)
+	rec := record.Record{Phase: phase, Seed: seed, Threads: r.threads, Error: firstOf(strings.TrimSpace(reason.Error()), "unknown")}
+	return r.keep(rec, part, a, cell)
+}
+
+// cut tells what a group leaves out for time.
+func (r *runner) cut(g *group, format string, args ...any) {
+	text := fmt.Sprintf("%s, %s: ", g.part.Name, g.phase) + fmt.Sprintf(format, args...)
+	r.run.Cuts = append(r.run.Cuts, text)
+	r.progress.say("cut for time: %s", text)
+}
+
+// save writes run.json and what resume needs.
+func (r *runner) save() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(r.done.save(r.dir), record.SaveRun(r.dir, &r.run))
+}

@@ -1,0 +1,496 @@
+//go:build unix
+
+package experiments
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"workbench/experiments/record"
+)
+
+// TestMain makes the test binary serve cells as the program does. FAKE, "op
+// arch how", makes it fail instead when that operation comes to that
+// architecture.
+func TestMain(m *testing.M) {
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == "cell":
+		if err := serveFaulty(os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	case os.Getenv("PARENT") != "":
+		beParent()
+	}
+	describe = func(bool) record.Host { return record.Host{CPU: "test"} }
+	os.Exit(m.Run())
+}
+
+// serveFaulty is ServeCell with the fault of FAKE.
+func serveFaulty(in io.Reader) error {
+	var op, arch, how string
+	fmt.Sscan(os.Getenv("FAKE"), &op, &arch, &how)
+	read, write := io.Pipe()
+	go func() {
+		lines, of := bufio.NewScanner(in), ""
+		lines.Buffer(nil, maxReply)
+		for lines.Scan() {
+			var r request
+			if json.Unmarshal(lines.Bytes(), &r) == nil && r.Spec != nil {
+				of = r.Spec.Arch
+			}
+			if r.Op == op && of == arch {
+				fail(how)
+			}
+			write.Write(append(slices.Clone(lines.Bytes()), '\n'))
+		}
+		write.Close()
+	}()
+	return ServeCell(read, os.Stdout)
+}
+
+func fail(how string) {
+	switch how {
+	case "kill":
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		time.Sleep(time.Hour)
+	case "panic":
+		panic("out of ideas")
+	case "exit":
+		fmt.Fprintln(os.Stderr, "first line\nthe last line")
+		os.Exit(3)
+	case "hang":
+		time.Sleep(time.Hour)
+	}
+}
+
+func run(t *testing.T, s *Study, o Options) (*record.Run, []record.Record) {
+	t.Helper()
+	dir, err := Run(context.Background(), s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, records, err := record.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run, records
+}
+
+// only are the records of a phase.
+func only(records []record.Record, phase string) (out []record.Record) {
+	for _, r := range records {
+		if r.Phase == phase {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func TestRun(t *testing.T) {
+	var log strings.Builder
+	s := parse(t, tinyStudy)
+	out := filepath.Join(t.TempDir(), "run")
+	got, records := run(t, s, Options{Profile: "quick", Out: out, Progress: &log, Command: "workbench run tiny", Seed: 7, Threads: 2})
+
+	if got.Finished == nil || got.Seed != 7 || got.Command != "workbench run tiny" || got.Question != s.Question || len(got.Corpora) != 1 {
+		t.Errorf("run is %+v", got)
+	}
+	if got.Parts[0].Labels[2] != "plain <b>RNN</b>" || got.Host.CPU == "" || got.Sources["binary_sha256"] == "" {
+		t.Errorf("parts %+v, host %+v, sources %v", got.Parts, got.Host, got.Sources)
+	}
+	count := map[string]int{}
+	for _, r := range records {
+		count[r.Cell]++
+		if r.Error != "" || r.Time.IsZero() || r.Params <= r.ParamsNonEmb || r.Config["vocab"] != 256.0 || r.Impl == "" && r.Phase != "check" {
+			t.Errorf("record %+v", r)
+		}
+	}
+	for _, c := range got.Cells {
+		want := map[string]int{"decode": 3, "prefill": 2, "train": 2, "quality": 1, "check": 1}[c.Phase]
+		if count[c.ID] != want {
+			t.Errorf("cell %+v has %d records, want %d", c, count[c.ID], want)
+		}
+		delete(count, c.ID)
+	}
+	if len(count) > 0 {
+		t.Errorf("records of unplanned cells: %v", count)
+	}
+	checkOrder(t, only(records, "decode"), 6)
+	checkOrder(t, only(records, "prefill"), 9)
+	checkValues(t, records)
+	if !strings.Contains(log.String(), "bits per byte held out") {
+		t.Errorf("progress is %q", log.String())
+	}
+}
+
+// checkOrder: in every round every cell takes one sample, in an order that
+// differs between rounds, and the models follow each other at every point.
+func checkOrder(t *testing.T, records []record.Record, perRound int) {
+	t.Helper()
+	var orders []string
+	for len(records) > 0 {
+		n := min(perRound, len(records))
+		order, seen := "", map[string]bool{}
+		for i, r := range records[:n] {
+			if r.Round != len(orders) || r.Slot != i {
+				t.Errorf("record %d of round %d says round %d, slot %d", i, len(orders), r.Round, r.Slot)
+			}
+			point := r.Depth + r.Chunk + r.Context
+			if i%3 > 0 && !strings.Contains(order[strings.LastIndex(order, "|"):], fmt.Sprint("@", point)) {
+				t.Errorf("round %d: slot %d measures point %d before the models at the point before are through", r.Round, i, point)
+			}
+			if i%3 == 0 {
+				order += "|"
+			}
+			order += fmt.Sprint(r.Label, "@", point, " ")
+			seen[r.Cell] = true
+		}
+		if len(seen) != perRound {
+			t.Errorf("round %d has samples of %d cells, want %d", len(orders), len(seen), perRound)
+		}
+		orders, records = append(orders, order), records[n:]
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(orders)))) == 1 {
+		t.Errorf("every round has the same order: %q", orders[0])
+	}
+}
+
+func checkValues(t *testing.T, records []record.Record) {
+	t.Helper()
+	for _, r := range records {
+		switch r.Phase {
+		case "decode":
+			if len(r.LatencyNS) != r.Tokens || r.Tokens < 2 || r.DurationNS <= 0 || r.Threads != 2 {
+				t.Errorf("decode: %+v", r)
+			}
+			// RWKV-4: 5 vectors of 8 channels, 3 without shift; RNN: 1.
+			if want := map[string]int64{"rwkv4 token_shift=learned": 160, "rwkv4 token_shift=none": 96, "plain <b>RNN</b>": 32}[r.Label]; *r.StateBytes != want {
+				t.Errorf("%s: %d state bytes, want %d", r.Label, *r.StateBytes, want)
+			}
+			if r.Round == 0 && (r.GCShare == nil || r.SchedShare == nil) || r.Round > 0 && r.GCShare != nil {
+				t.Errorf("round %d: shares %v, %v", r.Round, r.GCShare, r.SchedShare)
+			}
+			if runtime.GOOS == "linux" && (r.PeakRSSBytes == nil || *r.PeakRSSBytes < 1<<20) {
+				t.Errorf("peak memory %v", r.PeakRSSBytes)
+			}
+		case "prefill":
+			if r.Tokens%16 != 0 || r.Depth != 0 {
+				t.Errorf("prefill: %+v", r)
+			}
+		case "train":
+			if r.Context != 8 || r.Batch != 2 || r.Tokens%16 != 0 {
+				t.Errorf("train: %+v", r)
+			}
+		case "quality":
+			q := r.Quality
+			if q == nil || q.Steps != 4 || q.ValBPB <= 0 || q.ValBPB > 9 || len(q.ByPosition) != 2 || q.ByPosition[1].To != 16 || len(q.WeightsHash) != 64 {
+				t.Errorf("quality: %+v", q)
+			}
+			if probes := map[string]int{"rwkv4 token_shift=learned": 1}[r.Label]; len(q.Probes) != probes {
+				t.Errorf("%s: probes %+v", r.Arch, q.Probes)
+			}
+		case "check":
+			if r.Check == nil || !(r.Check.Value < 1e-4) {
+				t.Errorf("check: %+v", r.Check)
+			}
+		}
+	}
+}
+
+const twoArms = `name: two
+arch: [{use: rwkv4, dim: 8, layers: 1}, {use: rnn, dim: 8, layers: 1}]
+corpus: grammar
+seeds: 1
+measure:
+  decode: {depth: [4], tokens: 2, rounds: 3, sample_ms: 1}
+  prefill: {tokens: 16, chunk: [4], rounds: 3, sample_ms: 1}
+  quality: {steps: 2, batch: 2, context: 8, lr: 1e-3, eval_tokens: 64}
+`
+
+// TestDeath: a process that dies is a failed record with the reason, the run
+// goes on, and resuming measures the group again.
+func TestDeath(t *testing.T) {
+	for fault, want := range map[string]string{
+		"sample rnn kill":  "signal: killed (the usual cause is lack of memory)",
+		"visit rnn panic":  "panic: out of ideas",
+		"start rnn exit":   "exit status 3: the last line",
+		"sample rnn hang":  "timed out",
+		"run rwkv4 panic":  "panic: out of ideas",
+		"start rwkv4 kill": "signal: killed",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			short := profiles["smoke"]
+			short.timeout = time.Second
+			defer func(p profile) { profiles["smoke"] = p }(profiles["smoke"])
+			profiles["smoke"] = short
+
+			t.Setenv("FAKE", fault)
+			out := filepath.Join(t.TempDir(), "run")
+			got, records := run(t, parse(t, twoArms), Options{Profile: "smoke", Out: out})
+			if got.Finished == nil {
+				t.Error("the run did not go on")
+			}
+			failed := map[string]bool{}
+			for _, r := range records {
+				if r.Error == "" {
+					continue
+				}
+				failed[r.Cell] = true
+				if !strings.Contains(r.Error, want) || r.Arch != strings.Fields(fault)[1] {
+					t.Errorf("%s %s failed with %q, want %q", r.Label, r.Phase, r.Error, want)
+				}
+			}
+			if n := map[string]int{"sample": 2, "visit": 2, "start": 3, "run": 1}[strings.Fields(fault)[0]]; len(failed) != n {
+				t.Errorf("%d cells failed, want %d", len(failed), n)
+			}
+
+			t.Setenv("FAKE", "")
+			_, records = run(t, nil, Options{Resume: out})
+			checkComplete(t, got, records)
+		})
+	}
+}
+
+// checkComplete: every cell has all its records, none of them failed.
+func checkComplete(t *testing.T, run *record.Run, records []record.Record) {
+	t.Helper()
+	count := map[string]int{}
+	for _, r := range records {
+		if r.Error != "" {
+			t.Errorf("failed record %+v", r)
+		}
+		count[r.Cell]++
+	}
+	for _, c := range run.Cells {
+		want := map[string]int{"decode": 3, "prefill": 3, "quality": 1}[c.Phase]
+		if count[c.ID] != want {
+			t.Errorf("cell %+v has %d records, want %d", c, count[c.ID], want)
+		}
+	}
+	if len(count) != len(run.Cells) {
+		t.Errorf("records of %d cells, %d are planned", len(count), len(run.Cells))
+	}
+}
+
+// cancelAt ends a run when the text is written.
+type cancelAt struct {
+	text   string
+	cancel func()
+}
+
+func (c cancelAt) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), c.text) {
+		c.cancel()
+	}
+	return len(p), nil
+}
+
+// TestResume: an interrupted run keeps its finished groups, byte for byte, and
+// measures the others anew; finished runs are not measured again.
+func TestResume(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	// The second group fails for one arm: its failure ends the run.
+	t.Setenv("FAKE", "sample rnn panic")
+	text := strings.Replace(twoArms, "depth: [4]", "depth: [4, 8]", 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err := Run(ctx, parse(t, text), Options{Profile: "smoke", Out: out, Progress: cancelAt{"failed: two rnn, prefill", cancel}})
+	if err == nil || !strings.Contains(err.Error(), "workbench run --resume "+out) {
+		t.Fatalf("error %v does not tell how to go on", err)
+	}
+	before, records, err := record.Load(out)
+	if err != nil || before.Finished != nil || len(only(records, "decode")) == 0 {
+		t.Fatalf("%+v, %d records, %v", before, len(records), err)
+	}
+
+	t.Setenv("FAKE", "")
+	after, records := run(t, nil, Options{Resume: out})
+	checkComplete(t, after, records)
+	if after.StudyYAML != before.StudyYAML || !after.Started.Equal(before.Started) || !reflect.DeepEqual(after.Cells, before.Cells) {
+		t.Errorf("resuming changed the run: %+v, it was %+v", after, before)
+	}
+	if _, err := Run(context.Background(), nil, Options{Resume: out}); err == nil || !strings.Contains(err.Error(), "finished") {
+		t.Errorf("a finished run is resumed: %v", err)
+	}
+	if _, err := Run(context.Background(), parse(t, text), Options{Out: out}); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("a run overwrites another: %v", err)
+	}
+}
+
+// TestResumeKeeps: what was finished is not measured again.
+func TestResumeKeeps(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	got, before := run(t, parse(t, twoArms), Options{Profile: "smoke", Out: out})
+	// As if killed while the last quality cell ran, in the middle of a line.
+	got.Finished = nil
+	if err := record.SaveRun(out, got); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(out, record.RecordsFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text[:len(text)-20], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	after, records := run(t, nil, Options{Resume: out})
+	checkComplete(t, after, records)
+	n := len(before) - 1
+	if !reflect.DeepEqual(records[:n], before[:n]) {
+		t.Error("finished records changed")
+	}
+	if len(after.Warnings) > 0 {
+		t.Errorf("warnings: %q", after.Warnings)
+	}
+	if a, b := records[n].Quality, before[n].Quality; a.WeightsHash != b.WeightsHash {
+		t.Error("the same cell trained to other weights")
+	}
+}
+
+// TestApart: processes that do not fit into memory together run one after the
+// other, afresh in every round.
+func TestApart(t *testing.T) {
+	defer func(m float64) { memoryMargin = m }(memoryMargin)
+	memoryMargin = 1e12
+	got, records := run(t, parse(t, twoArms), Options{Profile: "smoke", Out: filepath.Join(t.TempDir(), "run")})
+	checkComplete(t, got, records)
+	firsts := 0
+	for _, r := range only(records, "decode") {
+		if r.GCShare != nil {
+			firsts++ // the first sample of a process
+		}
+	}
+	if firsts != 6 {
+		t.Errorf("%d processes took samples, want a fresh one for each model and round, 6", firsts)
+	}
+}
+
+// TestShared: cells of two parts that compute the same are computed once.
+func TestShared(t *testing.T) {
+	s := parse(t, `name: two
+corpus: grammar
+seeds: 1
+parts:
+  - name: a
+    arch: [{use: rwkv4, dim: 8, layers: 1}, {use: rnn, dim: 8, layers: 1}]
+    measure: {quality: {steps: 2, batch: 2, context: 8, lr: 1e-3, eval_tokens: 64}}
+  - name: b
+    arch: [{use: rwkv4, dim: 8, layers: [1, 2]}]
+    measure: {quality: {steps: 2, batch: 2, context: 8, lr: 1e-3, eval_tokens: 64}}
+`)
+	var log strings.Builder
+	_, records := run(t, s, Options{Profile: "smoke", Out: filepath.Join(t.TempDir(), "run"), Progress: &log})
+	if n := strings.Count(log.String(), "held out"); n != 3 || len(records) != 4 {
+		t.Errorf("%d models were trained for %d records, want 3 for 4", n, len(records))
+	}
+	hashes := map[string]string{}
+	for _, r := range records {
+		hashes[r.Part+" "+r.Label] = r.Quality.WeightsHash
+	}
+	if hashes["a rwkv4"] == "" || hashes["a rwkv4"] != hashes["b rwkv4 layers=1"] {
+		t.Errorf("hashes are %v", hashes)
+	}
+}
+
+// beParent starts a busy child and waits to be killed.
+func beParent() {
+	exe, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("FAKE", "start rnn hang")
+	c, err := startChild(exe, time.Minute)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(c.cmd.Process.Pid)
+	c.ask(context.Background(), request{Op: opStart, Spec: &spec{Arch: "rnn"}}, nil)
+	os.Exit(1)
+}
+
+// TestParentKilled: no child outlives a program that is killed.
+func TestParentKilled(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), "PARENT=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, 0); err != nil {
+		t.Fatalf("the child does not run: %v", err)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	for range 100 {
+		if gone(pid) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
+	t.Error("the child outlives its parent")
+}
+
+// gone tells that a process has ended, reaped or not.
+func gone(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return syscall.Kill(pid, 0) != nil
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "Z")
+}
+
+// TestInputEnds: a child ends when its input does, also while it works.
+func TestInputEnds(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := startChild(exe, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := &spec{Arch: "rwkv4", Config: map[string]any{"dim": 64, "layers": 2}, Phase: phaseQuality, Corpus: "grammar", Threads: 1,
+		LR: 1e-3, Quality: &Quality{Steps: maxSteps, Batch: 4, Context: 64, EvalEvery: maxSteps, EvalTokens: 64}}
+	if _, err := c.ask(context.Background(), request{Op: opStart, Spec: long}, nil); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := c.ask(context.Background(), request{Op: opRun}, nil)
+		done <- err
+	}()
+	time.Sleep(200 * time.Millisecond)
+	begun := time.Now()
+	c.in.Close()
+	if err := <-done; err == nil || time.Since(begun) > time.Second {
+		t.Errorf("the child ended after %v with %v", time.Since(begun), err)
+	}
+}

@@ -1,0 +1,195 @@
+// Package experiments runs studies: which models are measured how is data, a
+// strict YAML file; the runner gives every cell a process of its own, lets the
+// processes of a compared group take samples in turn and keeps every raw
+// sample as a record.
+package experiments
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"workbench/experiments/record"
+)
+
+// A Study is a question with the models and measurements that answer it, and
+// the claims that are judged by them. Without parts it is its own only part.
+type Study struct {
+	Name     string         `yaml:"name"`
+	Title    string         `yaml:"title,omitempty"`
+	Question string         `yaml:"question,omitempty"`
+	Method   string         `yaml:"method,omitempty"`
+	Predicts string         `yaml:"predicts,omitempty"`
+	Corpus   string         `yaml:"corpus,omitempty"` // name or path, "go" by default
+	Seeds    int            `yaml:"seeds,omitempty"`  // of quality, 3 by default
+	Match    float64        `yaml:"match,omitempty"`
+	Arch     []Arch         `yaml:"arch,omitempty"`
+	Measure  *Measure       `yaml:"measure,omitempty"`
+	Parts    []Part         `yaml:"parts,omitempty"`
+	Claims   []record.Claim `yaml:"claims,omitempty"`
+	// Profiles holds what a profile changes, by profile and part.
+	Profiles map[string]map[string]*Override `yaml:"profiles,omitempty"`
+
+	source string // the text it was loaded from, "" once changed
+}
+
+// A Part is one compared group: arms that are measured together.
+type Part struct {
+	Name  string `yaml:"name"`
+	Title string `yaml:"title,omitempty"`
+	Note  string `yaml:"note,omitempty"`
+	// Baseline is the label the others are compared with, the first by default.
+	Baseline string  `yaml:"baseline,omitempty"`
+	Corpus   string  `yaml:"corpus,omitempty"` // the study's by default
+	Seeds    int     `yaml:"seeds,omitempty"`
+	Match    float64 `yaml:"match,omitempty"` // largest relative difference of non-embedding parameters, 0: any
+	Arch     []Arch  `yaml:"arch"`
+	Measure  Measure `yaml:"measure"`
+}
+
+// Measure says which phases are measured and how.
+type Measure struct {
+	Decode  *Decode  `yaml:"decode,omitempty"`
+	Prefill *Prefill `yaml:"prefill,omitempty"`
+	Train   *Train   `yaml:"train,omitempty"`
+	Quality *Quality `yaml:"quality,omitempty"`
+	Check   []string `yaml:"check,omitempty,flow"` // modes | linear | scan
+}
+
+// Decode times single-token steps at several depths of context.
+type Decode struct {
+	Depth    []int `yaml:"depth,omitempty,flow"` // tokens in the state before the sample
+	Tokens   int   `yaml:"tokens,omitempty"`     // steps of a sample, 16 by default
+	Rounds   int   `yaml:"rounds,omitempty"`     // 8 by default
+	Batch    int   `yaml:"batch,omitempty"`      // sequences, 1 by default
+	SampleMS int   `yaml:"sample_ms,omitempty"`  // shortest sample: the work is repeated, 100 by default
+}
+
+// Prefill times reading a text in pieces of several sizes.
+type Prefill struct {
+	Tokens   int   `yaml:"tokens,omitempty"`     // of the text, 1024 by default
+	Chunk    []int `yaml:"chunk,omitempty,flow"` // tokens a piece; 0: all at once
+	Rounds   int   `yaml:"rounds,omitempty"`
+	Batch    int   `yaml:"batch,omitempty"`
+	SampleMS int   `yaml:"sample_ms,omitempty"`
+}
+
+// Train times whole optimiser steps at several lengths of context.
+type Train struct {
+	Context     []int `yaml:"context,omitempty,flow"` // tokens a window
+	BatchTokens int   `yaml:"batch_tokens,omitempty"` // tokens a step, 2048 by default
+	Rounds      int   `yaml:"rounds,omitempty"`
+	SampleMS    int   `yaml:"sample_ms,omitempty"`
+}
+
+// Quality trains every arm with several seeds and evaluates it.
+type Quality struct {
+	Steps      int   `yaml:"steps,omitempty"`
+	Batch      int   `yaml:"batch,omitempty"`
+	Context    int   `yaml:"context,omitempty"`
+	LR         Rates `yaml:"lr,omitempty"`
+	EvalEvery  int   `yaml:"eval_every,omitempty"`
+	EvalTokens int   `yaml:"eval_tokens,omitempty"`
+	// LongContext evaluates windows of that many training contexts by position.
+	LongContext int     `yaml:"long_context,omitempty"`
+	Probes      []Probe `yaml:"probes,omitempty"`
+}
+
+// A Probe forgets part of the state every few tokens while evaluating, and
+// compares with forgetting another part, or nothing.
+type Probe struct {
+	Name  string   `yaml:"name"`
+	Slots []string `yaml:"slots,flow"` // names of state slots, without the layer
+	Than  []string `yaml:"than,omitempty,flow"`
+	Every []int    `yaml:"every,flow"`
+}
+
+// An Override is what a profile changes in a part: every setting it gives
+// replaces that of the part.
+type Override struct {
+	Drop    bool     `yaml:"drop,omitempty"` // leave the part out
+	Corpus  string   `yaml:"corpus,omitempty"`
+	Seeds   int      `yaml:"seeds,omitempty"`
+	Arch    []Arch   `yaml:"arch,omitempty"`
+	Decode  *Decode  `yaml:"decode,omitempty"`
+	Prefill *Prefill `yaml:"prefill,omitempty"`
+	Train   *Train   `yaml:"train,omitempty"`
+	Quality *Quality `yaml:"quality,omitempty"`
+	Check   []string `yaml:"check,omitempty,flow"`
+}
+
+//go:embed catalog/*.yaml
+var catalog embed.FS
+
+// Catalog lists the names of the built-in studies.
+func Catalog() []string {
+	files, err := fs.Glob(catalog, "catalog/*.yaml")
+	if err != nil {
+		panic("experiments: " + err.Error())
+	}
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(f), ".yaml")
+	}
+	return files
+}
+
+// maxStudy bounds the size of a study file in bytes.
+const maxStudy = 64 << 10
+
+// Load reads a study of the catalogue by name, or a YAML file by path.
+func Load(nameOrFile string) (*Study, error) {
+	if slices.Contains(Catalog(), nameOrFile) {
+		b, err := catalog.ReadFile("catalog/" + nameOrFile + ".yaml")
+		if err != nil {
+			return nil, err
+		}
+		return Parse(nameOrFile+".yaml", string(b))
+	}
+	info, err := os.Stat(nameOrFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("no study %q: it is neither a file nor one of %s", nameOrFile, strings.Join(Catalog(), ", "))
+	case err != nil:
+		return nil, err
+	case info.Size() > maxStudy:
+		return nil, fmt.Errorf("%s: a study file has at most %d bytes, this one has %d", nameOrFile, maxStudy, info.Size())
+	}
+	b, err := os.ReadFile(nameOrFile)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(nameOrFile, string(b))
+}
+
+// Parse reads a study from YAML. Errors name the file and the line.
+func Parse(file, text string) (*Study, error) {
+	s := &Study{}
+	if err := decodeStrict(file, text, s); err != nil {
+		return nil, err
+	}
+	if err := s.normalise(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	s.source = text
+	return s, nil
+}
+
+// YAML is the study as a file: the text it was loaded from or, once a profile
+// or settings changed it, the study as it will be executed.
+func (s *Study) YAML() string {
+	if s.source != "" {
+		return s.source
+	}
+	b, err := yaml.MarshalWithOptions(s, yaml.UseLiteralStyleIfMultiline(true))
+	if err != nil {
+		panic("experiments: " + err.Error())
+	}
+	return string(b)
+}

@@ -1,0 +1,358 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"workbench/arch/nn"
+	"workbench/experiments/meter"
+	"workbench/experiments/stats"
+)
+
+// A player is one arm of a timing group.
+type player struct {
+	arm   arm
+	child *child
+	units map[int]time.Duration // the work of a point, once
+	bad   map[int]bool          // points that failed
+	rss   int64                 // peak after it was set up
+	out   error                 // why it plays no more
+}
+
+// contest is a timing group under way.
+type contest struct {
+	*runner
+	*group
+	players []*player
+	repeats map[string]int               // by label and point
+	times   map[int]map[string][]float64 // ns a token, by point and label
+	begun   time.Time
+	limit   time.Duration // for the whole group, 0: none
+	expect  time.Duration // for all rounds
+	failed  bool
+}
+
+// timing measures a group. All processes are started and warmed; then in each
+// round each takes its samples in turn, in an order shuffled every round, the
+// others waiting for their input.
+func (r *runner) timing(ctx context.Context, g *group) error {
+	c := &contest{runner: r, group: g, repeats: map[string]int{}, times: map[int]map[string][]float64{}, begun: r.now(), limit: r.share()}
+	defer c.close()
+	for _, a := range g.arms {
+		c.players = append(c.players, &player{arm: a, bad: map[int]bool{}})
+	}
+	asked := slices.Clone(g.points)
+	together, err := c.setUpAll(ctx)
+	if err != nil {
+		return err
+	}
+	rounds, points := planRounds(c.left(), c.costs(), g.rounds, r.profile.minRounds)
+	c.points = points
+	for _, cost := range c.costs() {
+		c.expect += time.Duration(rounds) * cost.round
+	}
+	done, err := c.play(ctx, rounds, together)
+	if err != nil {
+		return err
+	}
+	c.tellCuts(asked, done)
+	c.noise()
+	if !c.failed {
+		r.done.Groups = append(r.done.Groups, g.key())
+	}
+	r.spent += r.now().Sub(c.begun)
+	return r.save()
+}
+
+// left is the time left for the group, 0 meaning no limit.
+func (c *contest) left() time.Duration {
+	if c.limit == 0 {
+		return 0
+	}
+	return max(time.Millisecond, c.limit-c.now().Sub(c.begun))
+}
+
+// memoryMargin is how much more memory than the largest process so far must be
+// free before another is started. Tests change it.
+var memoryMargin = 1.25
+
+// setUpAll starts and warms all processes, and tells whether they fit into
+// memory together; otherwise none is left running.
+func (c *contest) setUpAll(ctx context.Context) (together bool, err error) {
+	together = true
+	var largest int64
+	for i, p := range c.players {
+		free, err := meter.MemAvailable()
+		if err == nil && float64(free) < memoryMargin*float64(largest) {
+			together = false
+			c.close()
+		}
+		left := c.left() / time.Duration(2*(len(c.players)-i))
+		if err := c.setUp(ctx, p, left); err != nil {
+			return false, err
+		}
+		largest = max(largest, p.rss)
+		if !together {
+			p.close()
+		}
+	}
+	return together, nil
+}
+
+// setUp starts a player's process and visits every point, rising; points that
+// would take too long are dropped for all. The error is ctx's or that of
+// writing a record.
+func (c *contest) setUp(ctx context.Context, p *player, left time.Duration) error {
+	p.units = map[int]time.Duration{}
+	begun := c.now()
+	child, err := startChild(c.exe, c.profile.timeout)
+	if err != nil {
+		return c.drop(ctx, p, err)
+	}
+	p.child = child
+	s := c.spec(p.arm)
+	s.Seed, s.Threads, s.Text = c.run.Seed, c.threads, c.text(c.part)
+	if _, err := p.child.ask(ctx, request{Op: opStart, Spec: &s}, nil); err != nil {
+		return c.drop(ctx, p, err)
+	}
+	for i, point := range c.points {
+		if i >= 2 && c.phase == phaseDecode && !nextFits(c.now().Sub(begun), c.points[i-1], point, left) {
+			c.points = c.points[:i]
+			break
+		}
+		c.at(p, point, 0, c.rest(c.left()))
+		answer, err := p.child.ask(ctx, request{Op: opVisit, Point: point}, nil)
+		var gone *died
+		switch {
+		case errors.As(err, &gone) || ctx.Err() != nil:
+			return c.drop(ctx, p, err)
+		case err != nil:
+			if err := c.failPoint(p, point, err); err != nil {
+				return err
+			}
+		default:
+			p.units[point] = time.Duration(answer.UnitNS)
+		}
+	}
+	answer, err := p.child.ask(ctx, request{Op: opReady, Points: p.reached(c.points)}, nil)
+	if err != nil {
+		return c.drop(ctx, p, err)
+	}
+	p.rss = answer.RSS
+	return nil
+}
+
+// reached are those of points that the player can be measured at.
+func (p *player) reached(points []int) []int {
+	return slices.DeleteFunc(slices.Clone(points), func(x int) bool { return p.bad[x] })
+}
+
+// drop takes a player out: its cells failed. Other errors than the player's
+// own are returned.
+func (c *contest) drop(ctx context.Context, p *player, reason error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	p.out = reason
+	p.close()
+	for _, point := range c.points {
+		if p.bad[point] {
+			continue
+		}
+		if err := c.failPoint(p, point, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *contest) failPoint(p *player, point int, reason error) error {
+	c.failed, p.bad[point] = true, true
+	return c.fail(c.part, p.arm, c.phase, c.id(p.arm, point), c.what(point), c.run.Seed, reason)
+}
+
+// repeat is how often a player does the work of a point for one sample. In
+// decoding it is the same for all players, so that all are at the same depth.
+func (c *contest) repeat(p *player, point int) int {
+	unit := p.units[point]
+	if c.phase == phaseDecode {
+		for _, q := range c.players {
+			if u, ok := q.units[point]; ok && q.out == nil {
+				unit = min(unit, u)
+			}
+		}
+	}
+	return repeatsFor(unit, c.sample, c.maxRepeats(point))
+}
+
+// costs is what a round takes, by point.
+func (c *contest) costs() []cost {
+	var out []cost
+	for _, point := range c.points {
+		sum := cost{point: point}
+		for _, p := range c.players {
+			if p.out == nil {
+				sum.round += p.units[point] * time.Duration(c.repeat(p, point))
+			}
+		}
+		out = append(out, sum)
+	}
+	return out
+}
+
+// play runs the rounds, fewer when the time is over and the least number is
+// done, and returns how many it did.
+func (c *contest) play(ctx context.Context, rounds int, together bool) (int, error) {
+	least := min(rounds, c.profile.minRounds)
+	for round := range rounds {
+		begun := c.now()
+		r := nn.Rand(c.run.Seed, fmt.Sprintf("%s round %d", c.key(), round))
+		var err error
+		if together {
+			err = c.roundTogether(ctx, r, round, rounds)
+		} else {
+			err = c.roundApart(ctx, r, round, rounds)
+		}
+		if err != nil {
+			return round, err
+		}
+		took := c.now().Sub(begun)
+		if c.limit != 0 && round+1 >= least && c.left() < took {
+			return round + 1, nil
+		}
+	}
+	return rounds, nil
+}
+
+// roundTogether lets every player take one sample at every point: the points
+// in random order, at each the players in random order.
+func (c *contest) roundTogether(ctx context.Context, r *rand.Rand, round, rounds int) error {
+	slot := 0
+	for _, i := range r.Perm(len(c.points)) {
+		for _, j := range r.Perm(len(c.players)) {
+			if err := c.takeSample(ctx, c.players[j], c.points[i], round, rounds, slot); err != nil {
+				return err
+			}
+			slot++
+		}
+	}
+	return nil
+}
+
+// roundApart is a round of players that do not fit into memory together: each
+// is started afresh when it is its turn.
+func (c *contest) roundApart(ctx context.Context, r *rand.Rand, round, rounds int) error {
+	slot := 0
+	for _, j := range r.Perm(len(c.players)) {
+		p := c.players[j]
+		if p.out != nil {
+			continue
+		}
+		if err := c.setUp(ctx, p, 0); err != nil {
+			return err
+		}
+		for _, i := range r.Perm(len(c.points)) {
+			if err := c.takeSample(ctx, p, c.points[i], round, rounds, slot); err != nil {
+				return err
+			}
+			slot++
+		}
+		p.close()
+	}
+	return nil
+}
+
+// takeSample asks a player for one sample and records it.
+func (c *contest) takeSample(ctx context.Context, p *player, point, round, rounds, slot int) error {
+	if p.bad[point] || p.out != nil {
+		return nil
+	}
+	repeats, ok := c.repeats[fmt.Sprint(p.arm.Label, point)]
+	if !ok {
+		repeats = c.repeat(p, point)
+		c.repeats[fmt.Sprint(p.arm.Label, point)] = repeats
+	}
+	answer, err := p.child.ask(ctx, request{Op: opSample, Point: point, Repeats: repeats}, nil)
+	if err == nil && len(answer.Records) != 1 {
+		err = errors.New("the process sent no record")
+	}
+	if err != nil {
+		return c.drop(ctx, p, err)
+	}
+	rec := answer.Records[0]
+	rec.Round, rec.Slot, rec.Seed = round, slot, c.run.Seed
+	switch c.phase {
+	case phaseDecode:
+		rec.Depth = point
+	case phasePrefill:
+		rec.Chunk = point
+	case phaseTrain:
+		rec.Context = point
+	}
+	if c.times[point] == nil {
+		c.times[point] = map[string][]float64{}
+	}
+	c.times[point][p.arm.Label] = append(c.times[point][p.arm.Label], float64(rec.DurationNS)/float64(rec.Tokens))
+	here := c.expect * time.Duration(rounds-round) / time.Duration(rounds)
+	c.at(p, point, float64(rec.Tokens)/max(1e-9, float64(rec.DurationNS)/1e9), c.rest(here))
+	return c.keep(rec, c.part, p.arm, c.id(p.arm, point))
+}
+
+// at shows what is measured.
+func (c *contest) at(p *player, point int, rate float64, left time.Duration) {
+	c.progress.at(fmt.Sprintf("%s %s %s %s", c.part.Name, c.phase, p.arm.Label, c.what(point)), rate, left)
+}
+
+// tellCuts records what was left out for time.
+func (c *contest) tellCuts(asked []int, rounds int) {
+	for _, point := range asked {
+		if !slices.Contains(c.points, point) {
+			c.cut(c.group, "%s left out", c.what(point))
+		}
+	}
+	if rounds < c.rounds {
+		c.cut(c.group, "%d of %d rounds", rounds, c.rounds)
+	}
+}
+
+// noise raises the machine's noise floor to what arms that are the same model
+// differ by: the placebo of a comparison.
+func (c *contest) noise() {
+	for _, times := range c.times {
+		same := map[string][][]float64{}
+		for _, p := range c.players {
+			if p.out == nil {
+				model := hash(p.arm.Arch, p.arm.Config)
+				same[model] = append(same[model], times[p.arm.Label])
+			}
+		}
+		for _, arms := range same {
+			if len(arms) < 2 {
+				continue
+			}
+			floor, err := stats.NoiseFloor(arms)
+			if have := c.run.Host.NoiseFloor; err == nil && (have == nil || *have < floor) {
+				c.run.Host.NoiseFloor = &floor
+			}
+		}
+	}
+}
+
+// close ends all processes.
+func (c *contest) close() {
+	for _, p := range c.players {
+		p.close()
+	}
+}
+
+// close ends the player's process, if it runs.
+func (p *player) close() {
+	if p.child != nil {
+		p.child.close()
+		p.child = nil
+	}
+}

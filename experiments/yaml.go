@@ -1,0 +1,280 @@
+package experiments
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// An Arch is an architecture of a part with its settings; a list of values is
+// an axis, and every combination of values is an arm.
+type Arch struct {
+	Label string
+	Axes  []Axis // the first is "use", the architecture's name
+
+	line int
+}
+
+// An Axis is a setting with the values it takes.
+type Axis struct {
+	Key    string
+	Values []any
+}
+
+// UnmarshalYAML reads a mapping whose values are scalars or lists of them.
+func (a *Arch) UnmarshalYAML(n ast.Node) error {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return fmt.Errorf("line %d: an arch is written {use: NAME, key: value, …}", line(n))
+	}
+	a.line = line(n)
+	for _, pair := range m.Values {
+		key := pair.Key.GetToken().Value
+		values, err := scalars(pair.Value)
+		if err != nil {
+			return fmt.Errorf("line %d: arch: %s: %w", line(pair.Key), key, err)
+		}
+		switch {
+		case key == "label":
+			label, ok := values[0].(string)
+			if !ok || len(values) != 1 {
+				return fmt.Errorf("line %d: arch: a label is one text", line(pair.Key))
+			}
+			a.Label = label
+		case key == "use":
+			a.Axes = slices.Insert(a.Axes, 0, Axis{key, values})
+		default:
+			a.Axes = append(a.Axes, Axis{key, values})
+		}
+	}
+	if len(a.Axes) == 0 || a.Axes[0].Key != "use" {
+		return fmt.Errorf("line %d: arch: the key use, an architecture's name, is missing", a.line)
+	}
+	return nil
+}
+
+// MarshalYAML writes what UnmarshalYAML reads.
+func (a Arch) MarshalYAML() (any, error) {
+	var m yaml.MapSlice
+	for _, x := range a.Axes {
+		var v any = x.Values
+		if len(x.Values) == 1 {
+			v = x.Values[0]
+		}
+		m = append(m, yaml.MapItem{Key: x.Key, Value: v})
+	}
+	if a.Label != "" {
+		m = append(m, yaml.MapItem{Key: "label", Value: a.Label})
+	}
+	return m, nil
+}
+
+// scalars are the values of a scalar or of a list of scalars, at least one.
+func scalars(n ast.Node) ([]any, error) {
+	nodes := []ast.Node{n}
+	if list, ok := n.(*ast.SequenceNode); ok {
+		nodes = list.Values
+	}
+	var values []any
+	for _, n := range nodes {
+		var v any
+		if err := yaml.NodeToValue(n, &v); err != nil {
+			return nil, errors.New(firstLine(err.Error()))
+		}
+		switch x := v.(type) {
+		case string, bool, float64:
+		case int64:
+			v = int(x)
+		case uint64:
+			v = int(min(x, math.MaxInt))
+		default:
+			return nil, fmt.Errorf("%v is neither a value nor a list of values", n)
+		}
+		values = append(values, v)
+	}
+	if len(values) == 0 {
+		return nil, errors.New("the list is empty")
+	}
+	return values, nil
+}
+
+// Rates are learning rates: the same for all arms, or by label or architecture.
+// Several of an arm are swept on an equal budget and the best is used.
+type Rates struct {
+	All []float64
+	By  map[string][]float64
+}
+
+// UnmarshalYAML reads a number, a list of numbers, or a mapping from names to
+// either.
+func (r *Rates) UnmarshalYAML(n ast.Node) (err error) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		r.All, err = rates(n)
+		return err
+	}
+	r.By = map[string][]float64{}
+	for _, pair := range m.Values {
+		if r.By[pair.Key.GetToken().Value], err = rates(pair.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rates reads numbers; "2e-3" is text to YAML.
+func rates(n ast.Node) ([]float64, error) {
+	values, err := scalars(n)
+	if err != nil {
+		return nil, fmt.Errorf("line %d: lr: %w", line(n), err)
+	}
+	var out []float64
+	for _, v := range values {
+		x, err := strconv.ParseFloat(fmt.Sprint(v), 64)
+		if err != nil || !(x > 0 && x <= 1) {
+			return nil, fmt.Errorf("line %d: lr: %v is not a learning rate between 0 and 1", line(n), v)
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// MarshalYAML writes what UnmarshalYAML reads.
+func (r Rates) MarshalYAML() (any, error) {
+	if r.By != nil {
+		return r.By, nil
+	}
+	return r.All, nil
+}
+
+// IsZero tells that no rate is given.
+func (r Rates) IsZero() bool { return r.All == nil && r.By == nil }
+
+// of are the rates of an arm.
+func (r Rates) of(label, arch string) []float64 {
+	if v, ok := r.By[label]; ok {
+		return v
+	}
+	if v, ok := r.By[arch]; ok {
+		return v
+	}
+	return r.All
+}
+
+// decodeStrict reads YAML into v; an unknown key is an error, and so is what
+// would be read differently than it looks. Errors name the file and the line.
+func decodeStrict(file, text string, v any) error {
+	if err := checkNesting(file, text); err != nil {
+		return err
+	}
+	tree, err := parser.ParseBytes([]byte(text), 0)
+	if err != nil {
+		return yamlError(file, err)
+	}
+	if err := checkTree(file, tree); err != nil {
+		return err
+	}
+	if err := yaml.UnmarshalWithOptions([]byte(text), v, yaml.Strict()); err != nil {
+		return yamlError(file, err)
+	}
+	return nil
+}
+
+func line(n ast.Node) int { return n.GetToken().Position.Line }
+
+var lineOf = regexp.MustCompile(`line (\d+): `)
+
+// yamlError is err on one line, with file and line.
+func yamlError(file string, err error) error {
+	var e yaml.Error
+	if errors.As(err, &e) && e.GetToken() != nil && e.GetToken().Position != nil {
+		return fmt.Errorf("%s:%d: %s", file, e.GetToken().Position.Line, firstLine(e.GetMessage()))
+	}
+	msg := firstLine(err.Error())
+	if at := lineOf.FindStringSubmatchIndex(msg); at != nil {
+		return fmt.Errorf("%s:%s: %s", file, msg[at[2]:at[3]], msg[at[1]:])
+	}
+	return fmt.Errorf("%s: %s", file, msg)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}
+
+// maxNesting bounds lists in lists, which cost the parser quadratic time.
+const maxNesting = 64
+
+// checkNesting refuses a text too large or too deep to be a study.
+func checkNesting(file, text string) error {
+	if len(text) > maxStudy {
+		return fmt.Errorf("%s: a study file has at most %d bytes, this one has %d", file, maxStudy, len(text))
+	}
+	depth := 0
+	for i, l := range strings.Split(text, "\n") {
+		depth = max(0, depth+strings.Count(l, "[")+strings.Count(l, "{")-strings.Count(l, "]")-strings.Count(l, "}"))
+		opened := strings.Count(l, "[") + strings.Count(l, "{")
+		if depth > maxNesting || opened > 4*maxNesting || strings.Count(l, "- ") > maxNesting {
+			return fmt.Errorf("%s:%d: too many lists within lists", file, i+1)
+		}
+	}
+	return nil
+}
+
+// oddNumber matches numbers that readers of YAML take differently: 010 is
+// octal 8 to some, 1_000 is text to others.
+var oddNumber = regexp.MustCompile(`^[-+]?(0[0-9]|[0-9]+_|0[xob])`)
+
+// floatKeys may hold numbers that are not whole.
+var floatKeys = []string{"match", "lr", "below", "above", "at"}
+
+// checkTree refuses what would surprise: several documents, anchors and
+// aliases, odd numbers, and fractions where whole numbers are wanted.
+func checkTree(file string, tree *ast.File) error {
+	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
+		return fmt.Errorf("%s: a study file holds one YAML document, this one holds %d", file, len(tree.Docs))
+	}
+	var found error
+	ast.Walk(treeCheck{err: &found}, tree.Docs[0].Body)
+	if found != nil {
+		return fmt.Errorf("%s:%w", file, found)
+	}
+	return nil
+}
+
+type treeCheck struct {
+	err    *error
+	floats bool // fractions are allowed here
+}
+
+// Visit implements ast.Visitor.
+func (w treeCheck) Visit(n ast.Node) ast.Visitor {
+	if *w.err != nil {
+		return nil
+	}
+	value := n.GetToken().Value
+	switch n.Type() {
+	case ast.AnchorType, ast.AliasType, ast.MergeKeyType, ast.TagType:
+		*w.err = fmt.Errorf("%d: anchors, aliases and tags are not used in studies: write the value out", line(n))
+	case ast.MappingValueType:
+		w.floats = w.floats || slices.Contains(floatKeys, n.(*ast.MappingValueNode).Key.GetToken().Value)
+	case ast.InfinityType, ast.NanType:
+		*w.err = fmt.Errorf("%d: %s is not a number to measure with", line(n), value)
+	case ast.IntegerType, ast.FloatType:
+		switch {
+		case oddNumber.MatchString(value):
+			*w.err = fmt.Errorf("%d: number %s is read in more than one way: write plain decimal digits", line(n), value)
+		case n.Type() == ast.FloatType && !w.floats:
+			*w.err = fmt.Errorf("%d: %s is not a whole number", line(n), value)
+		}
+	}
+	return w
+}
