@@ -17,7 +17,7 @@ func TestSplitHoldsOutTheEnd(t *testing.T) {
 	if string(train) != "01234567" || string(val) != "89" {
 		t.Errorf("split into %q and %q", train, val)
 	}
-	if train = append(train, '!'); x.Data[8] != '8' {
+	if longer := append(train, '!'); len(longer) != 9 || x.Data[8] != '8' {
 		t.Error("appending to the training part changes the held-out part")
 	}
 }

@@ -1,0 +1,69 @@
+# make run builds everything and runs the main study; make check is what CI runs.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PUREGO := ./kernels/... ./arch/...
+RACE := ./kernels/... ./arch/nn/... ./experiments/...
+
+export CGO_ENABLED := 0
+
+.PHONY: run build charts test check fmt vet staticcheck generate generated purego race smoke clean
+
+run: build charts
+	bin/workbench run
+
+build:
+	go build -trimpath -o bin/workbench ./cmd/workbench
+
+# The script of interactive charts; without it reports have pictures.
+charts:
+	@reports/web/install.sh
+
+test:
+	go test ./...
+
+check: fmt vet staticcheck generated test purego race smoke
+
+fmt:
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "gofmt differs in:"; echo "$$files"; exit 1; }
+
+vet:
+	go vet ./...
+	go vet -tags purego ./...
+
+staticcheck:
+	go run $(STATICCHECK) ./...
+	go run $(STATICCHECK) -tags purego $(PUREGO)
+
+# Writes the assembly anew.
+generate:
+	go generate ./kernels/...
+
+# The committed assembly is what the generators write today.
+generated:
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	cp -r go.mod go.sum kernels "$$tmp"; \
+	(cd "$$tmp" && go generate ./kernels/...); \
+	diff -r kernels "$$tmp/kernels" || { echo "generated assembly is not fresh: make generate"; exit 1; }
+
+purego:
+	go test -tags purego $(PUREGO)
+
+race:
+	@if command -v "$$(go env CC)" >/dev/null; then \
+		CGO_ENABLED=1 go test -race $(RACE); \
+	else \
+		echo "race detector: left out, it needs a C compiler and there is none"; \
+	fi
+
+smoke: build
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	report=$$(bin/workbench run --profile smoke --out "$$tmp/run" | tail -n 1); \
+	test -s "$$report" || { echo "smoke run: no report at '$$report'"; exit 1; }; \
+	echo "smoke run: ok"
+
+clean:
+	rm -rf bin

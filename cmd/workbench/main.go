@@ -1,0 +1,55 @@
+// Command workbench measures sequence models: RWKV beside a transformer with a
+// key-value cache and a recurrent network, through one harness, and writes the
+// report. `workbench --help` lists the commands.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "workbench:", oneLine(err))
+		os.Exit(status(err))
+	}
+}
+
+// run is the whole program: a command's name, its flags and arguments.
+func run(args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		overview(stderr)
+		return usageError{errors.New("no command is given")}
+	}
+	if slices.Contains([]string{"help", "--help", "-help", "-h"}, args[0]) {
+		overview(stdout)
+		return nil
+	}
+	for _, c := range commands {
+		if c.name == args[0] {
+			return c.run(args[1:], output{stdout, stderr})
+		}
+	}
+	return usageError{fmt.Errorf("unknown command %q (known: %s)", args[0], strings.Join(known(), ", "))}
+}
+
+// usageError is a mistake in the command line: exit status 2.
+type usageError struct{ error }
+
+// Unwrap implements errors.Unwrap.
+func (e usageError) Unwrap() error { return e.error }
+
+// status is the exit status of a failed run.
+func status(err error) int {
+	if errors.As(err, new(usageError)) {
+		return 2
+	}
+	return 1
+}
+
+// oneLine is the message of err without line breaks.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
