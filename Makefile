@@ -15,8 +15,11 @@ export CGO_ENABLED := 0
 run: build charts
 	bin/workbench run
 
+# The commit is stamped into the binary where there is a repository.
+VCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
+
 build:
-	go build -trimpath -o bin/workbench ./cmd/workbench
+	go build -trimpath -buildvcs=$(VCS) -o bin/workbench ./cmd/workbench
 
 # The script of interactive charts; without it reports have pictures.
 charts:
