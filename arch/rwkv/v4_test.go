@@ -1,9 +1,12 @@
 package rwkv
 
 import (
+	"strings"
 	"testing"
 
+	"workbench/arch"
 	"workbench/arch/archtest"
+	"workbench/arch/nn"
 )
 
 func TestContract(t *testing.T) {
@@ -35,6 +38,21 @@ func TestContract(t *testing.T) {
 					}
 				})
 			})
+		})
+	}
+}
+
+// TestFixedIsFrozen: the ablation "fixed" freezes its weights and no others.
+func TestFixedIsFrozen(t *testing.T) {
+	for _, c := range []struct{ key, contains string }{{"token_shift", "time_mix"}, {"time_decay", "time_decay"}} {
+		m, _, err := arch.New("rwkv4", map[string]any{"dim": 8, "layers": 1, c.key: "fixed"}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nn.Walk(m, func(p nn.Param) {
+			if want := strings.Contains(p.Name, c.contains); p.Tensor.Const != want {
+				t.Errorf("%s=fixed: %s frozen is %v", c.key, p.Name, p.Tensor.Const)
+			}
 		})
 	}
 }
