@@ -59,10 +59,15 @@ func dots4x2(y *float32, ym int, yn int, a *float32, lda int, b *float32, ldb in
 //go:noescape
 func pack16(dst *float32, src *float32, ld int, k int)
 
-// pack6 writes dst[k,6] = src[k,rows], rows at most 6 and rows of src ld floats apart; it writes 8 floats a step.
+// copy16 writes dst[panels,k,16] = src[k,panels·16], rows of src ld floats apart.
 //
 //go:noescape
-func pack6(dst *float32, src *float32, ld int, rows int, k int)
+func copy16(dst *float32, src *float32, ld int, panels int, k int)
+
+// pack6 writes dst[⌈rows/6⌉,k,6] = src[k,rows], groups of dst stride and rows of src ld floats apart; it writes 8 floats a step.
+//
+//go:noescape
+func pack6(dst *float32, stride int, src *float32, ld int, rows int, k int)
 
 // fmaLoop does n rounds of 12 FMAs of 8 floats: 192·n operations.
 func fmaLoop(n int)

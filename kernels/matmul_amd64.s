@@ -1477,27 +1477,87 @@ eight:
 	VZEROUPPER
 	RET
 
-// func pack6(dst *float32, src *float32, ld int, rows int, k int)
+// func copy16(dst *float32, src *float32, ld int, panels int, k int)
 // Requires: AVX
-TEXT ·pack6(SB), NOSPLIT, $0-40
-	MOVQ    dst+0(FP), AX
-	MOVQ    src+8(FP), CX
-	MOVQ    ld+16(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    rows+24(FP), BX
-	MOVQ    k+32(FP), SI
-	LEAQ    matmulMask<>+0(SB), DI
-	MOVQ    $0x00000008, R8
-	SUBQ    BX, R8
-	VMOVUPS (DI)(R8*4), Y0
+TEXT ·copy16(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ panels+24(FP), BX
+	MOVQ k+32(FP), SI
+	MOVQ SI, DI
+	SHLQ $0x06, DI
 
-loop:
-	VMASKMOVPS (CX), Y0, Y1
-	VMOVUPS    Y1, (AX)
-	ADDQ       DX, CX
-	ADDQ       $0x18, AX
-	DECQ       SI
-	JNZ        loop
+row:
+	MOVQ CX, R8
+	MOVQ AX, R9
+	MOVQ BX, R10
+
+panel:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	ADDQ    $0x40, R8
+	ADDQ    DI, R9
+	DECQ    R10
+	JNZ     panel
+	ADDQ    DX, CX
+	ADDQ    $0x40, AX
+	DECQ    SI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func pack6(dst *float32, stride int, src *float32, ld int, rows int, k int)
+// Requires: AVX
+TEXT ·pack6(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    stride+8(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	SHLQ    $0x02, BX
+	MOVQ    rows+32(FP), SI
+	MOVQ    k+40(FP), DI
+	LEAQ    matmulMask<>+0(SB), R8
+	VMOVUPS 8(R8), Y0
+	MOVQ    SI, R10
+
+mod:
+	MOVQ    R10, R9
+	SUBQ    $0x06, R10
+	JGE     mod
+	NEGQ    R9
+	VMOVUPS 32(R8)(R9*4), Y1
+
+row:
+	MOVQ DX, R8
+	MOVQ AX, R9
+	MOVQ SI, R10
+	SUBQ $0x06, R10
+	JLT  rest
+
+group:
+	VMASKMOVPS (R8), Y0, Y2
+	VMOVUPS    Y2, (R9)
+	ADDQ       $0x18, R8
+	ADDQ       CX, R9
+	SUBQ       $0x06, R10
+	JGE        group
+
+rest:
+	CMPQ       R10, $-6
+	JE         next
+	VMASKMOVPS (R8), Y1, Y2
+	VMOVUPS    Y2, (R9)
+
+next:
+	ADDQ BX, DX
+	ADDQ $0x18, AX
+	DECQ DI
+	JNZ  row
 	VZEROUPPER
 	RET
 

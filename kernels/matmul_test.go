@@ -50,9 +50,7 @@ func eachImpl(t testing.TB, f func(impl string)) {
 // buffer that is NaN elsewhere.
 func strewn(x []float64, rows, cols, ld, off int) []float32 {
 	buf := make([]float32, off+max(0, rows-1)*ld+cols+9)
-	for i := range buf {
-		buf[i] = float32(math.NaN())
-	}
+	poison(buf)
 	for r := range rows {
 		for c := range cols {
 			buf[off+r*ld+c] = float32(x[r*cols+c])
@@ -70,7 +68,8 @@ func randoms(n int, seed uint64) []float64 {
 	return x
 }
 
-func testProduct(t *testing.T, l layout, impl string, M, N, K, pad, off int, acc bool) {
+// testProduct holds every implementation against one float64 loop.
+func testProduct(t *testing.T, l layout, M, N, K, pad, off int, acc bool) {
 	t.Helper()
 	ar, ac := l.a(M, N, K)
 	br, bc := l.b(M, N, K)
@@ -89,20 +88,29 @@ func testProduct(t *testing.T, l layout, impl string, M, N, K, pad, off int, acc
 			}
 		}
 	}
-	ldc := N + pad
-	c := strewn(c0, M, N, ldc, off)
-	if !acc {
-		for i := range c {
-			c[i] = float32(math.NaN())
+	x, y := strewn(a, ar, ac, ac+pad, off), strewn(b, br, bc, bc+pad, off)
+	eachImpl(t, func(impl string) {
+		what := fmt.Sprintf("%s %s M=%d N=%d K=%d pad=%d off=%d acc=%v", impl, l.name, M, N, K, pad, off, acc)
+		c := strewn(c0, M, N, N+pad, off)
+		if !acc {
+			poison(c)
 		}
-	}
-	l.strided(c, ldc, strewn(a, ar, ac, ac+pad, off), ac+pad, strewn(b, br, bc, bc+pad, off), bc+pad, M, N, K, acc)
-	what := fmt.Sprintf("%s %s M=%d N=%d K=%d pad=%d off=%d acc=%v", impl, l.name, M, N, K, pad, off, acc)
-	checkProduct(t, what+" strided", c, ldc, M, N, want, size)
-	if pad == 0 {
-		c := strewn(c0, M, N, N, off)
-		l.dense(c[:M*N], strewn(a, ar, ac, ac, off)[:ar*ac], strewn(b, br, bc, bc, off)[:br*bc], M, N, K, acc)
-		checkProduct(t, what, c, N, M, N, want, size)
+		l.strided(c, N+pad, x, ac+pad, y, bc+pad, M, N, K, acc)
+		checkProduct(t, what+" strided", c, N+pad, M, N, want, size)
+		if pad == 0 {
+			c := strewn(c0, M, N, N, off)
+			if !acc {
+				poison(c)
+			}
+			l.dense(c[:M*N], x[:ar*ac], y[:br*bc], M, N, K, acc)
+			checkProduct(t, what, c, N, M, N, want, size)
+		}
+	})
+}
+
+func poison(x []float32) {
+	for i := range x {
+		x[i] = float32(math.NaN())
 	}
 }
 
@@ -125,28 +133,28 @@ func checkProduct(t *testing.T, what string, c []float32, ldc, M, N int, want, s
 	}
 }
 
+// TestMatMul crosses all small sizes, and larger ones as long as the product
+// is short: remainders of tiles, of vectors, of blocks of rows and of k.
 func TestMatMul(t *testing.T) {
-	small := []int{0, 1, 2, 3, 5, 6, 7, 8, 13, 16, 17}
-	large := []int{4, 9, 31, 33, 64, 100}
-	eachImpl(t, func(impl string) {
-		for _, l := range layouts {
-			for i, M := range small {
-				for j, N := range small {
-					for k, K := range small {
-						testProduct(t, l, impl, M, N, K, (i+j+k)%3, (i*j+k)%4, (i+j+k)%2 == 0)
+	const longest = 20_000
+	sizes := []int{31, 32, 33, 63, 64, 65, 100, 257, 530}
+	for n := 20; n >= 0; n-- {
+		sizes = append(sizes, n)
+	}
+	for _, l := range layouts {
+		for i, M := range sizes {
+			for j, N := range sizes {
+				for k, K := range sizes {
+					if M*N*K > longest || max(M, N, K) > 20 && (i+j+k)%3 != 0 {
+						continue
 					}
+					h := i*7 + j*5 + k*3
+					testProduct(t, l, M, N, K, h%3, h%4, h%5 < 2)
 				}
 			}
-			for i, M := range large {
-				for j, N := range large {
-					for k, K := range large {
-						testProduct(t, l, impl, M, N, K, (i+j+k)%2, (i+k)%4, (j+k)%2 == 0)
-					}
-				}
-			}
-			testProduct(t, l, impl, 197, 150, 531, 0, 1, true)
 		}
-	})
+		testProduct(t, l, 197, 150, 531, 0, 1, true)
+	}
 }
 
 // TestMatMulThreads: the same bytes on any number of threads.
@@ -172,6 +180,64 @@ func TestMatMulThreads(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestMatMulFromManyGoroutines: callers share the pool and the scratch, not
+// the results. MatVec is the product of one row.
+func TestMatMulFromManyGoroutines(t *testing.T) {
+	defer SetThreads(Threads())
+	SetThreads(3)
+	const size = 100 * 300
+	x, y := strewn(randoms(size, 1), 1, size, 0, 0)[:size], strewn(randoms(size, 2), 1, size, 0, 0)[:size]
+	eachImpl(t, func(impl string) {
+		var wg sync.WaitGroup
+		for g := range 6 {
+			l, M, N, K := layouts[g%3], 40+g*9, 100-g*7, 300
+			want, row := make([]float32, M*N), make([]float32, N)
+			l.strided(want, N, x, cols(l.a(M, N, K)), y, cols(l.b(M, N, K)), M, N, K, false)
+			MatMulNTStrided(row, N, x, K, y, K, 1, N, K, false)
+			wg.Go(func() {
+				c := make([]float32, M*N)
+				for range 15 {
+					poison(c)
+					l.dense(c, x[:M*K], y[:N*K], M, N, K, false)
+					if !slices.Equal(c, want) {
+						t.Errorf("%s %s [%d,%d]: other values than alone", impl, l.name, M, N)
+						return
+					}
+					MatVec(c[:N], y[:N*K], x[:K], N, K)
+					if !slices.Equal(c[:N], row) {
+						t.Errorf("%s MatVec [%d]: other values than alone", impl, N)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+func cols(_, n int) int { return n }
+
+// TestStridedFits: a matrix that does not fit is a programmer's mistake.
+func TestStridedFits(t *testing.T) {
+	x := make([]float32, 20)
+	for name, f := range map[string]func(){
+		"rows overlap":   func() { MatMulNNStrided(x, 4, x, 3, x, 4, 2, 4, 4, false) },
+		"too few of c":   func() { MatMulNTStrided(x[:11], 8, x, 4, x, 4, 2, 4, 4, false) },
+		"too few of b":   func() { MatMulTNStrided(x, 4, x, 4, x[:15], 4, 4, 4, 4, false) },
+		"negative rows":  func() { MatMulNTStrided(x, 4, x, 4, x, 4, -1, 4, 4, false) },
+		"dense too long": func() { MatMulNT(x[:17], x[:16], x[:16], 4, 4, 4, false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			f()
+		})
+	}
 }
 
 func TestMatMulAllocs(t *testing.T) {

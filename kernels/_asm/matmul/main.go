@@ -22,6 +22,7 @@ func main() {
 		}
 	}
 	packTransposed()
+	copyPanels()
 	packRows()
 	fmaPeak()
 	readAll()
@@ -312,25 +313,81 @@ func packTransposed() {
 	RET()
 }
 
-// packRows copies up to six floats of each of k rows, six apart.
-func packRows() {
-	TEXT("pack6", NOSPLIT, "func(dst, src *float32, ld, rows, k int)")
+// copyPanels copies k rows of panels·16 floats into panels of k rows of 16.
+func copyPanels() {
+	TEXT("copy16", NOSPLIT, "func(dst, src *float32, ld, panels, k int)")
 	Pragma("noescape")
-	Doc("pack6 writes dst[k,6] = src[k,rows], rows at most 6 and rows of src ld floats apart; it writes 8 floats a step.")
-	dst, src, ld, rows, k := param("dst"), param("src"), bytes(param("ld")), param("rows"), param("k")
-	mask, table, end := YMM(), GP64(), GP64()
+	Doc("copy16 writes dst[panels,k,16] = src[k,panels·16], rows of src ld floats apart.")
+	dst, src, ld := param("dst"), param("src"), bytes(param("ld"))
+	panels, k, far := param("panels"), param("k"), GP64()
+	MOVQ(k, far)
+	SHLQ(Imm(6), far)
+	Label("row")
+	from, to, n := GP64(), GP64(), GP64()
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	MOVQ(panels, n)
+	Label("panel")
+	lo, hi := YMM(), YMM()
+	VMOVUPS(Mem{Base: from}, lo)
+	VMOVUPS(Mem{Base: from, Disp: 32}, hi)
+	VMOVUPS(lo, Mem{Base: to})
+	VMOVUPS(hi, Mem{Base: to, Disp: 32})
+	ADDQ(Imm(64), from)
+	ADDQ(far, to)
+	DECQ(n)
+	JNZ(LabelRef("panel"))
+	ADDQ(ld, src)
+	ADDQ(Imm(64), dst)
+	DECQ(k)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// packRows copies k rows of floats into groups of k rows of six.
+func packRows() {
+	TEXT("pack6", NOSPLIT, "func(dst *float32, stride int, src *float32, ld, rows, k int)")
+	Pragma("noescape")
+	Doc("pack6 writes dst[⌈rows/6⌉,k,6] = src[k,rows], groups of dst stride and rows of src ld floats apart; it writes 8 floats a step.")
+	dst, stride, src := param("dst"), bytes(param("stride")), param("src")
+	ld, rows, k := bytes(param("ld")), param("rows"), param("k")
+	from, to, n := GP64(), GP64(), GP64()
+	table, end, six, rest := GP64(), GP64(), YMM(), YMM()
 	LEAQ(maskTable(), table)
-	MOVQ(U32(8), end)
-	SUBQ(rows, end)
-	VMOVUPS(Mem{Base: table, Index: end, Scale: 4}, mask)
-	Label("loop")
+	VMOVUPS(Mem{Base: table, Disp: 8}, six)
+	MOVQ(rows, n)
+	Label("mod")
+	MOVQ(n, end)
+	SUBQ(Imm(6), n)
+	JGE(LabelRef("mod"))
+	NEGQ(end)
+	VMOVUPS(Mem{Base: table, Index: end, Scale: 4, Disp: 32}, rest)
+
 	v := YMM()
-	VMASKMOVPS(Mem{Base: src}, mask, v)
-	VMOVUPS(v, Mem{Base: dst})
+	Label("row")
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	MOVQ(rows, n)
+	SUBQ(Imm(6), n)
+	JLT(LabelRef("rest"))
+	Label("group")
+	VMASKMOVPS(Mem{Base: from}, six, v)
+	VMOVUPS(v, Mem{Base: to})
+	ADDQ(Imm(24), from)
+	ADDQ(stride, to)
+	SUBQ(Imm(6), n)
+	JGE(LabelRef("group"))
+	Label("rest")
+	CMPQ(n, I32(-6))
+	JE(LabelRef("next"))
+	VMASKMOVPS(Mem{Base: from}, rest, v)
+	VMOVUPS(v, Mem{Base: to})
+	Label("next")
 	ADDQ(ld, src)
 	ADDQ(Imm(24), dst)
 	DECQ(k)
-	JNZ(LabelRef("loop"))
+	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
 }
@@ -356,66 +413,4 @@ func transposed(r [8]reg.VecVirtual) [8]reg.VecVirtual {
 		VPERM2F128(Imm(0x31), u[i+4], u[i], v[i+4])
 	}
 	return v
-}
-
-// fmaPeak is a chain of multiply-adds in registers: 12 independent ones hide
-// their latency.
-func fmaPeak() {
-	TEXT("fmaLoop", NOSPLIT, "func(n int)")
-	Doc("fmaLoop does n rounds of 12 FMAs of 8 floats: 192·n operations.")
-	n := param("n")
-	var s [12]reg.VecVirtual
-	for i := range s {
-		s[i] = YMM()
-		VXORPS(s[i], s[i], s[i])
-	}
-	x := YMM()
-	VXORPS(x, x, x)
-	Label("loop")
-	for i := range s {
-		VFMADD231PS(x, x, s[i])
-	}
-	DECQ(n)
-	JNZ(LabelRef("loop"))
-	VZEROUPPER()
-	RET()
-}
-
-// readAll sums four far streams.
-func readAll() {
-	TEXT("readStreams", NOSPLIT, "func(x *float32, stride, n int) float32")
-	Pragma("noescape")
-	Doc("readStreams sums n floats, a multiple of 16, of each of four streams stride floats apart.")
-	x, stride, n := param("x"), bytes(param("stride")), param("n")
-	x3 := GP64()
-	LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, x3)
-	ADDQ(x, x3)
-	var s [8]reg.VecVirtual
-	for i := range s {
-		s[i] = YMM()
-		VXORPS(s[i], s[i], s[i])
-	}
-	Label("loop")
-	for i, m := range []Mem{{Base: x}, {Base: x, Index: stride, Scale: 1}, {Base: x, Index: stride, Scale: 2}, {Base: x3}} {
-		VADDPS(m, s[2*i], s[2*i])
-		m.Disp = 32
-		VADDPS(m, s[2*i+1], s[2*i+1])
-	}
-	ADDQ(Imm(64), x)
-	ADDQ(Imm(64), x3)
-	SUBQ(Imm(16), n)
-	JNZ(LabelRef("loop"))
-	for i := 1; i < len(s); i++ {
-		VADDPS(s[i], s[0], s[0])
-	}
-	lo, hi := s[0].AsX(), XMM()
-	VEXTRACTF128(Imm(1), s[0], hi)
-	VADDPS(hi, lo, lo)
-	VMOVHLPS(lo, lo, hi)
-	VADDPS(hi, lo, lo)
-	VMOVSHDUP(lo, hi)
-	VADDSS(hi, lo, lo)
-	VMOVSS(lo, NewParamAddr("ret", 24))
-	VZEROUPPER()
-	RET()
 }
