@@ -154,10 +154,16 @@ func longContext(m arch.Model, held []byte, q *Quality) ([]record.Bucket, error)
 // state without them has none.
 func probes(m arch.Model, held []byte, q *Quality) []record.Probe {
 	T := q.Context * max(1, q.LongContext)
+	known := map[string]float64{}
 	forget := func(slots []string, every int) float64 {
-		bpb, err := train.EvaluateForgetting(m, held, evalBatch, T, q.EvalTokens, slots, every)
-		if err != nil {
-			return math.NaN()
+		key := fmt.Sprint(slots, every)
+		bpb, ok := known[key]
+		if !ok {
+			var err error
+			if bpb, err = train.EvaluateForgetting(m, held, evalBatch, T, q.EvalTokens, slots, every); err != nil {
+				bpb = math.NaN()
+			}
+			known[key] = bpb
 		}
 		return bpb
 	}

@@ -30,7 +30,7 @@ type profile struct {
 
 var profiles = map[string]profile{
 	"smoke": {timing: 20 * time.Second, minRounds: 2, timeout: time.Minute, idle: time.Second},
-	"quick": {timing: 170 * time.Second, minRounds: 6, timeout: 10 * time.Minute, idle: 10 * time.Second},
+	"quick": {timing: 150 * time.Second, minRounds: 6, timeout: 10 * time.Minute, idle: 10 * time.Second},
 	"full":  {minRounds: 6, timeout: 12 * time.Hour, idle: 30 * time.Second},
 }
 
@@ -52,6 +52,10 @@ type group struct {
 	rounds int
 	sample time.Duration // shortest sample
 }
+
+// weight is the group's part of the time: its cells, and the start of its
+// processes.
+func (g *group) weight() int { return len(g.arms) * (len(g.points) + 2) }
 
 func (g *group) key() string { return g.part.Name + "/" + g.phase }
 
@@ -105,7 +109,9 @@ func (j job) what() string { return fmt.Sprintf("seed %d lr %g", j.seed, j.lr) }
 // work identifies what the job computes: jobs of several parts that agree in
 // it are run once.
 func (j job) work() string {
-	return hash(j.arm.Arch, j.arm.Config, j.part.Corpus, j.part.Measure.Quality, j.seed, j.lr)
+	q := *j.part.Measure.Quality
+	q.LR = Rates{}
+	return hash(j.arm.Arch, j.arm.Config, j.part.Corpus, q, j.seed, j.lr)
 }
 
 // jobs are the quality cells of a part, seeds outermost, so that a run that is
@@ -180,39 +186,44 @@ type cost struct {
 }
 
 // planRounds fits rounds into the time left, 0 meaning no limit. Where not
-// even the least number fits, the dearest points are dropped, down to two;
-// the least number is kept in any case.
-func planRounds(left time.Duration, costs []cost, asked, least int) (rounds int, points []int) {
+// even the least number fits, points are dropped: the deepest where depth is
+// what costs, else the dearest between the ends, since the ends tell most. Three
+// points, which a slope needs, and the least number of rounds are kept in any case.
+func planRounds(left time.Duration, costs []cost, asked, least int, byDepth bool) (rounds int, points []int) {
 	least = min(least, asked)
 	costs = slices.Clone(costs)
 	for {
 		var round time.Duration
-		dearest := 0
-		for i, c := range costs {
+		for _, c := range costs {
 			round += c.round
-			if c.round >= costs[dearest].round {
-				dearest = i
-			}
 		}
 		rounds = asked
 		if left != 0 && round > 0 {
 			rounds = max(0, min(asked, int(left/round)))
 		}
-		if rounds >= least || len(costs) <= 2 {
+		if rounds >= least || len(costs) <= 3 {
 			break
 		}
-		costs = slices.Delete(costs, dearest, dearest+1)
+		drop := len(costs) - 1
+		if !byDepth {
+			drop = 1
+			for i := range costs[1 : len(costs)-1] {
+				if costs[i+1].round > costs[drop].round {
+					drop = i + 1
+				}
+			}
+		}
+		costs = slices.Delete(costs, drop, drop+1)
 	}
 	for _, c := range costs {
 		points = append(points, c.point)
 	}
-	slices.Sort(points)
 	return max(rounds, least), points
 }
 
-// reachable tells how many of the rising depths can be reached within the
-// time left, given how long the first took; reading costs at most the square
-// of the depth, and it is done twice. At least two are.
+// nextFits tells whether the next depth can be reached within the time left,
+// given how long it took to the present one: reading costs at most the square
+// of the depth, and it is done twice.
 func nextFits(spent time.Duration, at, next int, left time.Duration) bool {
 	if left == 0 || at == 0 {
 		return true

@@ -9,28 +9,40 @@ import (
 )
 
 func TestPlanRounds(t *testing.T) {
-	costs := []cost{{256, 1 * time.Second}, {512, 2 * time.Second}, {1024, 4 * time.Second}}
+	costs := []cost{{128, 1 * time.Second}, {256, 1 * time.Second}, {512, 2 * time.Second}, {1024, 4 * time.Second}}
+	all, fewer := []int{128, 256, 512, 1024}, []int{128, 256, 512}
 	for _, c := range []struct {
-		left          time.Duration
-		asked, least  int
-		rounds        int
-		points        []int
-		whatIsLeftOut string
+		left        time.Duration
+		asked       int
+		least       int
+		rounds      int
+		points      []int
+		whatIsGiven string
 	}{
-		{0, 8, 6, 8, []int{256, 512, 1024}, "nothing without a limit"},
-		{56 * time.Second, 8, 6, 8, []int{256, 512, 1024}, "nothing: 8 rounds of 7 s"},
-		{55 * time.Second, 8, 6, 7, []int{256, 512, 1024}, "a round"},
-		{41 * time.Second, 8, 6, 8, []int{256, 512}, "the dearest point: 6 rounds of 7 s do not fit"},
-		{19 * time.Second, 8, 6, 6, []int{256, 512}, "the dearest point and rounds"},
-		{3 * time.Second, 8, 6, 6, []int{256, 512}, "no less than two points and the least number of rounds"},
-		{3 * time.Second, 2, 6, 2, []int{256, 512}, "no more rounds than asked"},
+		{0, 8, 6, 8, all, "all without a limit"},
+		{64 * time.Second, 8, 6, 8, all, "all: 8 rounds of 8 s"},
+		{63 * time.Second, 8, 6, 7, all, "a round up"},
+		{47 * time.Second, 8, 6, 8, fewer, "the deepest point up: 6 rounds of 8 s do not fit"},
+		{25 * time.Second, 8, 6, 6, fewer, "the deepest point and rounds up"},
+		{3 * time.Second, 8, 6, 6, fewer, "no more than three points and the least number of rounds allow"},
+		{3 * time.Second, 2, 6, 2, fewer, "no more rounds than asked"},
 	} {
-		rounds, points := planRounds(c.left, costs, c.asked, c.least)
+		rounds, points := planRounds(c.left, costs, c.asked, c.least, true)
 		if rounds != c.rounds || !slices.Equal(points, c.points) {
-			t.Errorf("%v, %d rounds: got %d rounds of %v, want %d of %v (%s)", c.left, c.asked, rounds, points, c.rounds, c.points, c.whatIsLeftOut)
+			t.Errorf("%v, %d rounds: got %d rounds of %v, want %d of %v (%s)", c.left, c.asked, rounds, points, c.rounds, c.points, c.whatIsGiven)
 		}
 	}
-	if len(costs) != 3 || costs[2].point != 1024 {
+	byChunk := []cost{{1, 4 * time.Second}, {16, 2 * time.Second}, {256, 3 * time.Second}, {1024, 1 * time.Second}}
+	for left, want := range map[time.Duration][]int{
+		60 * time.Second: {1, 16, 256, 1024},
+		59 * time.Second: {1, 16, 1024},
+		time.Second:      {1, 16, 1024},
+	} {
+		if _, points := planRounds(left, byChunk, 8, 6, false); !slices.Equal(points, want) {
+			t.Errorf("%v: points %v, want %v: the ends stay", left, points, want)
+		}
+	}
+	if len(costs) != 4 || costs[3].point != 1024 {
 		t.Error("planning changed its input")
 	}
 }

@@ -180,7 +180,7 @@ type pace struct {
 }
 
 // guessGFLOPS is the speed of one thread before any was seen.
-const guessGFLOPS = 15
+const guessGFLOPS = 30
 
 // gflop counts 6 operations a weight and token, and 2 of those for reading
 // when only evaluated. Source: Kaplan et al., arXiv 2001.08361.
@@ -189,7 +189,7 @@ func (j job) gflop() float64 {
 	train := float64(q.Steps) * float64(q.Batch) * float64(q.Context)
 	evals := float64(q.Steps)/float64(max(1, q.EvalEvery)) + float64(q.LongContext)
 	for _, p := range q.Probes {
-		evals += 2 * float64(len(p.Every))
+		evals += float64(len(p.Every))
 	}
 	return float64(j.arm.params) * (6*train + 2*evals*float64(q.EvalTokens)) / 1e9
 }
@@ -230,8 +230,8 @@ func (p *pace) left() time.Duration {
 // rest is about how long the run takes after what is under way needs `here`.
 func (r *runner) rest(here time.Duration) time.Duration {
 	total := here
-	if n := len(r.groups) - 1; n > 0 && r.profile.timing > 0 {
-		total += max(0, r.profile.timing-r.spent) / time.Duration(n+1) * time.Duration(n)
+	if len(r.groups) > 1 && r.profile.timing > 0 {
+		total += max(0, r.profile.timing-r.spent-r.share())
 	}
 	r.guess.mu.Lock()
 	defer r.guess.mu.Unlock()

@@ -391,7 +391,7 @@ parts:
     measure: {quality: {steps: 2, batch: 2, context: 8, lr: 1e-3, eval_tokens: 64}}
   - name: b
     arch: [{use: rwkv4, dim: 8, layers: [1, 2]}]
-    measure: {quality: {steps: 2, batch: 2, context: 8, lr: 1e-3, eval_tokens: 64}}
+    measure: {quality: {steps: 2, batch: 2, context: 8, lr: {rwkv4: 1e-3}, eval_tokens: 64}}
 `)
 	var log strings.Builder
 	_, records := run(t, s, Options{Profile: "smoke", Out: filepath.Join(t.TempDir(), "run"), Progress: &log})

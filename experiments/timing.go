@@ -50,7 +50,7 @@ func (r *runner) timing(ctx context.Context, g *group) error {
 	if err != nil {
 		return err
 	}
-	rounds, points := planRounds(c.left(), c.costs(), g.rounds, r.profile.minRounds)
+	rounds, points := planRounds(c.left(), c.costs(), g.rounds, r.profile.minRounds, g.phase == phaseDecode)
 	c.points = points
 	for _, cost := range c.costs() {
 		c.expect += time.Duration(rounds) * cost.round
@@ -120,7 +120,7 @@ func (c *contest) setUp(ctx context.Context, p *player, left time.Duration) erro
 		return c.drop(ctx, p, err)
 	}
 	for i, point := range c.points {
-		if i >= 2 && c.phase == phaseDecode && !nextFits(c.now().Sub(begun), c.points[i-1], point, left) {
+		if i >= 3 && c.phase == phaseDecode && !nextFits(c.now().Sub(begun), c.points[i-1], point, left) {
 			c.points = c.points[:i]
 			break
 		}
@@ -232,8 +232,8 @@ func (c *contest) play(ctx context.Context, rounds int, together bool) (int, err
 // in random order, at each the players in random order.
 func (c *contest) roundTogether(ctx context.Context, r *rand.Rand, round, rounds int) error {
 	slot := 0
-	for _, i := range r.Perm(len(c.points)) {
-		for _, j := range r.Perm(len(c.players)) {
+	for _, i := range slices.Collect(func(y func(int) bool) { for i := range c.points { if !y(i) { return } } }) {
+		for _, j := range slices.Collect(func(y func(int) bool) { for i := range c.players { if !y(i) { return } } }) {
 			if err := c.takeSample(ctx, c.players[j], c.points[i], round, rounds, slot); err != nil {
 				return err
 			}
@@ -247,7 +247,7 @@ func (c *contest) roundTogether(ctx context.Context, r *rand.Rand, round, rounds
 // is started afresh when it is its turn.
 func (c *contest) roundApart(ctx context.Context, r *rand.Rand, round, rounds int) error {
 	slot := 0
-	for _, j := range r.Perm(len(c.players)) {
+	for _, j := range slices.Collect(func(y func(int) bool) { for i := range c.players { if !y(i) { return } } }) {
 		p := c.players[j]
 		if p.out != nil {
 			continue
@@ -255,7 +255,7 @@ func (c *contest) roundApart(ctx context.Context, r *rand.Rand, round, rounds in
 		if err := c.setUp(ctx, p, 0); err != nil {
 			return err
 		}
-		for _, i := range r.Perm(len(c.points)) {
+		for _, i := range slices.Collect(func(y func(int) bool) { for i := range c.points { if !y(i) { return } } }) {
 			if err := c.takeSample(ctx, p, c.points[i], round, rounds, slot); err != nil {
 				return err
 			}
