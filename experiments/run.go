@@ -44,12 +44,26 @@ func Run(ctx context.Context, s *Study, o Options) (dir string, err error) {
 	defer r.progress.end()
 	if err := r.all(ctx); err != nil {
 		if ctx.Err() != nil {
-			err = fmt.Errorf("%w: what is finished is kept; go on with: workbench run --resume %s", ctx.Err(), r.dir)
+			err = &Interrupted{r.dir, ctx.Err()}
 		}
 		return r.dir, err
 	}
 	return r.dir, nil
 }
+
+// Interrupted is the error of a run whose context ended.
+type Interrupted struct {
+	Dir string // of what is finished
+	Err error  // the context's
+}
+
+// Error implements error.
+func (e *Interrupted) Error() string {
+	return "interrupted: what is finished is kept; go on with: workbench run --resume " + e.Dir
+}
+
+// Unwrap returns the context's error.
+func (e *Interrupted) Unwrap() error { return e.Err }
 
 // runner is a run under way.
 type runner struct {

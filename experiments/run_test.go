@@ -3,19 +3,15 @@
 package experiments
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -38,44 +34,6 @@ func TestMain(m *testing.M) {
 	}
 	describe = func(bool) record.Host { return record.Host{CPU: "test"} }
 	os.Exit(m.Run())
-}
-
-// serveFaulty is ServeCell with the fault of FAKE.
-func serveFaulty(in io.Reader) error {
-	var op, arch, how string
-	fmt.Sscan(os.Getenv("FAKE"), &op, &arch, &how)
-	read, write := io.Pipe()
-	go func() {
-		lines, of := bufio.NewScanner(in), ""
-		lines.Buffer(nil, maxReply)
-		for lines.Scan() {
-			var r request
-			if json.Unmarshal(lines.Bytes(), &r) == nil && r.Spec != nil {
-				of = r.Spec.Arch
-			}
-			if r.Op == op && of == arch {
-				fail(how)
-			}
-			write.Write(append(slices.Clone(lines.Bytes()), '\n'))
-		}
-		write.Close()
-	}()
-	return ServeCell(read, os.Stdout)
-}
-
-func fail(how string) {
-	switch how {
-	case "kill":
-		syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		time.Sleep(time.Hour)
-	case "panic":
-		panic("out of ideas")
-	case "exit":
-		fmt.Fprintln(os.Stderr, "first line\nthe last line")
-		os.Exit(3)
-	case "hang":
-		time.Sleep(time.Hour)
-	}
 }
 
 func run(t *testing.T, s *Study, o Options) (*record.Run, []record.Record) {
@@ -309,7 +267,7 @@ func TestResume(t *testing.T) {
 	text := strings.Replace(twoArms, "depth: [4]", "depth: [4, 8]", 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	_, err := Run(ctx, parse(t, text), Options{Profile: "smoke", Out: out, Progress: cancelAt{"failed: two rnn, prefill", cancel}})
-	if err == nil || !strings.Contains(err.Error(), "workbench run --resume "+out) {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "workbench run --resume "+out) {
 		t.Fatalf("error %v does not tell how to go on", err)
 	}
 	before, records, err := record.Load(out)
@@ -404,93 +362,5 @@ parts:
 	}
 	if hashes["a rwkv4"] == "" || hashes["a rwkv4"] != hashes["b rwkv4 layers=1"] {
 		t.Errorf("hashes are %v", hashes)
-	}
-}
-
-// beParent starts a busy child and waits to be killed.
-func beParent() {
-	exe, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	os.Setenv("FAKE", "start rnn hang")
-	c, err := startChild(exe, time.Minute)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(c.cmd.Process.Pid)
-	c.ask(context.Background(), request{Op: opStart, Spec: &spec{Arch: "rnn"}}, nil)
-	os.Exit(1)
-}
-
-// TestParentKilled: no child outlives a program that is killed.
-func TestParentKilled(t *testing.T) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), "PARENT=1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var pid int
-	if _, err := fmt.Fscan(out, &pid); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, 0); err != nil {
-		t.Fatalf("the child does not run: %v", err)
-	}
-	cmd.Process.Kill()
-	cmd.Wait()
-	for range 100 {
-		if gone(pid) {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	syscall.Kill(pid, syscall.SIGKILL)
-	t.Error("the child outlives its parent")
-}
-
-// gone tells that a process has ended, reaped or not.
-func gone(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return syscall.Kill(pid, 0) != nil
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(rest, "Z")
-}
-
-// TestInputEnds: a child ends when its input does, also while it works.
-func TestInputEnds(t *testing.T) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := startChild(exe, time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	long := &spec{Arch: "rwkv4", Config: map[string]any{"dim": 64, "layers": 2}, Phase: phaseQuality, Corpus: "grammar", Threads: 1,
-		LR: 1e-3, Quality: &Quality{Steps: maxSteps, Batch: 4, Context: 64, EvalEvery: maxSteps, EvalTokens: 64}}
-	if _, err := c.ask(context.Background(), request{Op: opStart, Spec: long}, nil); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error)
-	go func() {
-		_, err := c.ask(context.Background(), request{Op: opRun}, nil)
-		done <- err
-	}()
-	time.Sleep(200 * time.Millisecond)
-	begun := time.Now()
-	c.in.Close()
-	if err := <-done; err == nil || time.Since(begun) > time.Second {
-		t.Errorf("the child ended after %v with %v", time.Since(begun), err)
 	}
 }

@@ -232,8 +232,8 @@ func (c *contest) play(ctx context.Context, rounds int, together bool) (int, err
 // in random order, at each the players in random order.
 func (c *contest) roundTogether(ctx context.Context, r *rand.Rand, round, rounds int) error {
 	slot := 0
-	for _, i := range slices.Collect(func(y func(int) bool) { for i := range c.points { if !y(i) { return } } }) {
-		for _, j := range slices.Collect(func(y func(int) bool) { for i := range c.players { if !y(i) { return } } }) {
+	for _, i := range r.Perm(len(c.points)) {
+		for _, j := range r.Perm(len(c.players)) {
 			if err := c.takeSample(ctx, c.players[j], c.points[i], round, rounds, slot); err != nil {
 				return err
 			}
@@ -247,7 +247,7 @@ func (c *contest) roundTogether(ctx context.Context, r *rand.Rand, round, rounds
 // is started afresh when it is its turn.
 func (c *contest) roundApart(ctx context.Context, r *rand.Rand, round, rounds int) error {
 	slot := 0
-	for _, j := range slices.Collect(func(y func(int) bool) { for i := range c.players { if !y(i) { return } } }) {
+	for _, j := range r.Perm(len(c.players)) {
 		p := c.players[j]
 		if p.out != nil {
 			continue
@@ -255,7 +255,7 @@ func (c *contest) roundApart(ctx context.Context, r *rand.Rand, round, rounds in
 		if err := c.setUp(ctx, p, 0); err != nil {
 			return err
 		}
-		for _, i := range slices.Collect(func(y func(int) bool) { for i := range c.points { if !y(i) { return } } }) {
+		for _, i := range r.Perm(len(c.points)) {
 			if err := c.takeSample(ctx, p, c.points[i], round, rounds, slot); err != nil {
 				return err
 			}

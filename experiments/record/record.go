@@ -118,7 +118,7 @@ type Probe struct {
 	Slots string  `json:"slots"` // "shift", "wkv"
 	Every int     `json:"every"`
 	BPB   float64 `json:"bits_per_byte"`
-	Base  float64 `json:"base_bits_per_byte"` // same tokens, nothing forgotten
+	Base  float64 `json:"base_bits_per_byte"` // same tokens with nothing forgotten, or with what the probe is compared to
 }
 
 // Check is one exact property measured on the live model.
