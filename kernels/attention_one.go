@@ -7,7 +7,7 @@ import "math"
 // positions are split into blocks that give (max, Σ e, Σ e·v) for each head,
 // joined in order: the split of flash-decoding.
 func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
-	block := max(16, 1<<16/(s.H*s.D))
+	block := max(16, 1<<14/(s.H*s.D))
 	blocks := (s.S + block - 1) / block
 	part := s.H * (s.D + 2)
 	owner, parts := borrow(s.B * blocks * part)

@@ -21,7 +21,8 @@ var useAVX2 = hasAVX2
 func init() {
 	if impl := os.Getenv("WORKBENCH_IMPL"); impl != "" {
 		if err := Use(impl); err != nil {
-			panic("kernels: WORKBENCH_IMPL: " + err.Error())
+			fmt.Fprintln(os.Stderr, "WORKBENCH_IMPL:", err)
+			os.Exit(2)
 		}
 	}
 }
