@@ -193,7 +193,7 @@ func TestDeath(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			short := profiles["smoke"]
-			short.timeout = time.Second
+			short.timeout = 3 * time.Second
 			defer func(p profile) { profiles["smoke"] = p }(profiles["smoke"])
 			profiles["smoke"] = short
 
