@@ -53,10 +53,6 @@ type group struct {
 	sample time.Duration // shortest sample
 }
 
-// weight is the group's part of the time: its cells, and the start of its
-// processes.
-func (g *group) weight() int { return len(g.arms) * (len(g.points) + 2) }
-
 func (g *group) key() string { return g.part.Name + "/" + g.phase }
 
 // spec is the cell of one arm.
