@@ -46,6 +46,7 @@ func Run(ctx context.Context, s *Study, o Options) (dir string, err error) {
 		if ctx.Err() != nil {
 			err = &Interrupted{r.dir, ctx.Err()}
 		}
+		os.Remove(r.dir) // which works where nothing was written
 		return r.dir, err
 	}
 	return r.dir, nil

@@ -364,3 +364,18 @@ parts:
 		t.Errorf("hashes are %v", hashes)
 	}
 }
+
+// TestMissingCorpusLeavesNothing: a run that cannot begin leaves no folder.
+func TestMissingCorpusLeavesNothing(t *testing.T) {
+	s, err := Load("token-shift")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := Run(context.Background(), s, Options{Out: dir, Corpus: filepath.Join(dir, "nowhere")}); err == nil {
+		t.Error("a missing corpus is no error")
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the folder of the run is left behind")
+	}
+}
