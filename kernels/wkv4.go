@@ -3,7 +3,8 @@ package kernels
 import "sync"
 
 // WKV4Start is p in the state of a sequence that has seen nothing; a = b = 0.
-const WKV4Start = -1e38
+// Any huge negative number works; this is the official inference code's.
+const WKV4Start = -1e30
 
 // WKV4 runs the RWKV-4 recurrence over T steps of C channels in B sequences,
 // updating the state a, b, p. The true state is (a·eᵖ, b·eᵖ); p keeps the

@@ -46,12 +46,8 @@ type WKV4State struct {
 
 // NewWKV4State returns the memory of B sequences that have seen nothing.
 func NewWKV4State(B, C int) *WKV4State {
-	return &WKV4State{A: New(B, C), B: New(B, C), P: New(B, C).Fill(wkv4Nothing)}
+	return &WKV4State{A: New(B, C), B: New(B, C), P: New(B, C).Fill(kernels.WKV4Start)}
 }
-
-// wkv4Nothing is the running maximum before the first key. Any huge negative
-// number works; this is the official inference code's.
-const wkv4Nothing = -1e30
 
 // WKV4 is the recurrence of RWKV-4 over k, v [B,T,C] with log-decay w [C] and
 // bonus u [C], continuing from s and updating it; see kernels.WKV4.
@@ -66,7 +62,7 @@ func WKV4(g *Graph, w, u, k, v *Tensor, s *WKV4State) *Tensor {
 		clear(a)
 		clear(b)
 		for i := range p {
-			p[i] = wkv4Nothing
+			p[i] = kernels.WKV4Start
 		}
 	}
 	if !g.record {
