@@ -12,46 +12,58 @@ import (
 // number of threads.
 type job interface{ chunk(i int) }
 
-// workers is the pool. Chunks are claimed one by one by compare-and-swap, the
-// caller taking part, so that a thread the operating system has put aside
-// delays one chunk and not half of the work.
+// workers is the pool. Every thread owns a share of the chunks, the same share
+// of the next job alike, so that what it reads is still in its cache. A thread
+// that has done its own takes what is left of the others': one that the
+// operating system has put aside delays one chunk and not half of the work.
 var workers pool
 
 type pool struct {
-	busy sync.Mutex // held by the caller whose job is running
-	size atomic.Int32
-	all  []*worker // grown under busy
-
-	// claim is the running job's serial number, its chunks and how many of
-	// them are taken. A claim that succeeds proves that job is current: the
-	// caller replaces it only when every chunk is done.
-	claim atomic.Uint64
-	job   job
-	done  atomic.Int32
+	busy  sync.Mutex // held by the caller whose job is running
+	size  atomic.Int32
+	start int // workers started, under busy
+	// serial numbers the jobs. It is part of every claim, and a claim that
+	// succeeds proves that job is current: the caller replaces it only when
+	// every chunk is done.
+	serial uint64
+	job    job
+	_      [cacheLine]byte
+	used   atomic.Int32 // threads of the current job; changes rarely
+	_      [cacheLine]byte
+	done   atomic.Int32
+	_      [cacheLine]byte
+	shares [maxThreads]share
 }
 
-type worker struct {
+// share is what a thread owns of the current job: serial, the next chunk and
+// the end. Its owner takes the next one, others take the last. Lines of its
+// own keep it in its owner's cache.
+type share struct {
+	claim  atomic.Uint64
 	parked atomic.Bool
 	wake   chan struct{}
+	_      [cacheLine - 24]byte
 }
 
 const (
-	chunkBits = 20
-	maxChunks = 1<<chunkBits - 1
+	cacheLine  = 128 // two lines: they are fetched in pairs
+	maxThreads = 256
+	chunkBits  = 20
+	maxChunks  = 1<<chunkBits - 1
 	// spinFor is how long a worker looks for work before it sleeps: longer
 	// than the usual gap between two operations of a layer, since waking
 	// costs some 30 µs.
 	spinFor = 100 * time.Microsecond
 )
 
-func init() { workers.size.Store(int32(runtime.GOMAXPROCS(0))) }
+func init() { workers.size.Store(int32(min(runtime.GOMAXPROCS(0), maxThreads))) }
 
 // Threads is the number of threads that kernels use.
 func Threads() int { return int(workers.size.Load()) }
 
-// SetThreads sets the number of threads that kernels use, at least 1. Results
-// do not depend on it.
-func SetThreads(n int) { workers.size.Store(int32(max(1, n))) }
+// SetThreads sets the number of threads that kernels use, from 1 to 256.
+// Results do not depend on it.
+func SetThreads(n int) { workers.size.Store(int32(min(max(1, n), maxThreads))) }
 
 // For calls f(0) … f(n-1), several at a time.
 func For(n int, f func(i int)) { runChunks(n, forJob(f)) }
@@ -71,20 +83,10 @@ func runChunks(n int, j job) {
 		}
 		return
 	}
-	p.grow(threads - 1)
-	p.job = j
-	p.done.Store(0)
-	serial := p.claim.Load() >> (2 * chunkBits)
-	p.claim.Store((serial+1)<<(2*chunkBits) | uint64(n)<<chunkBits)
-	for _, w := range p.all[:threads-1] {
-		if w.parked.CompareAndSwap(true, false) {
-			w.wake <- struct{}{}
-		}
-	}
-	for p.step() {
-	}
+	p.fork(n, threads, j)
+	p.work(0)
 	for spins := 1; p.done.Load() < int32(n); spins++ {
-		if spins%64 == 0 {
+		if spins%yieldAfter == 0 {
 			runtime.Gosched()
 		}
 	}
@@ -92,47 +94,94 @@ func runChunks(n int, j job) {
 	p.busy.Unlock()
 }
 
-// step does one chunk of the current job, if there is one left.
-func (p *pool) step() bool {
+// fork gives every thread its share of j and wakes those that sleep.
+func (p *pool) fork(n, threads int, j job) {
+	for ; p.start < threads-1; p.start++ {
+		p.shares[p.start+1].wake = make(chan struct{}, 1)
+		go p.live(p.start + 1)
+	}
+	p.job = j
+	p.serial++
+	p.done.Store(0)
+	if p.used.Load() != int32(threads) {
+		p.used.Store(int32(threads))
+	}
+	for t := threads - 1; t >= 0; t-- {
+		s := &p.shares[t]
+		s.claim.Store(p.serial<<(2*chunkBits) | uint64(n*t/threads)<<chunkBits | uint64(n*(t+1)/threads))
+		if t > 0 && s.parked.Load() && s.parked.CompareAndSwap(true, false) {
+			s.wake <- struct{}{}
+		}
+	}
+}
+
+// work does chunks of the current job until none is left to claim.
+func (p *pool) work(t int) {
+	var did int32
+	for i, ok := p.claim(t); ok; i, ok = p.claim(t) {
+		p.job.chunk(i)
+		did++
+	}
+	if did > 0 {
+		p.done.Add(did)
+	}
+}
+
+// claim takes a chunk: the next of thread t's own share, else the last of
+// another's.
+func (p *pool) claim(t int) (chunk int, ok bool) {
+	own := &p.shares[t].claim
 	for {
-		c := p.claim.Load()
-		i, n := c&maxChunks, c>>chunkBits&maxChunks
-		if i >= n {
-			return false
-		}
-		if p.claim.CompareAndSwap(c, c+1) {
-			p.job.chunk(int(i))
-			p.done.Add(1)
-			return true
+		c := own.Load()
+		if next := c >> chunkBits & maxChunks; next >= c&maxChunks {
+			break
+		} else if own.CompareAndSwap(c, c+1<<chunkBits) {
+			return int(next), true
 		}
 	}
-}
-
-func (p *pool) grow(n int) {
-	for i := len(p.all); i < n; i++ {
-		w := &worker{wake: make(chan struct{}, 1)}
-		p.all = append(p.all, w)
-		go p.work(w, int32(i+1))
+	threads := int(p.used.Load())
+	for i := 1; i < threads; i++ {
+		other := &p.shares[(t+i)%threads].claim
+		for {
+			c := other.Load()
+			if end := c & maxChunks; c>>chunkBits&maxChunks >= end {
+				break
+			} else if other.CompareAndSwap(c, c-1) {
+				return int(end - 1), true
+			}
+		}
 	}
+	return 0, false
 }
 
-// work is a worker's life; rank is the least number of threads less one that
-// makes it take part.
-func (p *pool) work(w *worker, rank int32) {
+// yieldAfter is how often a spinning loop looks before it lets other
+// goroutines run: a few microseconds.
+const yieldAfter = 1024
+
+// live is the life of thread t: it works when its share changes, and sleeps
+// when it has not for a while.
+func (p *pool) live(t int) {
+	s := &p.shares[t]
+	var seen uint64
 	for {
 		start := time.Now()
-		for spins := 1; time.Since(start) < spinFor; spins++ {
-			for p.size.Load() > rank && p.step() {
-				start = time.Now()
+		for spins := 1; ; spins++ {
+			if serial := s.claim.Load() >> (2 * chunkBits); serial != seen {
+				seen = serial
+				p.work(t)
+				start, spins = time.Now(), 1
 			}
-			if spins%64 == 0 {
+			if spins%yieldAfter == 0 {
+				if time.Since(start) > spinFor {
+					break
+				}
 				runtime.Gosched()
 			}
 		}
-		w.parked.Store(true)
-		if c := p.claim.Load(); p.size.Load() > rank && c&maxChunks < c>>chunkBits&maxChunks && w.parked.CompareAndSwap(true, false) {
+		s.parked.Store(true)
+		if s.claim.Load()>>(2*chunkBits) != seen && s.parked.CompareAndSwap(true, false) {
 			continue
 		}
-		<-w.wake
+		<-s.wake
 	}
 }
