@@ -4,35 +4,35 @@
 
 package kernels
 
-// tile1x16 is c[1,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart.
+// tile1x16 is c[1,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
 //
 //go:noescape
-func tile1x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
+func tile1x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
 
-// tile2x16 is c[2,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart.
+// tile2x16 is c[2,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
 //
 //go:noescape
-func tile2x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
+func tile2x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
 
-// tile3x16 is c[3,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart.
+// tile3x16 is c[3,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
 //
 //go:noescape
-func tile3x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
+func tile3x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
 
-// tile4x16 is c[4,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart.
+// tile4x16 is c[4,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
 //
 //go:noescape
-func tile4x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
+func tile4x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
 
-// tile5x16 is c[5,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart.
+// tile5x16 is c[5,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
 //
 //go:noescape
-func tile5x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
+func tile5x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
 
-// tile6x16 is c[6,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart.
+// tile6x16 is c[6,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
 //
 //go:noescape
-func tile6x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
+func tile6x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
 
 // dots1x1 is y[1,1] = a·bᵀ, or += with acc, over k floats of rows lda and ldb floats apart; y's element (m,n) is ym and yn floats apart.
 //

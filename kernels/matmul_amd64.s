@@ -4,27 +4,32 @@
 
 #include "textflag.h"
 
-// func tile1x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
-// Requires: AVX, FMA3
-TEXT ·tile1x16(SB), NOSPLIT, $0-65
-	MOVQ   c+0(FP), AX
-	MOVQ   ldc+8(FP), CX
-	SHLQ   $0x02, CX
-	MOVQ   a+16(FP), CX
-	MOVQ   am+24(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   ak+32(FP), DX
-	SHLQ   $0x02, DX
-	MOVQ   b+40(FP), BX
-	MOVQ   bk+48(FP), SI
-	SHLQ   $0x02, SI
-	MOVQ   k+56(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	SUBQ   $0x04, DI
-	JLT    rest
+// func tile1x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile1x16(SB), NOSPLIT, $0-73
+	MOVQ       c+0(FP), AX
+	MOVQ       ldc+8(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       a+16(FP), CX
+	MOVQ       am+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       ak+32(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       b+40(FP), BX
+	MOVQ       bk+48(FP), SI
+	SHLQ       $0x02, SI
+	MOVQ       k+56(FP), DI
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       AX, R8
+	PREFETCHT0 (R8)
+	MOVQ       next+64(FP), R8
+	SUBQ       $0x04, DI
+	JLT        rest
 
 four:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000100, R8
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSS (CX), Y4
@@ -72,12 +77,12 @@ one:
 	JNZ          one
 
 store:
-	MOVB   acc+64(FP), CL
+	MOVB   acc+72(FP), CL
 	TESTB  CL, CL
 	JZ     write
-	MOVQ   AX, CX
-	VADDPS (CX), Y0, Y0
-	VADDPS 32(CX), Y1, Y1
+	MOVQ   AX, R8
+	VADDPS (R8), Y0, Y0
+	VADDPS 32(R8), Y1, Y1
 
 write:
 	VMOVUPS Y0, (AX)
@@ -85,29 +90,36 @@ write:
 	VZEROUPPER
 	RET
 
-// func tile2x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
-// Requires: AVX, FMA3
-TEXT ·tile2x16(SB), NOSPLIT, $0-65
-	MOVQ   c+0(FP), AX
-	MOVQ   ldc+8(FP), CX
-	SHLQ   $0x02, CX
-	MOVQ   a+16(FP), DX
-	MOVQ   am+24(FP), BX
-	SHLQ   $0x02, BX
-	MOVQ   ak+32(FP), SI
-	SHLQ   $0x02, SI
-	MOVQ   b+40(FP), DI
-	MOVQ   bk+48(FP), R8
-	SHLQ   $0x02, R8
-	MOVQ   k+56(FP), R9
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	SUBQ   $0x04, R9
-	JLT    rest
+// func tile2x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile2x16(SB), NOSPLIT, $0-73
+	MOVQ       c+0(FP), AX
+	MOVQ       ldc+8(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       a+16(FP), DX
+	MOVQ       am+24(FP), BX
+	SHLQ       $0x02, BX
+	MOVQ       ak+32(FP), SI
+	SHLQ       $0x02, SI
+	MOVQ       b+40(FP), DI
+	MOVQ       bk+48(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       k+56(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       AX, R10
+	PREFETCHT0 (R10)
+	ADDQ       CX, R10
+	PREFETCHT0 (R10)
+	MOVQ       next+64(FP), R10
+	SUBQ       $0x04, R9
+	JLT        rest
 
 four:
+	PREFETCHT1   (R10)
+	ADDQ         $0x00000100, R10
 	VMOVUPS      (DI), Y4
 	VMOVUPS      32(DI), Y5
 	VBROADCASTSS (DX), Y6
@@ -170,15 +182,15 @@ one:
 	JNZ          one
 
 store:
-	MOVB   acc+64(FP), DL
+	MOVB   acc+72(FP), DL
 	TESTB  DL, DL
 	JZ     write
-	MOVQ   AX, DX
-	VADDPS (DX), Y0, Y0
-	VADDPS 32(DX), Y1, Y1
-	ADDQ   CX, DX
-	VADDPS (DX), Y2, Y2
-	VADDPS 32(DX), Y3, Y3
+	MOVQ   AX, R10
+	VADDPS (R10), Y0, Y0
+	VADDPS 32(R10), Y1, Y1
+	ADDQ   CX, R10
+	VADDPS (R10), Y2, Y2
+	VADDPS 32(R10), Y3, Y3
 
 write:
 	VMOVUPS Y0, (AX)
@@ -189,31 +201,40 @@ write:
 	VZEROUPPER
 	RET
 
-// func tile3x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
-// Requires: AVX, FMA3
-TEXT ·tile3x16(SB), NOSPLIT, $0-65
-	MOVQ   c+0(FP), AX
-	MOVQ   ldc+8(FP), CX
-	SHLQ   $0x02, CX
-	MOVQ   a+16(FP), DX
-	MOVQ   am+24(FP), BX
-	SHLQ   $0x02, BX
-	MOVQ   ak+32(FP), SI
-	SHLQ   $0x02, SI
-	MOVQ   b+40(FP), DI
-	MOVQ   bk+48(FP), R8
-	SHLQ   $0x02, R8
-	MOVQ   k+56(FP), R9
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	SUBQ   $0x04, R9
-	JLT    rest
+// func tile3x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile3x16(SB), NOSPLIT, $0-73
+	MOVQ       c+0(FP), AX
+	MOVQ       ldc+8(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       a+16(FP), DX
+	MOVQ       am+24(FP), BX
+	SHLQ       $0x02, BX
+	MOVQ       ak+32(FP), SI
+	SHLQ       $0x02, SI
+	MOVQ       b+40(FP), DI
+	MOVQ       bk+48(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       k+56(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       AX, R10
+	PREFETCHT0 (R10)
+	ADDQ       CX, R10
+	PREFETCHT0 (R10)
+	ADDQ       CX, R10
+	PREFETCHT0 (R10)
+	MOVQ       next+64(FP), R10
+	SUBQ       $0x04, R9
+	JLT        rest
 
 four:
+	PREFETCHT1   (R10)
+	ADDQ         $0x00000100, R10
 	VMOVUPS      (DI), Y6
 	VMOVUPS      32(DI), Y7
 	VBROADCASTSS (DX), Y8
@@ -291,18 +312,18 @@ one:
 	JNZ          one
 
 store:
-	MOVB   acc+64(FP), DL
+	MOVB   acc+72(FP), DL
 	TESTB  DL, DL
 	JZ     write
-	MOVQ   AX, DX
-	VADDPS (DX), Y0, Y0
-	VADDPS 32(DX), Y1, Y1
-	ADDQ   CX, DX
-	VADDPS (DX), Y2, Y2
-	VADDPS 32(DX), Y3, Y3
-	ADDQ   CX, DX
-	VADDPS (DX), Y4, Y4
-	VADDPS 32(DX), Y5, Y5
+	MOVQ   AX, R10
+	VADDPS (R10), Y0, Y0
+	VADDPS 32(R10), Y1, Y1
+	ADDQ   CX, R10
+	VADDPS (R10), Y2, Y2
+	VADDPS 32(R10), Y3, Y3
+	ADDQ   CX, R10
+	VADDPS (R10), Y4, Y4
+	VADDPS 32(R10), Y5, Y5
 
 write:
 	VMOVUPS Y0, (AX)
@@ -316,35 +337,46 @@ write:
 	VZEROUPPER
 	RET
 
-// func tile4x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
-// Requires: AVX, FMA3
-TEXT ·tile4x16(SB), NOSPLIT, $0-65
-	MOVQ   c+0(FP), AX
-	MOVQ   ldc+8(FP), CX
-	SHLQ   $0x02, CX
-	MOVQ   a+16(FP), DX
-	MOVQ   am+24(FP), BX
-	SHLQ   $0x02, BX
-	MOVQ   ak+32(FP), SI
-	SHLQ   $0x02, SI
-	MOVQ   b+40(FP), DI
-	MOVQ   bk+48(FP), R8
-	SHLQ   $0x02, R8
-	MOVQ   k+56(FP), R9
-	LEAQ   (BX)(BX*2), R10
-	ADDQ   DX, R10
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	SUBQ   $0x04, R9
-	JLT    rest
+// func tile4x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile4x16(SB), NOSPLIT, $0-73
+	MOVQ       c+0(FP), AX
+	MOVQ       ldc+8(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       a+16(FP), DX
+	MOVQ       am+24(FP), BX
+	SHLQ       $0x02, BX
+	MOVQ       ak+32(FP), SI
+	SHLQ       $0x02, SI
+	MOVQ       b+40(FP), DI
+	MOVQ       bk+48(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       k+56(FP), R9
+	LEAQ       (BX)(BX*2), R10
+	ADDQ       DX, R10
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       AX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	MOVQ       next+64(FP), R11
+	SUBQ       $0x04, R9
+	JLT        rest
 
 four:
+	PREFETCHT1   (R11)
+	ADDQ         $0x00000100, R11
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
 	VBROADCASTSS (DX), Y10
@@ -442,21 +474,21 @@ one:
 	JNZ          one
 
 store:
-	MOVB   acc+64(FP), DL
+	MOVB   acc+72(FP), DL
 	TESTB  DL, DL
 	JZ     write
-	MOVQ   AX, DX
-	VADDPS (DX), Y0, Y0
-	VADDPS 32(DX), Y1, Y1
-	ADDQ   CX, DX
-	VADDPS (DX), Y2, Y2
-	VADDPS 32(DX), Y3, Y3
-	ADDQ   CX, DX
-	VADDPS (DX), Y4, Y4
-	VADDPS 32(DX), Y5, Y5
-	ADDQ   CX, DX
-	VADDPS (DX), Y6, Y6
-	VADDPS 32(DX), Y7, Y7
+	MOVQ   AX, R11
+	VADDPS (R11), Y0, Y0
+	VADDPS 32(R11), Y1, Y1
+	ADDQ   CX, R11
+	VADDPS (R11), Y2, Y2
+	VADDPS 32(R11), Y3, Y3
+	ADDQ   CX, R11
+	VADDPS (R11), Y4, Y4
+	VADDPS 32(R11), Y5, Y5
+	ADDQ   CX, R11
+	VADDPS (R11), Y6, Y6
+	VADDPS 32(R11), Y7, Y7
 
 write:
 	VMOVUPS Y0, (AX)
@@ -473,37 +505,50 @@ write:
 	VZEROUPPER
 	RET
 
-// func tile5x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
-// Requires: AVX, FMA3
-TEXT ·tile5x16(SB), NOSPLIT, $0-65
-	MOVQ   c+0(FP), AX
-	MOVQ   ldc+8(FP), CX
-	SHLQ   $0x02, CX
-	MOVQ   a+16(FP), DX
-	MOVQ   am+24(FP), BX
-	SHLQ   $0x02, BX
-	MOVQ   ak+32(FP), SI
-	SHLQ   $0x02, SI
-	MOVQ   b+40(FP), DI
-	MOVQ   bk+48(FP), R8
-	SHLQ   $0x02, R8
-	MOVQ   k+56(FP), R9
-	LEAQ   (BX)(BX*2), R10
-	ADDQ   DX, R10
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	SUBQ   $0x04, R9
-	JLT    rest
+// func tile5x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile5x16(SB), NOSPLIT, $0-73
+	MOVQ       c+0(FP), AX
+	MOVQ       ldc+8(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       a+16(FP), DX
+	MOVQ       am+24(FP), BX
+	SHLQ       $0x02, BX
+	MOVQ       ak+32(FP), SI
+	SHLQ       $0x02, SI
+	MOVQ       b+40(FP), DI
+	MOVQ       bk+48(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       k+56(FP), R9
+	LEAQ       (BX)(BX*2), R10
+	ADDQ       DX, R10
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	MOVQ       AX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	MOVQ       next+64(FP), R11
+	SUBQ       $0x04, R9
+	JLT        rest
 
 four:
+	PREFETCHT1   (R11)
+	ADDQ         $0x00000100, R11
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
 	VBROADCASTSS (DX), Y12
@@ -616,24 +661,24 @@ one:
 	JNZ          one
 
 store:
-	MOVB   acc+64(FP), DL
+	MOVB   acc+72(FP), DL
 	TESTB  DL, DL
 	JZ     write
-	MOVQ   AX, DX
-	VADDPS (DX), Y0, Y0
-	VADDPS 32(DX), Y1, Y1
-	ADDQ   CX, DX
-	VADDPS (DX), Y2, Y2
-	VADDPS 32(DX), Y3, Y3
-	ADDQ   CX, DX
-	VADDPS (DX), Y4, Y4
-	VADDPS 32(DX), Y5, Y5
-	ADDQ   CX, DX
-	VADDPS (DX), Y6, Y6
-	VADDPS 32(DX), Y7, Y7
-	ADDQ   CX, DX
-	VADDPS (DX), Y8, Y8
-	VADDPS 32(DX), Y9, Y9
+	MOVQ   AX, R11
+	VADDPS (R11), Y0, Y0
+	VADDPS 32(R11), Y1, Y1
+	ADDQ   CX, R11
+	VADDPS (R11), Y2, Y2
+	VADDPS 32(R11), Y3, Y3
+	ADDQ   CX, R11
+	VADDPS (R11), Y4, Y4
+	VADDPS 32(R11), Y5, Y5
+	ADDQ   CX, R11
+	VADDPS (R11), Y6, Y6
+	VADDPS 32(R11), Y7, Y7
+	ADDQ   CX, R11
+	VADDPS (R11), Y8, Y8
+	VADDPS 32(R11), Y9, Y9
 
 write:
 	VMOVUPS Y0, (AX)
@@ -653,39 +698,54 @@ write:
 	VZEROUPPER
 	RET
 
-// func tile6x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, acc bool)
-// Requires: AVX, FMA3
-TEXT ·tile6x16(SB), NOSPLIT, $0-65
-	MOVQ   c+0(FP), AX
-	MOVQ   ldc+8(FP), CX
-	SHLQ   $0x02, CX
-	MOVQ   a+16(FP), DX
-	MOVQ   am+24(FP), BX
-	SHLQ   $0x02, BX
-	MOVQ   ak+32(FP), SI
-	SHLQ   $0x02, SI
-	MOVQ   b+40(FP), DI
-	MOVQ   bk+48(FP), R8
-	SHLQ   $0x02, R8
-	MOVQ   k+56(FP), R9
-	LEAQ   (BX)(BX*2), R10
-	ADDQ   DX, R10
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	SUBQ   $0x04, R9
-	JLT    rest
+// func tile6x16(c *float32, ldc int, a *float32, am int, ak int, b *float32, bk int, k int, next *float32, acc bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile6x16(SB), NOSPLIT, $0-73
+	MOVQ       c+0(FP), AX
+	MOVQ       ldc+8(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       a+16(FP), DX
+	MOVQ       am+24(FP), BX
+	SHLQ       $0x02, BX
+	MOVQ       ak+32(FP), SI
+	SHLQ       $0x02, SI
+	MOVQ       b+40(FP), DI
+	MOVQ       bk+48(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       k+56(FP), R9
+	LEAQ       (BX)(BX*2), R10
+	ADDQ       DX, R10
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       AX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	ADDQ       CX, R11
+	PREFETCHT0 (R11)
+	MOVQ       next+64(FP), R11
+	SUBQ       $0x04, R9
+	JLT        rest
 
 four:
+	PREFETCHT1   (R11)
+	ADDQ         $0x00000100, R11
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
 	VBROADCASTSS (DX), Y14
@@ -813,27 +873,27 @@ one:
 	JNZ          one
 
 store:
-	MOVB   acc+64(FP), DL
+	MOVB   acc+72(FP), DL
 	TESTB  DL, DL
 	JZ     write
-	MOVQ   AX, DX
-	VADDPS (DX), Y0, Y0
-	VADDPS 32(DX), Y1, Y1
-	ADDQ   CX, DX
-	VADDPS (DX), Y2, Y2
-	VADDPS 32(DX), Y3, Y3
-	ADDQ   CX, DX
-	VADDPS (DX), Y4, Y4
-	VADDPS 32(DX), Y5, Y5
-	ADDQ   CX, DX
-	VADDPS (DX), Y6, Y6
-	VADDPS 32(DX), Y7, Y7
-	ADDQ   CX, DX
-	VADDPS (DX), Y8, Y8
-	VADDPS 32(DX), Y9, Y9
-	ADDQ   CX, DX
-	VADDPS (DX), Y10, Y10
-	VADDPS 32(DX), Y11, Y11
+	MOVQ   AX, R11
+	VADDPS (R11), Y0, Y0
+	VADDPS 32(R11), Y1, Y1
+	ADDQ   CX, R11
+	VADDPS (R11), Y2, Y2
+	VADDPS 32(R11), Y3, Y3
+	ADDQ   CX, R11
+	VADDPS (R11), Y4, Y4
+	VADDPS 32(R11), Y5, Y5
+	ADDQ   CX, R11
+	VADDPS (R11), Y6, Y6
+	VADDPS 32(R11), Y7, Y7
+	ADDQ   CX, R11
+	VADDPS (R11), Y8, Y8
+	VADDPS 32(R11), Y9, Y9
+	ADDQ   CX, R11
+	VADDPS (R11), Y10, Y10
+	VADDPS 32(R11), Y11, Y11
 
 write:
 	VMOVUPS Y0, (AX)
@@ -1478,7 +1538,7 @@ eight:
 	RET
 
 // func copy16(dst *float32, src *float32, ld int, panels int, k int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·copy16(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
@@ -1488,30 +1548,33 @@ TEXT ·copy16(SB), NOSPLIT, $0-40
 	MOVQ k+32(FP), SI
 	MOVQ SI, DI
 	SHLQ $0x06, DI
+	MOVQ DX, R8
+	SHLQ $0x03, R8
 
 row:
-	MOVQ CX, R8
-	MOVQ AX, R9
-	MOVQ BX, R10
+	MOVQ CX, R9
+	MOVQ AX, R10
+	MOVQ BX, R11
 
 panel:
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS Y0, (R9)
-	VMOVUPS Y1, 32(R9)
-	ADDQ    $0x40, R8
-	ADDQ    DI, R9
-	DECQ    R10
-	JNZ     panel
-	ADDQ    DX, CX
-	ADDQ    $0x40, AX
-	DECQ    SI
-	JNZ     row
+	PREFETCHT0 (R9)(R8*1)
+	VMOVUPS    (R9), Y0
+	VMOVUPS    32(R9), Y1
+	VMOVUPS    Y0, (R10)
+	VMOVUPS    Y1, 32(R10)
+	ADDQ       $0x40, R9
+	ADDQ       DI, R10
+	DECQ       R11
+	JNZ        panel
+	ADDQ       DX, CX
+	ADDQ       $0x40, AX
+	DECQ       SI
+	JNZ        row
 	VZEROUPPER
 	RET
 
 // func pack6(dst *float32, stride int, src *float32, ld int, rows int, k int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack6(SB), NOSPLIT, $0-48
 	MOVQ    dst+0(FP), AX
 	MOVQ    stride+8(FP), CX
@@ -1531,6 +1594,8 @@ mod:
 	JGE     mod
 	NEGQ    R9
 	VMOVUPS 32(R8)(R9*4), Y1
+	MOVQ    BX, R11
+	SHLQ    $0x03, R11
 
 row:
 	MOVQ DX, R8
@@ -1540,6 +1605,7 @@ row:
 	JLT  rest
 
 group:
+	PREFETCHT0 (R8)(R11*1)
 	VMASKMOVPS (R8), Y0, Y2
 	VMOVUPS    Y2, (R9)
 	ADDQ       $0x18, R8

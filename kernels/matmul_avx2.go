@@ -6,139 +6,237 @@ import "sync"
 
 const (
 	tileM, tileN = 6, 16
-	blockM       = 192 // rows of a chunk: with blockK floats each they stay in L2
-	blockK       = 256 // a panel of b, blockK·16 floats, stays in L1
-	blockN       = 64  // columns of b that are packed at once, whole cache lines
-	minChunks    = 12  // enough for threads to finish together
+	// maxK is the most of k that a tile sums up at once. A panel of b then
+	// streams from L2; shorter ones that stay in L1 cost more in passes over c.
+	maxK = 1024
+	// blockFloatsA is the size of a block of a, 192 KiB: it stays in L2.
+	blockFloatsA = 48 << 10
+	// pad keeps copied rows a power of two apart out of the same cache sets.
+	pad = 16
 	// skinny is the most rows for which packing b costs more than it gains:
 	// dot products and tiles then read b in place.
 	skinny = 32
-	// paddedK is the row length of a copied block of a: rows a power of two
-	// apart would share the sets of the first-level cache.
-	paddedK = blockK + 16
+	// narrow is the most rows for which b's panels are packed where they are
+	// used, and not as a whole before.
+	narrow = 192
+	// groupFloats is the most of b that is packed as a whole.
+	groupFloats = 1 << 22
 	// serialWork is the multiply-adds that are not worth a second thread.
 	serialWork = 1 << 16
+	// perThread is the chunks of a thread: what it has not begun, others take.
+	perThread = 4
 )
 
 var (
-	blocks  jobs[blocked, *blocked]
-	skinnys jobs[dotting, *dotting]
-	packs   = sync.Pool{New: func() any { return new(packed) }}
+	packings  jobs[packing, *packing]
+	rowses    jobs[rowBlocks, *rowBlocks]
+	columnses jobs[columnBlocks, *columnBlocks]
+	skinnys   jobs[dotting, *dotting]
+
+	packedBs, blocksA, panelsB lender
 )
 
-// packed is what one chunk copies: a block of a, panels of b, and the tile at
-// an edge of c.
-type packed struct {
-	a    [blockM * paddedK]float32
-	b    [blockK * blockN]float32
-	edge [tileM * tileN]float32
+// lender lends scratch slices of about one size, so that warm calls allocate
+// nothing.
+type lender struct{ free sync.Pool }
+
+// borrow returns n floats, not cleared, and their owner for free.Put.
+func (l *lender) borrow(n int) (owner *[]float32, x []float32) {
+	owner, _ = l.free.Get().(*[]float32)
+	if owner == nil {
+		owner = new([]float32)
+	}
+	if cap(*owner) < n {
+		*owner = make([]float32, n)
+	}
+	return owner, (*owner)[:n]
 }
 
 // avx2 chooses the way: dot products for few rows of a·bᵀ, else 6x16 tiles
-// over panels of b.
+// over panels of b. Chunks may follow the number of threads: an element's sum
+// runs over k in the same order whatever they are.
 func (p product) avx2(threaded bool) {
-	threaded = threaded && p.M*p.N*p.K > serialWork
-	if p.ak == 1 && p.bk == 1 && p.M <= skinny {
+	threads := 1
+	if threaded && p.M*p.N*p.K > serialWork {
+		threads = Threads()
+	}
+	panels := (p.N + tileN - 1) / tileN
+	switch {
+	case p.ak == 1 && p.bk == 1 && p.M <= skinny:
 		d := dotting{p, (p.N + dotRows - 1) / dotRows}
-		if threaded {
+		if threads > 1 {
 			skinnys.run(d.chunks, 1, d)
 		} else {
 			d.span(0, d.chunks)
 		}
-		return
+	case p.M <= narrow:
+		w := columnBlocks{p, panels}
+		if threads > 1 {
+			columnses.run(panels, max(1, panels/(perThread*threads)), w)
+		} else {
+			w.span(0, panels)
+		}
+	default:
+		group := max(1, groupFloats/(p.K*tileN))
+		for n := 0; n < panels; n += group {
+			q := p
+			q.N = min(group*tileN, p.N-n*tileN)
+			q.b, q.c = p.b[n*tileN*p.bn:], p.c[n*tileN:]
+			q.group(min(group, panels-n), threads)
+		}
 	}
-	panels, rows := (p.N+tileN-1)/tileN, (p.M+blockM-1)/blockM
-	across := min(panels, (minChunks+rows-1)/rows)
-	columns := (panels + across - 1) / across * tileN
-	work := blocked{product: p, columns: columns, across: (p.N + columns - 1) / columns}
-	if threaded {
-		blocks.run(work.across*rows, 1, work)
+}
+
+// blockK is how much of k a tile sums up at once: K in parts alike.
+func (p *product) blockK() int {
+	parts := (p.K + maxK - 1) / maxK
+	return ((p.K+parts-1)/parts + 7) &^ 7
+}
+
+// group is a product whose b is packed as a whole.
+func (p product) group(panels, threads int) {
+	owner, packed := packedBs.borrow(panels * tileN * p.K)
+	w, r := packing{p, packed, panels}, rowBlocks{p, packed, panels}
+	rows := min(max(blockFloatsA/p.blockK(), tileM), p.M)
+	// As many blocks for every thread, alike in size.
+	blocks := (p.M + rows - 1) / rows
+	blocks = (blocks + threads - 1) / threads * threads
+	rows = ((p.M+blocks-1)/blocks + tileM - 1) / tileM * tileM
+	if threads > 1 {
+		packings.run(panels, max(1, panels/(perThread*threads)), w)
+		rowses.run(p.M, rows, r)
 	} else {
-		work.span(0, work.across*rows)
+		w.span(0, panels)
+		for m := 0; m < p.M; m += rows {
+			r.span(m, min(m+rows, p.M))
+		}
 	}
+	packedBs.free.Put(owner)
 }
 
-// blocked computes chunks of blockM rows by columns columns of c.
-type blocked struct {
+// packing copies panels of b.
+type packing struct {
 	product
-	columns, across int
+	packed []float32
+	panels int
 }
 
-func (p *blocked) span(lo, hi int) {
-	s := packs.Get().(*packed)
-	for i := lo; i < hi; i++ {
-		m0, n0 := i/p.across*blockM, i%p.across*p.columns
-		for k0 := 0; k0 < p.K; k0 += blockK {
-			p.block(s, m0, min(m0+blockM, p.M), n0, min(n0+p.columns, p.N), k0)
-		}
-	}
-	packs.Put(s)
-}
-
-// block adds the products over k0 … k0+blockK-1 to rows m0 … m1-1 and columns
-// n0 … n1-1 of c.
-func (p *blocked) block(s *packed, m0, m1, n0, n1, k0 int) {
-	kc := min(blockK, p.K-k0)
-	acc := p.acc || k0 > 0
-	a, am, ak, step := p.a[m0*p.am+k0*p.ak:], p.am, p.ak, p.am
-	if p.ak != 1 || p.K > blockK {
-		a, am, ak, step = p.packA(s.a[:], m0, m1, k0, kc)
-	}
-	for n := n0; n < n1; n += blockN {
-		cols := min(blockN, n1-n)
-		b, bk, far := p.b[k0*p.bk+n*p.bn:], p.bk, tileN
-		if p.bn != 1 || p.M > skinny || cols%tileN != 0 {
-			p.packB(&s.b, n, cols, k0, kc)
-			b, bk, far = s.b[:], tileN, kc*tileN
-		}
-		for i := 0; i < cols; i += tileN {
-			p.strip(s, m0, m1, n+i, min(tileN, cols-i), a, am, ak, step, &b[i/tileN*far], bk, kc, acc)
-		}
+func (p *packing) span(lo, hi int) {
+	for k0 := 0; k0 < p.K; k0 += p.blockK() {
+		kc := min(p.blockK(), p.K-k0)
+		to := p.packed[k0*p.panels*tileN+lo*kc*tileN:]
+		n := lo * tileN
+		p.packB(to, n, min(hi*tileN, p.N)-n, k0, kc)
 	}
 }
 
-// strip is block for one panel of b.
-func (p *blocked) strip(s *packed, m0, m1, n, cols int, a []float32, am, ak, step int, b *float32, bk, kc int, acc bool) {
+// rowBlocks computes rows of c from packed panels.
+type rowBlocks struct {
+	product
+	packed []float32
+	panels int
+}
+
+func (p *rowBlocks) span(m0, m1 int) {
+	owner, scratch := blocksA.borrow((m1-m0+tileM)*(p.blockK()+pad) + 8)
+	for k0 := 0; k0 < p.K; k0 += p.blockK() {
+		kc := min(p.blockK(), p.K-k0)
+		a := p.rows(scratch, m0, m1, k0, kc)
+		b := p.packed[k0*p.panels*tileN:]
+		for i := range p.panels {
+			panel, next := b[i*kc*tileN:], b[min(i+1, p.panels-1)*kc*tileN:]
+			p.strip(a, m0, m1, i*tileN, panel, tileN, next, k0, kc)
+		}
+	}
+	blocksA.free.Put(owner)
+}
+
+// columnBlocks computes columns of c for all of its rows.
+type columnBlocks struct {
+	product
+	panels int
+}
+
+func (p *columnBlocks) span(lo, hi int) {
+	owner, scratch := blocksA.borrow((p.M+tileM)*(p.blockK()+pad) + 8)
+	ownerB, panel := panelsB.borrow(p.blockK() * tileN)
+	for k0 := 0; k0 < p.K; k0 += p.blockK() {
+		kc := min(p.blockK(), p.K-k0)
+		a := p.rows(scratch, 0, p.M, k0, kc)
+		for i := lo; i < hi; i++ {
+			n := i * tileN
+			b, bk := p.b[k0*p.bk+n*p.bn:], p.bk
+			if cols := min(tileN, p.N-n); p.bn != 1 || p.M > skinny || cols < tileN {
+				p.packB(panel, n, cols, k0, kc)
+				b, bk = panel, tileN
+			}
+			p.strip(a, 0, p.M, n, b, bk, panel, k0, kc)
+		}
+	}
+	panelsB.free.Put(ownerB)
+	blocksA.free.Put(owner)
+}
+
+// aBlock is rows of a, in place or copied: element (m,k) of a tile is m·am +
+// k·ak floats from its start, and tiles start step floats a row apart.
+type aBlock struct {
+	x            []float32
+	am, ak, step int
+}
+
+// rows is the block of a at rows m0 … m1-1 over k0 … k0+kc-1. It is copied
+// where k is not its contiguous axis, in groups of six rows, and where its
+// rows are long: parts of rows a power of two apart share cache sets.
+func (p *product) rows(scratch []float32, m0, m1, k0, kc int) aBlock {
+	x := p.a[m0*p.am+k0*p.ak:]
+	switch {
+	case p.ak != 1:
+		pack6(&scratch[0], tileM*(kc+pad), &x[0], p.ak, m1-m0, kc)
+		return aBlock{scratch, 1, tileM, kc + pad}
+	case kc < p.K:
+		for m := range m1 - m0 {
+			copy(scratch[m*(kc+pad):], x[m*p.am:m*p.am+kc])
+		}
+		return aBlock{scratch, kc + pad, 1, kc + pad}
+	}
+	return aBlock{x, p.am, 1, p.am}
+}
+
+// strip adds a's products with one panel of b, [kc,16] with rows bk apart, to
+// rows m0 … m1-1 of c. Every tile fetches a quarter of the panel at next into
+// the cache.
+func (p *product) strip(a aBlock, m0, m1, n int, b []float32, bk int, next []float32, k0, kc int) {
+	acc, cols := p.acc || k0 > 0, min(tileN, p.N-n)
+	var edge [tileM * tileN]float32
 	for m := m0; m < m1; m += tileM {
-		rows, am0 := min(tileM, m1-m), &a[(m-m0)*step]
+		rows, x := min(tileM, m1-m), &a.x[(m-m0)*a.step]
+		ahead := &next[min(m/tileM%4, kc-1)*tileN]
 		if cols == tileN {
-			tile(rows, &p.c[m*p.ldc+n], p.ldc, am0, am, ak, b, bk, kc, acc)
+			tile(rows, &p.c[m*p.ldc+n], p.ldc, x, a.am, a.ak, &b[0], bk, kc, ahead, acc)
 			continue
 		}
-		tile(rows, &s.edge[0], tileN, am0, am, ak, b, bk, kc, false)
+		tile(rows, &edge[0], tileN, x, a.am, a.ak, &b[0], bk, kc, ahead, false)
 		for r := range rows {
 			c := p.c[(m+r)*p.ldc+n : (m+r)*p.ldc+n+cols]
 			if acc {
-				accumulate(c, s.edge[r*tileN:r*tileN+cols])
+				accumulate(c, edge[r*tileN:r*tileN+cols])
 			} else {
-				copy(c, s.edge[r*tileN:])
+				copy(c, edge[r*tileN:])
 			}
 		}
 	}
 }
 
-// packA copies a block of a into dst: row by row, or, where k is not its
-// contiguous axis, in groups of six rows. It returns the strides of rows and
-// of k within a tile, and how far apart, per row, the starts of two tiles are.
-func (p *blocked) packA(dst []float32, m0, m1, k0, kc int) (a []float32, am, ak, step int) {
-	if p.ak != 1 {
-		pack6(&dst[0], tileM*paddedK, &p.a[m0*p.am+k0*p.ak], p.ak, m1-m0, kc)
-		return dst, 1, tileM, paddedK
-	}
-	for m := m0; m < m1; m++ {
-		copy(dst[(m-m0)*paddedK:], p.a[m*p.am+k0:m*p.am+k0+kc])
-	}
-	return dst, paddedK, 1, paddedK
-}
-
 // packB copies cols columns of b from n on over k0 … k0+kc-1 into panels of
 // [kc,16], with zeros where the last has no more columns.
-func (p *blocked) packB(dst *[blockK * blockN]float32, n, cols, k0, kc int) {
+func (p *product) packB(dst []float32, n, cols, k0, kc int) {
 	b := p.b[k0*p.bk+n*p.bn:]
 	full, k := cols/tileN, 0
 	switch {
 	case p.bn == 1 && full > 0:
-		copy16(&dst[0], &b[0], p.bk, full, kc)
+		for i := 0; i < full; i += 4 {
+			copy16(&dst[i*kc*tileN], &b[i*tileN], p.bk, min(4, full-i), kc)
+		}
 		k = kc
 	case kc >= 8:
 		k = kc &^ 7
@@ -166,20 +264,20 @@ func packSlowly(dst, b []float32, bk, bn, cols, k0, k1 int) {
 	}
 }
 
-func tile(rows int, c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, acc bool) {
+func tile(rows int, c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, next *float32, acc bool) {
 	switch rows {
 	case 1:
-		tile1x16(c, ldc, a, am, ak, b, bk, k, acc)
+		tile1x16(c, ldc, a, am, ak, b, bk, k, next, acc)
 	case 2:
-		tile2x16(c, ldc, a, am, ak, b, bk, k, acc)
+		tile2x16(c, ldc, a, am, ak, b, bk, k, next, acc)
 	case 3:
-		tile3x16(c, ldc, a, am, ak, b, bk, k, acc)
+		tile3x16(c, ldc, a, am, ak, b, bk, k, next, acc)
 	case 4:
-		tile4x16(c, ldc, a, am, ak, b, bk, k, acc)
+		tile4x16(c, ldc, a, am, ak, b, bk, k, next, acc)
 	case 5:
-		tile5x16(c, ldc, a, am, ak, b, bk, k, acc)
+		tile5x16(c, ldc, a, am, ak, b, bk, k, next, acc)
 	default:
-		tile6x16(c, ldc, a, am, ak, b, bk, k, acc)
+		tile6x16(c, ldc, a, am, ak, b, bk, k, next, acc)
 	}
 }
 

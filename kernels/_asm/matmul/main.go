@@ -38,9 +38,9 @@ func bytes(r reg.GPVirtual) reg.GPVirtual { SHLQ(Imm(2), r); return r }
 // 16 floats a step.
 func tile(rows int) {
 	name := fmt.Sprintf("tile%dx16", rows)
-	TEXT(name, NOSPLIT, "func(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, acc bool)")
+	TEXT(name, NOSPLIT, "func(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, next *float32, acc bool)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s is c[%d,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart.", name, rows))
+	Doc(fmt.Sprintf("%s is c[%d,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.", name, rows))
 	c, ldc := param("c"), bytes(param("ldc"))
 	a, am, ak := param("a"), bytes(param("am")), bytes(param("ak"))
 	b, bk, k := param("b"), bytes(param("bk")), param("k")
@@ -67,6 +67,15 @@ func tile(rows int) {
 			VXORPS(sum[m][h], sum[m][h], sum[m][h])
 		}
 	}
+	row := GP64()
+	MOVQ(c, row)
+	for m := range rows {
+		PREFETCHT0(Mem{Base: row})
+		if m < rows-1 {
+			ADDQ(ldc, row)
+		}
+	}
+	next := param("next")
 	b0, b1, x := YMM(), YMM(), [2]reg.VecVirtual{YMM(), YMM()}
 	step := func() {
 		VMOVUPS(Mem{Base: b}, b0)
@@ -86,6 +95,8 @@ func tile(rows int) {
 	SUBQ(Imm(4), k)
 	JLT(LabelRef("rest"))
 	Label("four")
+	PREFETCHT1(Mem{Base: next})
+	ADDQ(U32(256), next)
 	for range 4 {
 		step()
 	}
@@ -103,7 +114,6 @@ func tile(rows int) {
 	acc := Load(Param("acc"), GP8())
 	TESTB(acc, acc)
 	JZ(LabelRef("write"))
-	row := GP64()
 	MOVQ(c, row)
 	for m := range rows {
 		VADDPS(Mem{Base: row}, sum[m][0], sum[m][0])
@@ -322,12 +332,16 @@ func copyPanels() {
 	panels, k, far := param("panels"), param("k"), GP64()
 	MOVQ(k, far)
 	SHLQ(Imm(6), far)
+	ahead := GP64()
+	MOVQ(ld, ahead)
+	SHLQ(Imm(3), ahead)
 	Label("row")
 	from, to, n := GP64(), GP64(), GP64()
 	MOVQ(src, from)
 	MOVQ(dst, to)
 	MOVQ(panels, n)
 	Label("panel")
+	PREFETCHT0(Mem{Base: from, Index: ahead, Scale: 1})
 	lo, hi := YMM(), YMM()
 	VMOVUPS(Mem{Base: from}, lo)
 	VMOVUPS(Mem{Base: from, Disp: 32}, hi)
@@ -364,6 +378,10 @@ func packRows() {
 	NEGQ(end)
 	VMOVUPS(Mem{Base: table, Index: end, Scale: 4, Disp: 32}, rest)
 
+	ahead := GP64()
+	MOVQ(ld, ahead)
+	SHLQ(Imm(3), ahead)
+
 	v := YMM()
 	Label("row")
 	MOVQ(src, from)
@@ -372,6 +390,7 @@ func packRows() {
 	SUBQ(Imm(6), n)
 	JLT(LabelRef("rest"))
 	Label("group")
+	PREFETCHT0(Mem{Base: from, Index: ahead, Scale: 1})
 	VMASKMOVPS(Mem{Base: from}, six, v)
 	VMOVUPS(v, Mem{Base: to})
 	ADDQ(Imm(24), from)
