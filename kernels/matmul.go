@@ -83,6 +83,7 @@ type product struct {
 	c, a, b             []float32
 	M, N, K             int
 	ldc, am, ak, bk, bn int
+	maxK                int // of a block; the implementation's
 	acc                 bool
 }
 

@@ -11,14 +11,16 @@ const (
 	maxK = 1024
 	// blockFloatsA is the size of a block of a, 192 KiB: it stays in L2.
 	blockFloatsA = 48 << 10
+	// narrow is the most rows that may be one block of a, of 512 KiB at most.
+	// The panels of b are then packed where they are used, and not as a whole
+	// before: no thread waits for what another has packed.
+	narrow       = 256
+	narrowFloats = 128 << 10
 	// pad keeps copied rows a power of two apart out of the same cache sets.
 	pad = 16
 	// skinny is the most rows for which packing b costs more than it gains:
 	// dot products and tiles then read b in place.
 	skinny = 32
-	// narrow is the most rows for which b's panels are packed where they are
-	// used, and not as a whole before.
-	narrow = 192
 	// groupFloats is the most of b that is packed as a whole.
 	groupFloats = 1 << 22
 	// serialWork is the multiply-adds that are not worth a second thread.
@@ -69,7 +71,8 @@ func (p product) avx2(threaded bool) {
 		} else {
 			d.span(0, d.chunks)
 		}
-	case p.M <= narrow:
+	case p.M <= narrow && (p.ak == 1 || p.N >= 4*p.M): // a's transpose is copied in every chunk
+		p.maxK = min(maxK, narrowFloats/p.M)
 		w := columnBlocks{p, panels}
 		if threads > 1 {
 			columnses.run(panels, max(1, panels/(perThread*threads)), w)
@@ -77,6 +80,7 @@ func (p product) avx2(threaded bool) {
 			w.span(0, panels)
 		}
 	default:
+		p.maxK = maxK
 		group := max(1, groupFloats/(p.K*tileN))
 		for n := 0; n < panels; n += group {
 			q := p
@@ -87,9 +91,10 @@ func (p product) avx2(threaded bool) {
 	}
 }
 
-// blockK is how much of k a tile sums up at once: K in parts alike.
+// blockK is how much of k a tile sums up at once: K in parts alike, at most
+// maxK.
 func (p *product) blockK() int {
-	parts := (p.K + maxK - 1) / maxK
+	parts := (p.K + p.maxK - 1) / p.maxK
 	return ((p.K+parts-1)/parts + 7) &^ 7
 }
 
