@@ -1,0 +1,101 @@
+package kernels
+
+import (
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestPoolShares wants every chunk once, whoever is late: chunks wait now and
+// then, so that shares are finished by others.
+func TestPoolShares(t *testing.T) {
+	defer SetThreads(Threads())
+	for _, threads := range []int{1, 2, 3, 8} {
+		SetThreads(threads)
+		for round := range 400 {
+			counts := make([]atomic.Int32, round%67)
+			For(len(counts), func(i int) {
+				counts[i].Add(1)
+				if (i+round)%13 == 0 {
+					time.Sleep(time.Duration(i%3) * 20 * time.Microsecond)
+				}
+			})
+			for i := range counts {
+				if n := counts[i].Load(); n != 1 {
+					t.Fatalf("%d threads: chunk %d of %d ran %d times", threads, i, len(counts), n)
+				}
+			}
+		}
+	}
+}
+
+// TestPoolSleeps wants a warm but idle pool to use no processor.
+func TestPoolSleeps(t *testing.T) {
+	defer SetThreads(Threads())
+	SetThreads(4)
+	For(64, func(int) {})
+	time.Sleep(10 * spinFor)
+	for i := 1; i < 4; i++ {
+		if !workers.shares[i].parked.Load() {
+			t.Errorf("worker %d is awake %v after the last job", i, 10*spinFor)
+		}
+	}
+}
+
+// TestPoolLetsTheCollectorRun collects while a worker looks for work: that may
+// not hold it up.
+func TestPoolLetsTheCollectorRun(t *testing.T) {
+	defer SetThreads(Threads())
+	SetThreads(2)
+	var took [2][]time.Duration
+	for range 31 {
+		for awake := range took {
+			time.Sleep(10 * spinFor)
+			if awake == 1 {
+				For(2, func(int) {})
+			}
+			start := time.Now()
+			runtime.GC()
+			took[awake] = append(took[awake], time.Since(start))
+		}
+	}
+	slices.Sort(took[0])
+	slices.Sort(took[1])
+	asleep, awake := took[0][15], took[1][15]
+	t.Logf("a collection takes %v, %v with a worker awake", asleep, awake)
+	if awake > asleep+time.Millisecond {
+		t.Errorf("a collection takes %v with a worker awake, %v without", awake, asleep)
+	}
+}
+
+// spinning is a job of chunks of equal work in registers.
+type spinning struct{ rounds int }
+
+func (s spinning) chunk(int) { fmaRounds(s.rounds) }
+
+// BenchmarkForkJoin compares jobs of 8 chunks on two threads, 20 µs of serial
+// work between them, with half of the time of one thread.
+func BenchmarkForkJoin(b *testing.B) {
+	defer SetThreads(Threads())
+	var times [3][]float64
+	j := &spinning{3000} // 8 chunks of some 5 µs
+	for _, threads := range []int{1, 2} {
+		SetThreads(threads)
+		for range 4000 {
+			fmaRounds(12000)
+			start := time.Now()
+			runChunks(8, j)
+			times[threads] = append(times[threads], float64(time.Since(start).Nanoseconds()))
+		}
+		slices.Sort(times[threads])
+	}
+	for b.Loop() {
+	}
+	half := times[1][2000] / 2
+	b.ReportMetric(half, "ns/half")
+	b.ReportMetric(times[2][2000]-half, "ns/excess-median")
+	b.ReportMetric(times[2][400]-half, "ns/excess-p10")
+	b.ReportMetric(times[2][3960]-half, "ns/excess-p99")
+}
