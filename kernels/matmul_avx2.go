@@ -299,12 +299,15 @@ type dotting struct {
 func (p *dotting) span(lo, hi int) {
 	n0, n1 := lo*dotRows, min(hi*dotRows, p.N)
 	fours := p.M &^ 3
-	n := n0
-	for ; n+2 <= n1; n += 2 {
-		p.strip(dots4x2, n, fours)
-	}
-	if n < n1 {
-		p.strip(dots4x1, n, fours)
+	for m := 0; m < fours; m += 4 {
+		a, c := &p.a[m*p.am], p.c[m*p.ldc:]
+		n := n0
+		for ; n+2 <= n1; n += 2 {
+			dots4x2(&c[n], p.ldc, 1, a, p.am, &p.b[n*p.bn], p.bn, p.K, p.acc)
+		}
+		if n < n1 {
+			dots4x1(&c[n], p.ldc, 1, a, p.am, &p.b[n*p.bn], p.bn, p.K, p.acc)
+		}
 	}
 	for m := fours; m < p.M; m += 2 {
 		if m+2 <= p.M {
@@ -316,13 +319,6 @@ func (p *dotting) span(lo, hi int) {
 }
 
 type dots = func(y *float32, ym, yn int, a *float32, lda int, b *float32, ldb, k int, acc bool)
-
-// strip computes the first rows of a column or two of c, from column n on.
-func (p *dotting) strip(four dots, n, rows int) {
-	for m := 0; m < rows; m += 4 {
-		four(&p.c[m*p.ldc+n], p.ldc, 1, &p.a[m*p.am], p.am, &p.b[n*p.bn], p.bn, p.K, p.acc)
-	}
-}
 
 // stream computes c[m, n0 … n1-1], or two rows of it, reading four far rows of
 // b at once, as in decode: far streams raise the bandwidth.
