@@ -6,8 +6,8 @@ SHELL := bash
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PUREGO := ./kernels/... ./arch/...
-# Where there are goroutines.
-RACE := ./kernels ./arch/nn ./experiments ./experiments/meter
+# Where there are goroutines; of the kernels, the tests that use several threads.
+RACE := ./arch/nn ./experiments ./experiments/meter
 
 export CGO_ENABLED := 0
 
@@ -60,6 +60,7 @@ purego:
 race:
 	@if command -v "$$(go env CC)" >/dev/null; then \
 		CGO_ENABLED=1 go test -race -short -skip "^TestDeath$$" $(RACE); \
+		CGO_ENABLED=1 go test -race -run "Threads|Goroutines|Pool" ./kernels; \
 	else \
 		echo "race detector: left out, it needs a C compiler and there is none"; \
 	fi

@@ -77,3 +77,9 @@ func Params(m Model) (total, nonEmbedding int) {
 	})
 	return total, nonEmbedding
 }
+
+// WeightBytes is what the weights of m hold in memory.
+func WeightBytes(m Model) (n int64) {
+	nn.Walk(m, func(p nn.Param) { n += int64(p.Tensor.Bytes()) })
+	return n
+}

@@ -22,6 +22,9 @@ func GELU(y, x []float32) { mapXY("GELU", gelu, y, x) }
 // y[i] = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))).
 func GELUTanh(y, x []float32) { mapXY("GELUTanh", geluTanh, y, x) }
 
+// SiLU is y[i] = x[i]·σ(x[i]), the gate of RWKV-5 and 6.
+func SiLU(y, x []float32) { mapXY("SiLU", silu, y, x) }
+
 // NegExp is y[i] = -e^x[i]: RWKV-4's log-decay of its stored parameter.
 func NegExp(y, x []float32) { mapXY("NegExp", negExp, y, x) }
 
@@ -38,6 +41,9 @@ func GELUGrad(dx, dy, x []float32) { mapGrad("GELUGrad", geluGrad, dx, dy, x) }
 // (1 + tanh z)/2 + x/2·(1 - tanh² z)·√(2/π)·(1 + 3·0.044715·x²).
 func GELUTanhGrad(dx, dy, x []float32) { mapGrad("GELUTanhGrad", geluTanhGrad, dx, dy, x) }
 
+// SiLUGrad is, with s = σ(x[i]), dx[i] += dy[i]·(s + x[i]·s·(1-s)).
+func SiLUGrad(dx, dy, x []float32) { mapGrad("SiLUGrad", siluGrad, dx, dy, x) }
+
 // NegExpGrad is dx[i] += dy[i]·y[i], y being the output of NegExp.
 func NegExpGrad(dx, dy, y []float32) { mapGrad("NegExpGrad", negExpGrad, dx, dy, y) }
 
@@ -52,11 +58,20 @@ func SigmoidMulGrad(dr, dx, dy, r, x []float32) {
 	needOrNil("SigmoidMulGrad", "dx", dx, n)
 	need("SigmoidMulGrad", "r", r, n)
 	need("SigmoidMulGrad", "x", x, n)
-	if dx != nil {
-		mapJobs.run(n, blockFloats, mapJob{f3: sigmoidMulGradX, y: dx, a: dy, b: r})
+	owner, unwanted := (*[]float32)(nil), []float32(nil)
+	if dr == nil || dx == nil {
+		owner, unwanted = borrow(n)
 	}
-	if dr != nil {
-		sigmoidJobs.run(n, blockFloats, sigmoidJob{dr, dy, r, x})
+	j := sigmoidJob{dr, dx, dy, r, x}
+	if dr == nil {
+		j.dr = unwanted
+	}
+	if dx == nil {
+		j.dx = unwanted
+	}
+	sigmoidJobs.run(n, blockFloats, j)
+	if owner != nil {
+		floatBuffers.Put(owner)
 	}
 }
 
@@ -71,10 +86,10 @@ func mapGrad(op string, f func(dx, dy, x []float32), dx, dy, x []float32) {
 	mapJobs.run(len(dx), blockFloats, mapJob{f3: f, y: dx, a: dy, b: x})
 }
 
-type sigmoidJob struct{ dr, dy, r, x []float32 }
+type sigmoidJob struct{ dr, dx, dy, r, x []float32 }
 
 var sigmoidJobs jobs[sigmoidJob, *sigmoidJob]
 
 func (j *sigmoidJob) span(lo, hi int) {
-	sigmoidMulGradR(j.dr[lo:hi], j.dy[lo:hi], j.r[lo:hi], j.x[lo:hi])
+	sigmoidMulGrad(j.dr[lo:hi], j.dx[lo:hi], j.dy[lo:hi], j.r[lo:hi], j.x[lo:hi])
 }

@@ -39,6 +39,16 @@ func geluAVX2(y *float32, x *float32, n int)
 //go:noescape
 func geluTanhAVX2(y *float32, x *float32, n int)
 
+// siluAVX2 is y = x·σ(x).
+//
+//go:noescape
+func siluAVX2(y *float32, x *float32, n int)
+
+// siluGradAVX2 is dx += dy·(σ(x) + x·σ(x)·σ(-x)).
+//
+//go:noescape
+func siluGradAVX2(dx *float32, dy *float32, x *float32, n int)
+
 // tanhGradAVX2 is dx += dy·(1-x²), x being the output.
 //
 //go:noescape
@@ -69,12 +79,7 @@ func geluTanhGradAVX2(dx *float32, dy *float32, x *float32, n int)
 //go:noescape
 func sigmoidMulAVX2(y *float32, r *float32, x *float32, n int)
 
-// sigmoidMulGradXAVX2 is dx += dy·σ(x).
+// sigmoidMulGradAVX2 is dx += dy·σ(r) and dr += dy·x·σ(r)·σ(-r).
 //
 //go:noescape
-func sigmoidMulGradXAVX2(dx *float32, dy *float32, x *float32, n int)
-
-// sigmoidMulGradRAVX2 is dr += dy·x·σ(r)·σ(-r).
-//
-//go:noescape
-func sigmoidMulGradRAVX2(dr *float32, dy *float32, r *float32, x *float32, n int)
+func sigmoidMulGradAVX2(dr *float32, dx *float32, dy *float32, r *float32, x *float32, n int)

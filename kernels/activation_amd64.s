@@ -1002,6 +1002,209 @@ DATA c3fcc422a<>+24(SB)/4, $0x3fcc422a
 DATA c3fcc422a<>+28(SB)/4, $0x3fcc422a
 GLOBL c3fcc422a<>(SB), RODATA|NOPTR, $32
 
+// func siluAVX2(y *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·siluAVX2(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+
+vectors:
+	CMPQ         DX, $0x00000008
+	JL           rest
+	VMOVUPS      (CX)(BX*1), Y0
+	VMOVUPS      cc2b00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VORPS        c80000000<>+0(SB), Y1, Y0
+	VMOVUPS      c4b400000<>+0(SB), Y2
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y0, Y2
+	VSUBPS       c4b400000<>+0(SB), Y2, Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y4
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y4
+	VMOVUPS      c395092b6<>+0(SB), Y5
+	VFMADD213PS  c3ab6a1d8<>+0(SB), Y4, Y5
+	VFMADD213PS  c3c088870<>+0(SB), Y4, Y5
+	VFMADD213PS  c3d2aaa74<>+0(SB), Y4, Y5
+	VFMADD213PS  c3e2aaaab<>+0(SB), Y4, Y5
+	VFMADD213PS  c3f000000<>+0(SB), Y4, Y5
+	VMULPS       Y4, Y4, Y3
+	VFMADD213PS  Y4, Y3, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y0, Y3
+	VANDPS       Y3, Y5, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y0
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VBLENDVPS    Y1, Y5, Y2, Y2
+	VDIVPS       Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          vectors
+
+rest:
+	TESTQ        DX, DX
+	JZ           done
+	LEAQ         lanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y1
+	VMOVUPS      cc2b00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y2
+	VORPS        c80000000<>+0(SB), Y2, Y1
+	VMOVUPS      c4b400000<>+0(SB), Y3
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y1, Y3
+	VSUBPS       c4b400000<>+0(SB), Y3, Y4
+	VMOVAPS      Y1, Y5
+	VFNMADD231PS c3f318000<>+0(SB), Y4, Y5
+	VFNMADD231PS cb95e8083<>+0(SB), Y4, Y5
+	VMOVUPS      c395092b6<>+0(SB), Y6
+	VFMADD213PS  c3ab6a1d8<>+0(SB), Y5, Y6
+	VFMADD213PS  c3c088870<>+0(SB), Y5, Y6
+	VFMADD213PS  c3d2aaa74<>+0(SB), Y5, Y6
+	VFMADD213PS  c3e2aaaab<>+0(SB), Y5, Y6
+	VFMADD213PS  c3f000000<>+0(SB), Y5, Y6
+	VMULPS       Y5, Y5, Y4
+	VFMADD213PS  Y5, Y4, Y6
+	VADDPS       c3f800000<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y6, Y6
+	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y1, Y4
+	VANDPS       Y4, Y6, Y6
+	VADDPS       c3f800000<>+0(SB), Y6, Y1
+	VMOVUPS      c3f800000<>+0(SB), Y3
+	VBLENDVPS    Y2, Y6, Y3, Y3
+	VDIVPS       Y1, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA cc2b00000<>+0(SB)/4, $0xc2b00000
+DATA cc2b00000<>+4(SB)/4, $0xc2b00000
+DATA cc2b00000<>+8(SB)/4, $0xc2b00000
+DATA cc2b00000<>+12(SB)/4, $0xc2b00000
+DATA cc2b00000<>+16(SB)/4, $0xc2b00000
+DATA cc2b00000<>+20(SB)/4, $0xc2b00000
+DATA cc2b00000<>+24(SB)/4, $0xc2b00000
+DATA cc2b00000<>+28(SB)/4, $0xc2b00000
+GLOBL cc2b00000<>(SB), RODATA|NOPTR, $32
+
+// func siluGradAVX2(dx *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·siluGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ dx+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+
+vectors:
+	CMPQ         BX, $0x00000008
+	JL           rest
+	VMOVUPS      (DX)(SI*1), Y0
+	VMOVUPS      cc2b00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMOVUPS      c42b00000<>+0(SB), Y0
+	VMINPS       Y1, Y0, Y1
+	VORPS        c80000000<>+0(SB), Y1, Y0
+	VMOVUPS      c4b400000<>+0(SB), Y2
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y0, Y2
+	VSUBPS       c4b400000<>+0(SB), Y2, Y3
+	VMOVAPS      Y0, Y4
+	VFNMADD231PS c3f318000<>+0(SB), Y3, Y4
+	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y4
+	VMOVUPS      c395092b6<>+0(SB), Y5
+	VFMADD213PS  c3ab6a1d8<>+0(SB), Y4, Y5
+	VFMADD213PS  c3c088870<>+0(SB), Y4, Y5
+	VFMADD213PS  c3d2aaa74<>+0(SB), Y4, Y5
+	VFMADD213PS  c3e2aaaab<>+0(SB), Y4, Y5
+	VFMADD213PS  c3f000000<>+0(SB), Y4, Y5
+	VMULPS       Y4, Y4, Y3
+	VFMADD213PS  Y4, Y3, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y0, Y3
+	VANDPS       Y3, Y5, Y5
+	VADDPS       c3f800000<>+0(SB), Y5, Y0
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VDIVPS       Y0, Y2, Y0
+	VMULPS       Y0, Y5, Y5
+	VBLENDVPS    Y1, Y5, Y0, Y2
+	VMULPS       Y0, Y5, Y5
+	VFMADD231PS  Y1, Y5, Y2
+	VMOVUPS      (AX)(SI*1), Y0
+	VMOVUPS      (CX)(SI*1), Y1
+	VFMADD231PS  Y1, Y2, Y0
+	VMOVUPS      Y0, (AX)(SI*1)
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000008, BX
+	JMP          vectors
+
+rest:
+	TESTQ        BX, BX
+	JZ           done
+	LEAQ         lanes<>+0(SB), DI
+	NEGQ         BX
+	VMOVUPS      32(DI)(BX*4), Y0
+	VMASKMOVPS   (DX)(SI*1), Y0, Y1
+	VMOVUPS      cc2b00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y2
+	VMOVUPS      c42b00000<>+0(SB), Y1
+	VMINPS       Y2, Y1, Y2
+	VORPS        c80000000<>+0(SB), Y2, Y1
+	VMOVUPS      c4b400000<>+0(SB), Y3
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y1, Y3
+	VSUBPS       c4b400000<>+0(SB), Y3, Y4
+	VMOVAPS      Y1, Y5
+	VFNMADD231PS c3f318000<>+0(SB), Y4, Y5
+	VFNMADD231PS cb95e8083<>+0(SB), Y4, Y5
+	VMOVUPS      c395092b6<>+0(SB), Y6
+	VFMADD213PS  c3ab6a1d8<>+0(SB), Y5, Y6
+	VFMADD213PS  c3c088870<>+0(SB), Y5, Y6
+	VFMADD213PS  c3d2aaa74<>+0(SB), Y5, Y6
+	VFMADD213PS  c3e2aaaab<>+0(SB), Y5, Y6
+	VFMADD213PS  c3f000000<>+0(SB), Y5, Y6
+	VMULPS       Y5, Y5, Y4
+	VFMADD213PS  Y5, Y4, Y6
+	VADDPS       c3f800000<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y6, Y6
+	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y1, Y4
+	VANDPS       Y4, Y6, Y6
+	VADDPS       c3f800000<>+0(SB), Y6, Y1
+	VMOVUPS      c3f800000<>+0(SB), Y3
+	VDIVPS       Y1, Y3, Y1
+	VMULPS       Y1, Y6, Y6
+	VBLENDVPS    Y2, Y6, Y1, Y3
+	VMULPS       Y1, Y6, Y6
+	VFMADD231PS  Y2, Y6, Y3
+	VMASKMOVPS   (AX)(SI*1), Y0, Y1
+	VMASKMOVPS   (CX)(SI*1), Y0, Y2
+	VFMADD231PS  Y2, Y3, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(SI*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA c42b00000<>+0(SB)/4, $0x42b00000
+DATA c42b00000<>+4(SB)/4, $0x42b00000
+DATA c42b00000<>+8(SB)/4, $0x42b00000
+DATA c42b00000<>+12(SB)/4, $0x42b00000
+DATA c42b00000<>+16(SB)/4, $0x42b00000
+DATA c42b00000<>+20(SB)/4, $0x42b00000
+DATA c42b00000<>+24(SB)/4, $0x42b00000
+DATA c42b00000<>+28(SB)/4, $0x42b00000
+GLOBL c42b00000<>(SB), RODATA|NOPTR, $32
+
 // func tanhGradAVX2(dx *float32, dy *float32, x *float32, n int)
 // Requires: AVX, FMA3
 TEXT ·tanhGradAVX2(SB), NOSPLIT, $0-32
@@ -1488,19 +1691,21 @@ done:
 	VZEROUPPER
 	RET
 
-// func sigmoidMulGradXAVX2(dx *float32, dy *float32, x *float32, n int)
+// func sigmoidMulGradAVX2(dr *float32, dx *float32, dy *float32, r *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sigmoidMulGradXAVX2(SB), NOSPLIT, $0-32
-	MOVQ dx+0(FP), AX
-	MOVQ dy+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ n+24(FP), BX
-	XORQ SI, SI
+TEXT ·sigmoidMulGradAVX2(SB), NOSPLIT, $0-48
+	MOVQ dr+0(FP), AX
+	MOVQ dx+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ r+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ n+40(FP), DI
+	XORQ R8, R8
 
 vectors:
-	CMPQ         BX, $0x00000008
+	CMPQ         DI, $0x00000008
 	JL           rest
-	VMOVUPS      (DX)(SI*1), Y0
+	VMOVUPS      (BX)(R8*1), Y0
 	VORPS        c80000000<>+0(SB), Y0, Y1
 	VMOVUPS      c4b400000<>+0(SB), Y2
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y1, Y2
@@ -1523,23 +1728,30 @@ vectors:
 	VANDPS       Y3, Y5, Y5
 	VADDPS       c3f800000<>+0(SB), Y5, Y1
 	VMOVUPS      c3f800000<>+0(SB), Y2
-	VBLENDVPS    Y0, Y5, Y2, Y2
-	VDIVPS       Y1, Y2, Y2
-	VMOVUPS      (AX)(SI*1), Y0
-	VMOVUPS      (CX)(SI*1), Y1
-	VFMADD231PS  Y1, Y2, Y0
-	VMOVUPS      Y0, (AX)(SI*1)
-	ADDQ         $0x00000020, SI
-	SUBQ         $0x00000008, BX
+	VDIVPS       Y1, Y2, Y1
+	VMULPS       Y1, Y5, Y5
+	VBLENDVPS    Y0, Y5, Y1, Y2
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      (DX)(R8*1), Y0
+	VMOVUPS      (CX)(R8*1), Y1
+	VMOVUPS      (AX)(R8*1), Y3
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, (CX)(R8*1)
+	VMOVUPS      (SI)(R8*1), Y1
+	VMULPS       Y1, Y0, Y0
+	VFMADD231PS  Y0, Y5, Y3
+	VMOVUPS      Y3, (AX)(R8*1)
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x00000008, DI
 	JMP          vectors
 
 rest:
-	TESTQ        BX, BX
+	TESTQ        DI, DI
 	JZ           done
-	LEAQ         lanes<>+0(SB), DI
-	NEGQ         BX
-	VMOVUPS      32(DI)(BX*4), Y0
-	VMASKMOVPS   (DX)(SI*1), Y0, Y1
+	LEAQ         lanes<>+0(SB), R9
+	NEGQ         DI
+	VMOVUPS      32(R9)(DI*4), Y0
+	VMASKMOVPS   (BX)(R8*1), Y0, Y1
 	VORPS        c80000000<>+0(SB), Y1, Y2
 	VMOVUPS      c4b400000<>+0(SB), Y3
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y2, Y3
@@ -1562,100 +1774,19 @@ rest:
 	VANDPS       Y4, Y6, Y6
 	VADDPS       c3f800000<>+0(SB), Y6, Y2
 	VMOVUPS      c3f800000<>+0(SB), Y3
-	VBLENDVPS    Y1, Y6, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMASKMOVPS   (AX)(SI*1), Y0, Y1
-	VMASKMOVPS   (CX)(SI*1), Y0, Y2
-	VFMADD231PS  Y2, Y3, Y1
-	VMASKMOVPS   Y1, Y0, (AX)(SI*1)
-
-done:
-	VZEROUPPER
-	RET
-
-// func sigmoidMulGradRAVX2(dr *float32, dy *float32, r *float32, x *float32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·sigmoidMulGradRAVX2(SB), NOSPLIT, $0-40
-	MOVQ dr+0(FP), AX
-	MOVQ dy+8(FP), CX
-	MOVQ r+16(FP), DX
-	MOVQ x+24(FP), BX
-	MOVQ n+32(FP), SI
-	XORQ DI, DI
-
-vectors:
-	CMPQ         SI, $0x00000008
-	JL           rest
-	VMOVUPS      (DX)(DI*1), Y0
-	VORPS        c80000000<>+0(SB), Y0, Y0
-	VMOVUPS      c4b400000<>+0(SB), Y1
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y0, Y1
-	VSUBPS       c4b400000<>+0(SB), Y1, Y2
-	VMOVAPS      Y0, Y3
-	VFNMADD231PS c3f318000<>+0(SB), Y2, Y3
-	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y3
-	VMOVUPS      c395092b6<>+0(SB), Y4
-	VFMADD213PS  c3ab6a1d8<>+0(SB), Y3, Y4
-	VFMADD213PS  c3c088870<>+0(SB), Y3, Y4
-	VFMADD213PS  c3d2aaa74<>+0(SB), Y3, Y4
-	VFMADD213PS  c3e2aaaab<>+0(SB), Y3, Y4
-	VFMADD213PS  c3f000000<>+0(SB), Y3, Y4
-	VMULPS       Y3, Y3, Y2
-	VFMADD213PS  Y3, Y2, Y4
-	VADDPS       c3f800000<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y1, Y1
-	VPADDD       Y1, Y4, Y4
-	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y0, Y2
-	VANDPS       Y2, Y4, Y4
-	VADDPS       c3f800000<>+0(SB), Y4, Y0
-	VDIVPS       Y0, Y4, Y4
-	VDIVPS       Y0, Y4, Y4
-	VMOVUPS      (CX)(DI*1), Y0
-	VMOVUPS      (AX)(DI*1), Y1
-	VMOVUPS      (BX)(DI*1), Y2
-	VMULPS       Y2, Y0, Y0
-	VFMADD231PS  Y0, Y4, Y1
-	VMOVUPS      Y1, (AX)(DI*1)
-	ADDQ         $0x00000020, DI
-	SUBQ         $0x00000008, SI
-	JMP          vectors
-
-rest:
-	TESTQ        SI, SI
-	JZ           done
-	LEAQ         lanes<>+0(SB), R8
-	NEGQ         SI
-	VMOVUPS      32(R8)(SI*4), Y0
-	VMASKMOVPS   (DX)(DI*1), Y0, Y1
-	VORPS        c80000000<>+0(SB), Y1, Y1
-	VMOVUPS      c4b400000<>+0(SB), Y2
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y1, Y2
-	VSUBPS       c4b400000<>+0(SB), Y2, Y3
-	VMOVAPS      Y1, Y4
-	VFNMADD231PS c3f318000<>+0(SB), Y3, Y4
-	VFNMADD231PS cb95e8083<>+0(SB), Y3, Y4
-	VMOVUPS      c395092b6<>+0(SB), Y5
-	VFMADD213PS  c3ab6a1d8<>+0(SB), Y4, Y5
-	VFMADD213PS  c3c088870<>+0(SB), Y4, Y5
-	VFMADD213PS  c3d2aaa74<>+0(SB), Y4, Y5
-	VFMADD213PS  c3e2aaaab<>+0(SB), Y4, Y5
-	VFMADD213PS  c3f000000<>+0(SB), Y4, Y5
-	VMULPS       Y4, Y4, Y3
-	VFMADD213PS  Y4, Y3, Y5
-	VADDPS       c3f800000<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y2, Y2
-	VPADDD       Y2, Y5, Y5
-	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y1, Y3
-	VANDPS       Y3, Y5, Y5
-	VADDPS       c3f800000<>+0(SB), Y5, Y1
-	VDIVPS       Y1, Y5, Y5
-	VDIVPS       Y1, Y5, Y5
-	VMASKMOVPS   (CX)(DI*1), Y0, Y1
-	VMASKMOVPS   (AX)(DI*1), Y0, Y2
-	VMASKMOVPS   (BX)(DI*1), Y0, Y3
-	VMULPS       Y3, Y1, Y1
-	VFMADD231PS  Y1, Y5, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(DI*1)
+	VDIVPS       Y2, Y3, Y2
+	VMULPS       Y2, Y6, Y6
+	VBLENDVPS    Y1, Y6, Y2, Y3
+	VMULPS       Y2, Y6, Y6
+	VMASKMOVPS   (DX)(R8*1), Y0, Y1
+	VMASKMOVPS   (CX)(R8*1), Y0, Y2
+	VMASKMOVPS   (AX)(R8*1), Y0, Y4
+	VFMADD231PS  Y1, Y3, Y2
+	VMASKMOVPS   Y2, Y0, (CX)(R8*1)
+	VMASKMOVPS   (SI)(R8*1), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VFMADD231PS  Y1, Y6, Y4
+	VMASKMOVPS   Y4, Y0, (AX)(R8*1)
 
 done:
 	VZEROUPPER

@@ -50,6 +50,22 @@ func geluTanh(y, x []float32) {
 	geluTanhGeneric(y, x)
 }
 
+func silu(y, x []float32) {
+	if useAVX2 {
+		siluAVX2(at(y), at(x), len(y))
+		return
+	}
+	siluGeneric(y, x)
+}
+
+func siluGrad(dx, dy, x []float32) {
+	if useAVX2 {
+		siluGradAVX2(at(dx), at(dy), at(x), len(dx))
+		return
+	}
+	siluGradGeneric(dx, dy, x)
+}
+
 func negExp(y, x []float32) {
 	if useAVX2 {
 		negExpAVX2(at(y), at(x), len(y))
@@ -106,18 +122,10 @@ func sigmoidMul(y, r, x []float32) {
 	sigmoidMulGeneric(y, r, x)
 }
 
-func sigmoidMulGradX(dx, dy, r []float32) {
+func sigmoidMulGrad(dr, dx, dy, r, x []float32) {
 	if useAVX2 {
-		sigmoidMulGradXAVX2(at(dx), at(dy), at(r), len(dx))
+		sigmoidMulGradAVX2(at(dr), at(dx), at(dy), at(r), at(x), len(dr))
 		return
 	}
-	sigmoidMulGradXGeneric(dx, dy, r)
-}
-
-func sigmoidMulGradR(dr, dy, r, x []float32) {
-	if useAVX2 {
-		sigmoidMulGradRAVX2(at(dr), at(dy), at(r), at(x), len(dr))
-		return
-	}
-	sigmoidMulGradRGeneric(dr, dy, r, x)
+	sigmoidMulGradGeneric(dr, dx, dy, r, x)
 }

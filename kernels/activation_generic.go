@@ -36,16 +36,26 @@ func sigmoidMulGeneric(y, r, x []float32) {
 	}
 }
 
-func sigmoidMulGradXGeneric(dx, dy, r []float32) {
+func sigmoidMulGradGeneric(dr, dx, dy, r, x []float32) {
 	for i, v := range r {
-		dx[i] += dy[i] * float32(sigmoid64(float64(v)))
+		s := sigmoid64(float64(v))
+		dx[i] += dy[i] * float32(s)
+		dr[i] += dy[i] * x[i] * float32(s*(1-s))
 	}
 }
 
-func sigmoidMulGradRGeneric(dr, dy, r, x []float32) {
-	for i, v := range r {
-		s := sigmoid64(float64(v))
-		dr[i] += dy[i] * x[i] * float32(s*(1-s))
+func siluGeneric(y, x []float32) {
+	for i, v := range x {
+		f := max(float64(v), -120) // below it is nothing, and -∞·0 not a number
+		y[i] = float32(f * sigmoid64(f))
+	}
+}
+
+func siluGradGeneric(dx, dy, x []float32) {
+	for i, v := range x {
+		f := min(max(float64(v), -120), 120)
+		s := sigmoid64(f)
+		dx[i] += dy[i] * float32(s+f*s*(1-s))
 	}
 }
 

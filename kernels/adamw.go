@@ -26,14 +26,14 @@ func AdamW(p, g, m, v []float32, lr, beta1, beta2, eps, decay float32, step int,
 		blend1: float32(1 - b1),
 		beta2:  beta2,
 		blend2: float32(1 - b2),
-		root2:  float32(math.Sqrt(1 - math.Pow(b2, float64(step)))),
+		root2:  float32(1 / math.Sqrt(1-math.Pow(b2, float64(step)))),
 		eps:    eps,
 		rate:   float32(float64(lr) / (1 - math.Pow(b1, float64(step)))),
 	}})
 }
 
 // adamScalars are a step's constants: keep = 1-lr·decay, blend = 1-β,
-// root2 = √(1-β2^step), rate = lr/(1-β1^step). Assembly reads them by offset.
+// root2 = 1/√(1-β2^step), rate = lr/(1-β1^step). Assembly reads them by offset.
 type adamScalars struct {
 	gscale, keep, blend1, beta2, blend2, root2, eps, rate float32
 }

@@ -18,8 +18,11 @@ type AttentionShape struct {
 //	p[t,s] = e^(q[t]·k[s]/√D - lse[t]) for s ≤ S-T+t;  y[t] = Σ_s p[t,s]·v[s]
 //
 // lse[t] being the logarithm of the sum that normalises p. y is [B,T,H·D]
-// without gaps; lse is [B,H,T] and may be nil.
-// Source: Attention Is All You Need (1706.03762).
+// without gaps; lse is [B,H,T] and may be nil. With T = S it takes 2·T²·D
+// operations a head, counting only what is seen; scores are held a tile at a
+// time, never as [T,S].
+// Source: Attention Is All You Need (1706.03762), tiles and running sums:
+// FlashAttention (2205.14135).
 func Attention(y, lse, q, k, v []float32, s AttentionShape) {
 	s.check("Attention", q, k, v)
 	need("Attention", "y", y, s.B*s.T*s.H*s.D)
@@ -41,16 +44,25 @@ func Attention(y, lse, q, k, v []float32, s AttentionShape) {
 //
 //	ds = p·(dp-d)/√D;  dq += ds·k;  dk += dsᵀ·q;  dv += pᵀ·dy
 //
-// p is computed again from lse, a tile of queries at a time.
+// p is computed again from lse, a tile at a time: with T = S, 5·T²·D
+// operations a head.
 func AttentionGrad(dq, dk, dv, dy, y, lse, q, k, v []float32, s AttentionShape) {
 	s.check("AttentionGrad", q, k, v)
 	s.check("AttentionGrad", dq, dk, dv)
 	need("AttentionGrad", "dy", dy, s.B*s.T*s.H*s.D)
 	need("AttentionGrad", "y", y, s.B*s.T*s.H*s.D)
 	need("AttentionGrad", "lse", lse, s.B*s.H*s.T)
-	if len(y) > 0 {
-		attentionGradJobs.run(s.B*s.H, 1, attentionGradJob{dq, dk, dv, dy, y, lse, q, k, v, s})
+	if len(y) == 0 {
+		return
 	}
+	block := s.block()
+	groups := min((s.S+block-1)/block, (attentionUnits+s.B*s.H-1)/(s.B*s.H))
+	owner, parts := borrow((groups - 1) * s.B * s.H * s.T * s.D)
+	attentionGradJobs.run(s.B*s.H*groups, 1, attentionGradJob{dq, dk, dv, dy, y, lse, q, k, v, parts, s, block, groups})
+	if groups > 1 {
+		attentionJoinJobs.run(s.B*s.H*s.T, rowGrain(groups*s.D), attentionJoinJob{dq, parts, s})
+	}
+	floatBuffers.Put(owner)
 }
 
 func (s AttentionShape) check(op string, q, k, v []float32) {
@@ -66,9 +78,33 @@ func (s AttentionShape) check(op string, q, k, v []float32) {
 	needReach(op, "v", v, (s.B-1)*s.KB+(s.S-1)*s.KS, s.H*s.D)
 }
 
-// tile returns how many queries go through one product: 64 while their scores
-// stay within 256 KiB of cache, fewer for long contexts.
-func (s AttentionShape) tile() int { return min(64, max(8, 1<<16/s.S)) }
+const (
+	attentionRows = 96 // the most queries of a tile: whole strips of 6, whole panels of 16
+	fewQueries    = 64 // the queries of a tile where there are few tiles
+	// attentionKeys is the most keys of a block: with their values, their
+	// gradients and the scores of a tile they stay in the second-level cache.
+	attentionKeys = 192
+	// attentionUnits is how many pieces of work let threads finish together:
+	// a late tile or an early block of keys costs more than others.
+	attentionUnits = 12
+)
+
+// tile returns how many queries go together.
+func (s AttentionShape) tile() int {
+	if s.B*s.H*((s.T+attentionRows-1)/attentionRows) < attentionUnits {
+		return fewQueries
+	}
+	return attentionRows
+}
+
+// block returns how many keys the gradient takes together.
+func (s AttentionShape) block() int {
+	block := attentionKeys
+	for block > attentionKeys/4 && s.B*s.H*((s.S+block-1)/block) < attentionUnits {
+		block /= 2
+	}
+	return block
+}
 
 // query, key and row return where head h of a row starts in q, in k and v, and in y.
 func (s AttentionShape) query(b, t, h int) int { return b*s.QB + t*s.QT + h*s.D }
@@ -91,6 +127,13 @@ func borrow(n int) (owner *[]float32, x []float32) {
 	return owner, (*owner)[:n]
 }
 
+// take cuts n floats off the front of scratch.
+func take(scratch *[]float32, n int) []float32 {
+	x := (*scratch)[:n:n]
+	*scratch = (*scratch)[n:]
+	return x
+}
+
 type attentionJob struct {
 	y, lse, q, k, v []float32
 	s               AttentionShape
@@ -99,64 +142,56 @@ type attentionJob struct {
 
 var attentionJobs jobs[attentionJob, *attentionJob]
 
+// span takes a head's last tile first: it sees the most keys.
 func (j *attentionJob) span(lo, hi int) {
-	s, width := &j.s, j.s.H*j.s.D
-	owner, scratch := borrow(j.tile * s.S)
 	for i := lo; i < hi; i++ {
-		b, h, t0 := i/j.tiles/s.H, i/j.tiles%s.H, i%j.tiles*j.tile
-		rows := min(j.tile, s.T-t0)
-		keys := s.S - s.T + t0 + rows
-		p := scratch[:rows*keys]
-		MatMulNTStrided(p, keys, j.q[s.query(b, t0, h):], s.QT, j.k[s.key(b, h):], s.KS, rows, keys, s.D, false)
-		for r := range rows {
-			row, seen := p[r*keys:(r+1)*keys], keys-rows+r+1
-			sum := softmaxRow(row[:seen], row[:seen], s.scale())
-			clear(row[seen:])
-			if j.lse != nil {
-				j.lse[(b*s.H+h)*s.T+t0+r] = sum
-			}
-		}
-		MatMulNNStrided(j.y[s.row(b, t0, h):], width, p, keys, j.v[s.key(b, h):], s.KS, rows, s.D, keys, false)
+		head, t0 := i/j.tiles, (j.tiles-1-i%j.tiles)*j.tile
+		attendTile(j, head/j.s.H, head%j.s.H, t0, min(j.tile, j.s.T-t0))
 	}
-	floatBuffers.Put(owner)
 }
 
+// attentionGradJob's item is a group of blocks of keys of one head. The first
+// group adds to dq itself, the others to parts [groups-1,B,H,T,D].
 type attentionGradJob struct {
-	dq, dk, dv, dy, y, lse, q, k, v []float32
-	s                               AttentionShape
+	dq, dk, dv, dy, y, lse, q, k, v, parts []float32
+	s                                      AttentionShape
+	block, groups                          int
 }
 
 var attentionGradJobs jobs[attentionGradJob, *attentionGradJob]
 
 func (j *attentionGradJob) span(lo, hi int) {
-	tile := j.s.tile()
-	owner, scratch := borrow(2 * tile * j.s.S)
+	s := &j.s
 	for i := lo; i < hi; i++ {
-		for t0 := 0; t0 < j.s.T; t0 += tile {
-			j.block(scratch, i/j.s.H, i%j.s.H, t0, min(tile, j.s.T-t0))
+		head, group := i/j.groups, i%j.groups
+		dq, stride := j.dq[s.query(head/s.H, 0, head%s.H):], s.QT
+		if group > 0 {
+			n := s.T * s.D
+			at := ((group-1)*s.B*s.H + head) * n
+			dq, stride = j.parts[at:at+n], s.D
+			clear(dq)
+		}
+		for k0 := group * j.block; k0 < s.S; k0 += j.groups * j.block {
+			attendBack(j, dq, stride, head/s.H, head%s.H, k0, min(j.block, s.S-k0))
 		}
 	}
-	floatBuffers.Put(owner)
 }
 
-// block does the queries t0 … t0+rows-1 of one head.
-func (j *attentionGradJob) block(scratch []float32, b, h, t0, rows int) {
-	s, width := &j.s, j.s.H*j.s.D
-	keys := s.S - s.T + t0 + rows
-	p, ds := scratch[:rows*keys], scratch[rows*keys:2*rows*keys]
-	query, key, out := s.query(b, t0, h), s.key(b, h), s.row(b, t0, h)
-	MatMulNTStrided(p, keys, j.q[query:], s.QT, j.k[key:], s.KS, rows, keys, s.D, false)
-	MatMulNTStrided(ds, keys, j.dy[out:], width, j.v[key:], s.KS, rows, keys, s.D, false)
-	for r := range rows {
-		seen, at := keys-rows+r+1, out+r*width
-		pr, dr := p[r*keys:(r+1)*keys], ds[r*keys:(r+1)*keys]
-		expShift(pr[:seen], pr[:seen], s.scale(), j.lse[(b*s.H+h)*s.T+t0+r])
-		clear(pr[seen:])
-		clear(dr[seen:])
-		d := dot(j.dy[at:at+s.D], j.y[at:at+s.D])
-		softmaxBack(dr[:seen], pr[:seen], d, s.scale())
+// attentionJoinJob adds the parts to dq, groups in order.
+type attentionJoinJob struct {
+	dq, parts []float32
+	s         AttentionShape
+}
+
+var attentionJoinJobs jobs[attentionJoinJob, *attentionJoinJob]
+
+func (j *attentionJoinJob) span(lo, hi int) {
+	s := &j.s
+	for i := lo; i < hi; i++ {
+		head, t := i/s.T, i%s.T
+		at := s.query(head/s.H, t, head%s.H)
+		for part := i * s.D; part < len(j.parts); part += s.B * s.H * s.T * s.D {
+			accumulate(j.dq[at:at+s.D], j.parts[part:part+s.D])
+		}
 	}
-	MatMulTNStrided(j.dv[key:], s.KS, p, keys, j.dy[out:], width, keys, s.D, rows, true)
-	MatMulNNStrided(j.dq[query:], s.QT, ds, keys, j.k[key:], s.KS, rows, s.D, keys, true)
-	MatMulTNStrided(j.dk[key:], s.KS, ds, keys, j.q[query:], s.QT, keys, s.D, rows, true)
 }

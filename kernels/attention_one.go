@@ -7,7 +7,12 @@ import "math"
 // positions are split into blocks that give (max, Σ e, Σ e·v) for each head,
 // joined in order: the split of flash-decoding.
 func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
-	block := max(16, 1<<14/(s.H*s.D))
+	if s.B > 1 && s.KB == s.H*s.D && s.KS == s.B*s.KB {
+		attendFolded(y, lse, q, k, v, s)
+		return
+	}
+	// Multiples of 16 positions, and no more than 256 for few scores to wait.
+	block := min(1024, (s.S/attentionUnits+15)&^15+16)
 	blocks := (s.S + block - 1) / block
 	part := s.H * (s.D + 2)
 	owner, parts := borrow(s.B * blocks * part)
@@ -23,6 +28,18 @@ func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
 	floatBuffers.Put(owner)
 }
 
+// attendFolded takes the sequences of a cache [S,B,H·D] for more heads of one:
+// its rows are then read without gaps.
+func attendFolded(y, lse, q, k, v []float32, s AttentionShape) {
+	owner, rows := borrow(s.B * s.KB)
+	for b := range s.B {
+		copy(rows[b*s.KB:(b+1)*s.KB], q[b*s.QB:])
+	}
+	s.H, s.B = s.B*s.H, 1
+	attendOne(y, lse, rows, k, v, s)
+	floatBuffers.Put(owner)
+}
+
 // attendOneJob fills parts: for every block H maxima, H sums, then H·D
 // weighted sums of values.
 type attendOneJob struct {
@@ -35,15 +52,15 @@ var attendOneJobs jobs[attendOneJob, *attendOneJob]
 
 func (j *attendOneJob) span(lo, hi int) {
 	s := &j.s
-	owner, scores := borrow(s.H * j.block)
+	owner, scores := borrow(s.H * (j.block + 25)) // headDots may leave 9 + 16 slots empty
 	for i := lo; i < hi; i++ {
 		b, s0 := i/j.blocks, i%j.blocks*j.block
 		n := min(j.block, s.S-s0)
 		part := j.parts[i*j.part : (i+1)*j.part]
 		from := b*s.KB + s0*s.KS
-		headDots(scores, j.q[b*s.QB:], j.k[from:], n, s.KS, s.H, s.D)
+		slots, ld := headDots(scores, j.q[b*s.QB:], j.k[from:], n, s.KS, s.H, s.D)
 		for h := range s.H {
-			p := scores[h*n : (h+1)*n]
+			p := scores[h*ld : h*ld+slots]
 			part[h] = maxOf(p) * s.scale()
 			part[s.H+h] = expShift(p, p, s.scale(), part[h])
 		}
@@ -63,8 +80,8 @@ func joinParts(y, parts []float32, part, h, H, D int) float32 {
 	for at := 0; at < len(parts); at += part {
 		weight := exp32(parts[at+h] - top)
 		sum += weight * parts[at+H+h]
-		axpyGeneric(y, parts[at+2*H+h*D:at+2*H+(h+1)*D], weight)
+		axpy(y, parts[at+2*H+h*D:at+2*H+(h+1)*D], weight)
 	}
-	scaleGeneric(y, 1/sum)
+	scale(y, 1/sum)
 	return top + float32(math.Log(float64(sum)))
 }

@@ -1,5 +1,7 @@
 package kernels
 
+import "sync"
+
 // Add is y[i] = a[i] + b[i].
 func Add(y, a, b []float32) {
 	need("Add", "a", a, len(y))
@@ -32,26 +34,82 @@ func AddBias(y, b []float32, R, C int) {
 	addBiasJobs.run(R, rowGrain(C), addBiasJob{y, b, C})
 }
 
-// BiasGrad is db[c] += Σ_r dy[r,c], rows in order; dy is [R,C], db is [C].
+// BiasGrad is db[c] += Σ_r dy[r,c]; dy is [R,C], db is [C]. Rows are summed in
+// order, within blocks that are joined in order.
 func BiasGrad(db, dy []float32, R, C int) {
 	needDims("BiasGrad", R, C)
 	need("BiasGrad", "db", db, C)
 	need("BiasGrad", "dy", dy, R*C)
-	biasGradJobs.run(C, columnBlock, biasGradJob{db, dy, R, C})
+	if R*C == 0 {
+		return
+	}
+	rows := partRows(R, C)
+	n := (R + rows - 1) / rows
+	owner, parts := borrow(n * C)
+	biasGradJobs.run(R, rows, biasGradJob{parts, dy, C, rows})
+	addParts(db, parts, n, C)
+	floatBuffers.Put(owner)
 }
+
+// mostParts is how many blocks of rows at most leave sums of their own for
+// gradients of what all rows share.
+const mostParts = 32
+
+// partRows returns how many rows of C floats share such sums.
+func partRows(R, C int) int { return max(16, rowGrain(C), (R+mostParts-1)/mostParts) }
+
+// addParts is sum += Σ parts over n blocks of sums, stride floats apart; sum
+// may be nil.
+func addParts(sum, parts []float32, n, stride int) {
+	if sum != nil {
+		partJobs.run(len(sum), columnBlock, partJob{sum, parts, n, stride})
+	}
+}
+
+type partJob struct {
+	sum, parts []float32
+	n, stride  int
+}
+
+var partJobs jobs[partJob, *partJob]
+
+func (j *partJob) span(lo, hi int) { columnSums(j.sum[lo:hi], j.parts[lo:], j.n, j.stride) }
 
 // sumBlock is how many squares SumSquares adds in one block.
 const sumBlock = 4096
 
-// SumSquares returns Σ x[i]². Blocks of 4096 are summed in float32 lanes and
-// joined in order in float64, so the value depends on x alone.
+// SumSquares returns Σ x[i]². Blocks of 4096 are summed in float64 lanes and
+// joined in order, so the value depends on x alone.
 func SumSquares(x []float32) float64 {
-	var sum float64
-	for len(x) > sumBlock {
-		sum += sumSquares(x[:sumBlock])
-		x = x[sumBlock:]
+	n := (len(x) + sumBlock - 1) / sumBlock
+	owner := sumBuffers.Get().(*[]float64)
+	if cap(*owner) < n {
+		*owner = make([]float64, n)
 	}
-	return sum + sumSquares(x)
+	parts := (*owner)[:n]
+	sumJobs.run(n, 4, sumJob{parts, x})
+	var sum float64
+	for _, p := range parts {
+		sum += p
+	}
+	sumBuffers.Put(owner)
+	return sum
+}
+
+var sumBuffers = sync.Pool{New: func() any { return new([]float64) }}
+
+// sumJob leaves the sum of each block in parts.
+type sumJob struct {
+	parts []float64
+	x     []float32
+}
+
+var sumJobs jobs[sumJob, *sumJob]
+
+func (j *sumJob) span(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		j.parts[i] = sumSquares(j.x[i*sumBlock : min((i+1)*sumBlock, len(j.x))])
+	}
 }
 
 // mapJob applies a function of two or three slices element by element.
@@ -100,15 +158,20 @@ func (j *addBiasJob) span(lo, hi int) {
 	}
 }
 
+// biasGradJob leaves the sum of every block of rows in parts [n,C].
 type biasGradJob struct {
-	db, dy []float32
-	R, C   int
+	parts, dy []float32
+	C, rows   int
 }
 
 var biasGradJobs jobs[biasGradJob, *biasGradJob]
 
 func (j *biasGradJob) span(lo, hi int) {
-	if j.R > 0 {
-		biasGrad(j.db[lo:hi], j.dy[lo:], j.R, j.C)
+	for ; lo < hi; lo += j.rows {
+		part := j.parts[lo/j.rows*j.C:][:j.C]
+		clear(part)
+		for r := lo; r < min(lo+j.rows, hi); r++ {
+			accumulate(part, j.dy[r*j.C:(r+1)*j.C])
+		}
 	}
 }

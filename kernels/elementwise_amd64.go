@@ -24,11 +24,6 @@ func axpyAVX2(y *float32, x *float32, a float32, n int)
 //go:noescape
 func scaleAVX2(x *float32, a float32, n int)
 
-// mulAddAVX2 is y += a·b.
-//
-//go:noescape
-func mulAddAVX2(y *float32, a *float32, b *float32, n int)
-
 // mulAddRestAVX2 is y += a·(1-b).
 //
 //go:noescape
@@ -39,15 +34,25 @@ func mulAddRestAVX2(y *float32, a *float32, b *float32, n int)
 //go:noescape
 func mixAVX2(y *float32, x *float32, prev *float32, mu *float32, n int)
 
-// biasGradAVX2 is out += Σ dy.
+// columnSumsAVX2 is out += Σ dy.
 //
 //go:noescape
-func biasGradAVX2(out *float32, dy *float32, R int, stride int, n int)
+func columnSumsAVX2(out *float32, dy *float32, R int, stride int, n int)
 
-// mixMuGradAVX2 is out += Σ dy·(x-prev).
+// mixGradAVX2 is dx += mu·dy, dprev += (1-mu)·dy and dmu += dy·(x-prev).
 //
 //go:noescape
-func mixMuGradAVX2(out *float32, dy *float32, x *float32, prev *float32, R int, stride int, n int)
+func mixGradAVX2(dx *float32, dprev *float32, dmu *float32, dy *float32, x *float32, prev *float32, mu *float32, n int)
+
+// shiftMixAVX2 is y[i] = prev + mu[i]·(x-prev) for one row of n floats and every i < count.
+//
+//go:noescape
+func shiftMixAVX2(row **float32, x *float32, prev *float32, count int, at int, n int)
+
+// shiftMixGradAVX2 is, with dy[i] for y[i], dx += Σ mu[i]·dy[i], dprev += Σ (1-mu[i])·dy[i] and dmu[i] += dy[i]·(x-prev).
+//
+//go:noescape
+func shiftMixGradAVX2(row **float32, x *float32, prev *float32, dx *float32, dprev *float32, count int, at int, n int)
 
 // rotateAVX2 turns one head, its halves given apart, by its angles.
 //

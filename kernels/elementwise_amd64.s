@@ -158,43 +158,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func mulAddAVX2(y *float32, a *float32, b *float32, n int)
-// Requires: AVX, FMA3
-TEXT ·mulAddAVX2(SB), NOSPLIT, $0-32
-	MOVQ y+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ n+24(FP), BX
-	XORQ SI, SI
-
-vectors:
-	CMPQ        BX, $0x00000008
-	JL          rest
-	VMOVUPS     (AX)(SI*1), Y0
-	VMOVUPS     (CX)(SI*1), Y1
-	VMOVUPS     (DX)(SI*1), Y2
-	VFMADD231PS Y1, Y2, Y0
-	VMOVUPS     Y0, (AX)(SI*1)
-	ADDQ        $0x00000020, SI
-	SUBQ        $0x00000008, BX
-	JMP         vectors
-
-rest:
-	TESTQ       BX, BX
-	JZ          done
-	LEAQ        lanes<>+0(SB), DI
-	NEGQ        BX
-	VMOVUPS     32(DI)(BX*4), Y0
-	VMASKMOVPS  (AX)(SI*1), Y0, Y1
-	VMASKMOVPS  (CX)(SI*1), Y0, Y2
-	VMASKMOVPS  (DX)(SI*1), Y0, Y3
-	VFMADD231PS Y2, Y3, Y1
-	VMASKMOVPS  Y1, Y0, (AX)(SI*1)
-
-done:
-	VZEROUPPER
-	RET
-
 // func mulAddRestAVX2(y *float32, a *float32, b *float32, n int)
 // Requires: AVX, FMA3
 TEXT ·mulAddRestAVX2(SB), NOSPLIT, $0-32
@@ -290,9 +253,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func biasGradAVX2(out *float32, dy *float32, R int, stride int, n int)
+// func columnSumsAVX2(out *float32, dy *float32, R int, stride int, n int)
 // Requires: AVX
-TEXT ·biasGradAVX2(SB), NOSPLIT, $0-40
+TEXT ·columnSumsAVX2(SB), NOSPLIT, $0-40
 	MOVQ out+0(FP), AX
 	MOVQ dy+8(FP), CX
 	MOVQ n+32(FP), DX
@@ -378,113 +341,301 @@ done:
 	VZEROUPPER
 	RET
 
-// func mixMuGradAVX2(out *float32, dy *float32, x *float32, prev *float32, R int, stride int, n int)
+// func mixGradAVX2(dx *float32, dprev *float32, dmu *float32, dy *float32, x *float32, prev *float32, mu *float32, n int)
 // Requires: AVX, FMA3
-TEXT ·mixMuGradAVX2(SB), NOSPLIT, $0-56
-	MOVQ out+0(FP), AX
-	MOVQ dy+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ prev+24(FP), BX
-	MOVQ n+48(FP), SI
-	MOVQ stride+40(FP), DI
-	SHLQ $0x02, DI
+TEXT ·mixGradAVX2(SB), NOSPLIT, $0-64
+	MOVQ dx+0(FP), AX
+	MOVQ dprev+8(FP), CX
+	MOVQ dmu+16(FP), DX
+	MOVQ dy+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ prev+40(FP), DI
+	MOVQ mu+48(FP), R8
+	MOVQ n+56(FP), R9
+	XORQ R10, R10
 
-wide:
-	CMPQ    SI, $0x00000020
-	JL      afterwide
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	VMOVUPS 64(AX), Y2
-	VMOVUPS 96(AX), Y3
-	XORQ    R8, R8
+vectors:
+	CMPQ         R9, $0x00000008
+	JL           rest
+	VMOVUPS      (BX)(R10*1), Y0
+	VMOVUPS      (R8)(R10*1), Y1
+	VMOVUPS      (SI)(R10*1), Y2
+	VMOVUPS      (DI)(R10*1), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      (DX)(R10*1), Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VMOVUPS      Y3, (DX)(R10*1)
+	VMOVUPS      (AX)(R10*1), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, (AX)(R10*1)
+	VFNMADD213PS Y0, Y0, Y1
+	VMOVUPS      (CX)(R10*1), Y0
+	VADDPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (CX)(R10*1)
+	ADDQ         $0x00000020, R10
+	SUBQ         $0x00000008, R9
+	JMP          vectors
+
+rest:
+	TESTQ        R9, R9
+	JZ           done
+	LEAQ         lanes<>+0(SB), R11
+	NEGQ         R9
+	VMOVUPS      32(R11)(R9*4), Y0
+	VMASKMOVPS   (BX)(R10*1), Y0, Y1
+	VMASKMOVPS   (R8)(R10*1), Y0, Y2
+	VMASKMOVPS   (SI)(R10*1), Y0, Y3
+	VMASKMOVPS   (DI)(R10*1), Y0, Y4
+	VSUBPS       Y4, Y3, Y3
+	VMASKMOVPS   (DX)(R10*1), Y0, Y4
+	VFMADD231PS  Y1, Y3, Y4
+	VMASKMOVPS   Y4, Y0, (DX)(R10*1)
+	VMASKMOVPS   (AX)(R10*1), Y0, Y3
+	VFMADD231PS  Y1, Y2, Y3
+	VMASKMOVPS   Y3, Y0, (AX)(R10*1)
+	VFNMADD213PS Y1, Y1, Y2
+	VMASKMOVPS   (CX)(R10*1), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (CX)(R10*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// func shiftMixAVX2(row **float32, x *float32, prev *float32, count int, at int, n int)
+// Requires: AVX, FMA3
+TEXT ·shiftMixAVX2(SB), NOSPLIT, $0-48
+	MOVQ x+8(FP), CX
+	MOVQ prev+16(FP), DX
+	MOVQ row+0(FP), BX
+	MOVQ n+40(FP), SI
+	MOVQ count+24(FP), DI
+	MOVQ at+32(FP), R8
+	SHLQ $0x02, R8
+	XORQ AX, AX
+
+many:
+	CMPQ    SI, $0x00000010
+	JL      aftermany
+	VMOVUPS (DX)(AX*1), Y0
+	VMOVUPS (CX)(AX*1), Y1
+	VSUBPS  Y0, Y1, Y1
+	VMOVUPS 32(DX)(AX*1), Y2
+	VMOVUPS 32(CX)(AX*1), Y3
+	VSUBPS  Y2, Y3, Y3
 	XORQ    R9, R9
-	MOVQ    R+32(FP), R10
 
-widerows:
-	VMOVUPS     (DX)(R8*1), Y4
-	VMOVUPS     (BX)(R8*1), Y5
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     (CX)(R8*1), Y5
-	VFMADD231PS Y5, Y4, Y0
-	VMOVUPS     32(DX)(R8*1), Y4
-	VMOVUPS     32(BX)(R8*1), Y5
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     32(CX)(R8*1), Y5
-	VFMADD231PS Y5, Y4, Y1
-	VMOVUPS     64(DX)(R8*1), Y4
-	VMOVUPS     64(BX)(R8*1), Y5
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     64(CX)(R8*1), Y5
-	VFMADD231PS Y5, Y4, Y2
-	VMOVUPS     96(DX)(R8*1), Y4
-	VMOVUPS     96(BX)(R8*1), Y5
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     96(CX)(R8*1), Y5
-	VFMADD231PS Y5, Y4, Y3
-	ADDQ        DI, R8
+manyoutputs:
+	VMOVAPS     Y0, Y4
+	MOVQ        48(BX)(R9*8), R10
+	VMOVUPS     (R10)(AX*1), Y5
+	VFMADD231PS Y5, Y1, Y4
+	MOVQ        (BX)(R9*8), R11
+	ADDQ        R8, R11
+	VMOVUPS     Y4, (R11)(AX*1)
+	VMOVAPS     Y2, Y4
+	VMOVUPS     32(R10)(AX*1), Y5
+	VFMADD231PS Y5, Y3, Y4
+	VMOVUPS     Y4, 32(R11)(AX*1)
 	INCQ        R9
-	CMPQ        R9, R10
-	JL          widerows
-	VMOVUPS     Y0, (AX)
-	VMOVUPS     Y1, 32(AX)
-	VMOVUPS     Y2, 64(AX)
-	VMOVUPS     Y3, 96(AX)
-	ADDQ        $0x00000080, AX
-	ADDQ        $0x00000080, CX
-	ADDQ        $0x00000080, DX
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, SI
-	JMP         wide
+	CMPQ        R9, DI
+	JL          manyoutputs
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, SI
+	JMP         many
 
-afterwide:
-narrow:
+aftermany:
+one:
 	CMPQ    SI, $0x00000008
-	JL      afternarrow
-	VMOVUPS (AX), Y0
-	XORQ    R8, R8
+	JL      afterone
+	VMOVUPS (DX)(AX*1), Y0
+	VMOVUPS (CX)(AX*1), Y1
+	VSUBPS  Y0, Y1, Y1
 	XORQ    R9, R9
-	MOVQ    R+32(FP), R10
 
-narrowrows:
-	VMOVUPS     (DX)(R8*1), Y1
-	VMOVUPS     (BX)(R8*1), Y2
-	VSUBPS      Y2, Y1, Y1
-	VMOVUPS     (CX)(R8*1), Y2
-	VFMADD231PS Y2, Y1, Y0
-	ADDQ        DI, R8
+oneoutputs:
+	VMOVAPS     Y0, Y2
+	MOVQ        48(BX)(R9*8), R10
+	VMOVUPS     (R10)(AX*1), Y3
+	VFMADD231PS Y3, Y1, Y2
+	MOVQ        (BX)(R9*8), R10
+	ADDQ        R8, R10
+	VMOVUPS     Y2, (R10)(AX*1)
 	INCQ        R9
-	CMPQ        R9, R10
-	JL          narrowrows
-	VMOVUPS     Y0, (AX)
+	CMPQ        R9, DI
+	JL          oneoutputs
 	ADDQ        $0x00000020, AX
-	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, BX
 	SUBQ        $0x00000008, SI
-	JMP         narrow
+	JMP         one
 
-afternarrow:
+afterone:
 	TESTQ      SI, SI
 	JZ         done
-	LEAQ       lanes<>+0(SB), R8
+	LEAQ       lanes<>+0(SB), R9
 	NEGQ       SI
-	VMOVUPS    32(R8)(SI*4), Y0
-	VMASKMOVPS (AX), Y0, Y1
-	XORQ       SI, SI
-	XORQ       R8, R8
-	MOVQ       R+32(FP), R9
+	VMOVUPS    32(R9)(SI*4), Y0
+	VMASKMOVPS (DX)(AX*1), Y0, Y1
+	VMASKMOVPS (CX)(AX*1), Y0, Y2
+	VSUBPS     Y1, Y2, Y2
+	XORQ       CX, CX
 
-restrows:
-	VMASKMOVPS  (DX)(SI*1), Y0, Y2
-	VMASKMOVPS  (BX)(SI*1), Y0, Y3
-	VSUBPS      Y3, Y2, Y2
-	VMASKMOVPS  (CX)(SI*1), Y0, Y3
-	VFMADD231PS Y3, Y2, Y1
-	ADDQ        DI, SI
-	INCQ        R8
-	CMPQ        R8, R9
-	JL          restrows
-	VMASKMOVPS  Y1, Y0, (AX)
+restoutputs:
+	VMOVAPS     Y1, Y3
+	MOVQ        48(BX)(CX*8), DX
+	VMASKMOVPS  (DX)(AX*1), Y0, Y4
+	VFMADD231PS Y4, Y2, Y3
+	MOVQ        (BX)(CX*8), DX
+	ADDQ        R8, DX
+	VMASKMOVPS  Y3, Y0, (DX)(AX*1)
+	INCQ        CX
+	CMPQ        CX, DI
+	JL          restoutputs
+
+done:
+	VZEROUPPER
+	RET
+
+// func shiftMixGradAVX2(row **float32, x *float32, prev *float32, dx *float32, dprev *float32, count int, at int, n int)
+// Requires: AVX, FMA3
+TEXT ·shiftMixGradAVX2(SB), NOSPLIT, $0-64
+	MOVQ x+8(FP), CX
+	MOVQ prev+16(FP), DX
+	MOVQ dx+24(FP), BX
+	MOVQ dprev+32(FP), SI
+	MOVQ row+0(FP), DI
+	MOVQ n+56(FP), R8
+	MOVQ count+40(FP), R9
+	MOVQ at+48(FP), R10
+	SHLQ $0x02, R10
+	XORQ AX, AX
+
+many:
+	CMPQ    R8, $0x00000010
+	JL      aftermany
+	VMOVUPS (CX)(AX*1), Y0
+	VMOVUPS (DX)(AX*1), Y1
+	VSUBPS  Y1, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VMOVUPS 32(CX)(AX*1), Y3
+	VMOVUPS 32(DX)(AX*1), Y4
+	VSUBPS  Y4, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	XORQ    R11, R11
+
+manyoutputs:
+	MOVQ        (DI)(R11*8), R12
+	ADDQ        R10, R12
+	VMOVUPS     (R12)(AX*1), Y6
+	VADDPS      Y6, Y2, Y2
+	MOVQ        48(DI)(R11*8), R13
+	VMOVUPS     (R13)(AX*1), Y7
+	VFMADD231PS Y7, Y6, Y1
+	MOVQ        96(DI)(R11*8), R14
+	VMOVUPS     (R14)(AX*1), Y7
+	VFMADD231PS Y6, Y0, Y7
+	VMOVUPS     Y7, (R14)(AX*1)
+	VMOVUPS     32(R12)(AX*1), Y6
+	VADDPS      Y6, Y5, Y5
+	VMOVUPS     32(R13)(AX*1), Y7
+	VFMADD231PS Y7, Y6, Y4
+	VMOVUPS     32(R14)(AX*1), Y7
+	VFMADD231PS Y6, Y3, Y7
+	VMOVUPS     Y7, 32(R14)(AX*1)
+	INCQ        R11
+	CMPQ        R11, R9
+	JL          manyoutputs
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     (BX)(AX*1), Y0
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (BX)(AX*1)
+	VMOVUPS     (SI)(AX*1), Y0
+	VADDPS      Y0, Y2, Y2
+	VMOVUPS     Y2, (SI)(AX*1)
+	VSUBPS      Y4, Y5, Y5
+	VMOVUPS     32(BX)(AX*1), Y0
+	VADDPS      Y0, Y4, Y4
+	VMOVUPS     Y4, 32(BX)(AX*1)
+	VMOVUPS     32(SI)(AX*1), Y0
+	VADDPS      Y0, Y5, Y5
+	VMOVUPS     Y5, 32(SI)(AX*1)
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, R8
+	JMP         many
+
+aftermany:
+one:
+	CMPQ    R8, $0x00000008
+	JL      afterone
+	VMOVUPS (CX)(AX*1), Y0
+	VMOVUPS (DX)(AX*1), Y1
+	VSUBPS  Y1, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	XORQ    R11, R11
+
+oneoutputs:
+	MOVQ        (DI)(R11*8), R12
+	ADDQ        R10, R12
+	VMOVUPS     (R12)(AX*1), Y3
+	VADDPS      Y3, Y2, Y2
+	MOVQ        48(DI)(R11*8), R12
+	VMOVUPS     (R12)(AX*1), Y4
+	VFMADD231PS Y4, Y3, Y1
+	MOVQ        96(DI)(R11*8), R12
+	VMOVUPS     (R12)(AX*1), Y4
+	VFMADD231PS Y3, Y0, Y4
+	VMOVUPS     Y4, (R12)(AX*1)
+	INCQ        R11
+	CMPQ        R11, R9
+	JL          oneoutputs
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     (BX)(AX*1), Y0
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (BX)(AX*1)
+	VMOVUPS     (SI)(AX*1), Y0
+	VADDPS      Y0, Y2, Y2
+	VMOVUPS     Y2, (SI)(AX*1)
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000008, R8
+	JMP         one
+
+afterone:
+	TESTQ      R8, R8
+	JZ         done
+	LEAQ       lanes<>+0(SB), R11
+	NEGQ       R8
+	VMOVUPS    32(R11)(R8*4), Y0
+	VMASKMOVPS (CX)(AX*1), Y0, Y1
+	VMASKMOVPS (DX)(AX*1), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	XORQ       CX, CX
+
+restoutputs:
+	MOVQ        (DI)(CX*8), DX
+	ADDQ        R10, DX
+	VMASKMOVPS  (DX)(AX*1), Y0, Y4
+	VADDPS      Y4, Y3, Y3
+	MOVQ        48(DI)(CX*8), DX
+	VMASKMOVPS  (DX)(AX*1), Y0, Y5
+	VFMADD231PS Y5, Y4, Y2
+	MOVQ        96(DI)(CX*8), DX
+	VMASKMOVPS  (DX)(AX*1), Y0, Y5
+	VFMADD231PS Y4, Y1, Y5
+	VMASKMOVPS  Y5, Y0, (DX)(AX*1)
+	INCQ        CX
+	CMPQ        CX, R9
+	JL          restoutputs
+	VSUBPS      Y2, Y3, Y3
+	VMASKMOVPS  (BX)(AX*1), Y0, Y1
+	VADDPS      Y1, Y2, Y2
+	VMASKMOVPS  Y2, Y0, (BX)(AX*1)
+	VMASKMOVPS  (SI)(AX*1), Y0, Y1
+	VADDPS      Y1, Y3, Y3
+	VMASKMOVPS  Y3, Y0, (SI)(AX*1)
 
 done:
 	VZEROUPPER
@@ -697,7 +848,7 @@ vectors:
 	VFMADD231PS Y10, Y3, Y8
 	VMOVUPS     Y8, (BX)(SI*1)
 	VSQRTPS     Y8, Y8
-	VDIVPS      Y5, Y8, Y8
+	VMULPS      Y5, Y8, Y8
 	VADDPS      Y6, Y8, Y8
 	VMULPS      Y7, Y9, Y9
 	VDIVPS      Y8, Y9, Y9
@@ -727,7 +878,7 @@ rest:
 	VFMADD231PS Y11, Y3, Y9
 	VMASKMOVPS  Y9, Y8, (BX)(SI*1)
 	VSQRTPS     Y9, Y9
-	VDIVPS      Y5, Y9, Y9
+	VMULPS      Y5, Y9, Y9
 	VADDPS      Y6, Y9, Y9
 	VMULPS      Y7, Y10, Y10
 	VDIVPS      Y9, Y10, Y10

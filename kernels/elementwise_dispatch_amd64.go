@@ -8,6 +8,7 @@ import "unsafe"
 //go:generate go run -C _asm ./ops -group activation -out ../activation_amd64.s -stubs ../activation_amd64.go -pkg kernels
 //go:generate go run -C _asm ./ops -group rows -out ../rows_amd64.s -stubs ../rows_amd64.go -pkg kernels
 //go:generate go run -C _asm ./ops -group wkv4 -out ../wkv4_amd64.s -stubs ../wkv4_amd64.go -pkg kernels
+//go:generate go run -C _asm ./ops -group attention -out ../attention_amd64.s -stubs ../attention_amd64.go -pkg kernels
 
 // at is the address of x's first float. The callers checked every length.
 func at(x []float32) *float32 { return unsafe.SliceData(x) }
@@ -44,12 +45,12 @@ func scale(x []float32, a float32) {
 	scaleGeneric(x, a)
 }
 
-func biasGrad(db, dy []float32, R, C int) {
+func columnSums(sum, x []float32, R, stride int) {
 	if useAVX2 {
-		biasGradAVX2(at(db), at(dy), R, C, len(db))
+		columnSumsAVX2(at(sum), at(x), R, stride, len(sum))
 		return
 	}
-	biasGradGeneric(db, dy, R, C)
+	columnSumsGeneric(sum, x, R, stride)
 }
 
 func sumSquares(x []float32) float64 {
@@ -57,14 +58,6 @@ func sumSquares(x []float32) float64 {
 		return sumSquaresAVX2(at(x), len(x))
 	}
 	return sumSquaresGeneric(x)
-}
-
-func mulAdd(y, a, b []float32) {
-	if useAVX2 {
-		mulAddAVX2(at(y), at(a), at(b), len(y))
-		return
-	}
-	mulAddGeneric(y, a, b)
 }
 
 func mulAddRest(y, a, b []float32) {
@@ -83,12 +76,12 @@ func mix(y, x, prev, mu []float32) {
 	mixGeneric(y, x, prev, mu)
 }
 
-func mixMuGrad(dmu, dy, x, prev []float32, R, C int) {
+func mixGrad(dx, dprev, dmu, dy, x, prev, mu []float32) {
 	if useAVX2 {
-		mixMuGradAVX2(at(dmu), at(dy), at(x), at(prev), R, C, len(dmu))
+		mixGradAVX2(at(dx), at(dprev), at(dmu), at(dy), at(x), at(prev), at(mu), len(mu))
 		return
 	}
-	mixMuGradGeneric(dmu, dy, x, prev, R, C)
+	mixGradGeneric(dx, dprev, dmu, dy, x, prev, mu)
 }
 
 func rotate(y, x, cos, sin []float32) {

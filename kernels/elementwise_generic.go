@@ -24,8 +24,8 @@ func scaleGeneric(x []float32, a float32) {
 	}
 }
 
-// biasGradGeneric adds R rows of len(db) columns; rows of dy start C apart.
-func biasGradGeneric(db, dy []float32, R, C int) {
+// columnSumsGeneric adds R rows of len(db) columns; rows of dy start C apart.
+func columnSumsGeneric(db, dy []float32, R, C int) {
 	for r := range R {
 		accumulateGeneric(db, dy[r*C:r*C+len(db)])
 	}

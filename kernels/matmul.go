@@ -47,11 +47,6 @@ func MatMulTNStrided(c []float32, ldc int, a []float32, lda int, b []float32, ld
 	product{c: c, a: a, b: b, M: M, N: N, K: K, ldc: ldc, am: 1, ak: lda, bk: ldb, bn: 1, acc: acc}.run(false)
 }
 
-// MatVec is y[N] = W[N,K]·x[K]: a linear layer for one token.
-//
-//	y[n] = Σₖ w[n,k]·x[k]
-func MatVec(y, w, x []float32, N, K int) { MatMulNT(y, x, w, 1, N, K, false) }
-
 func needProduct(op string, c, a, b []float32, M, N, K int) {
 	needDims(op, M, N, K)
 	need(op, "c", c, M*N)

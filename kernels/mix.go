@@ -9,18 +9,22 @@ func Mix(y, x, prev, mu []float32, R, C int) {
 }
 
 // MixGrad is dx += mu·dy, dprev += (1-mu)·dy, dmu += Σ_r dy·(x-prev), rows in
-// order. Any of dx, dprev [R,C] and dmu [C] may be nil.
+// order, within blocks that are joined in order. Any of dx, dprev [R,C] and
+// dmu [C] may be nil.
 func MixGrad(dx, dprev, dmu, dy, x, prev, mu []float32, R, C int) {
 	needMix("MixGrad", dy, x, prev, mu, R, C)
 	needOrNil("MixGrad", "dx", dx, R*C)
 	needOrNil("MixGrad", "dprev", dprev, R*C)
 	needOrNil("MixGrad", "dmu", dmu, C)
-	if dx != nil || dprev != nil {
-		mixGradJobs.run(R, rowGrain(C), mixGradJob{dx, dprev, dy, mu, C})
+	if R*C == 0 {
+		return
 	}
-	if dmu != nil {
-		mixMuJobs.run(C, columnBlock, mixMuJob{dmu, dy, x, prev, R, C})
-	}
+	rows := partRows(R, C)
+	n := (R + rows - 1) / rows
+	owner, parts := borrow(n * 2 * C)
+	mixGradJobs.run(R, rows, mixGradJob{dx, dprev, dy, x, prev, mu, parts, C, rows})
+	addParts(dmu, parts, n, 2*C)
+	floatBuffers.Put(owner)
 }
 
 func needMix(op string, y, x, prev, mu []float32, R, C int) {
@@ -45,34 +49,28 @@ func (j *mixJob) span(lo, hi int) {
 	}
 }
 
+// mixGradJob leaves dmu and a row for what nobody wants in parts [n,2,C].
 type mixGradJob struct {
-	dx, dprev, dy, mu []float32
-	C                 int
+	dx, dprev, dy, x, prev, mu, parts []float32
+	C, rows                           int
 }
 
 var mixGradJobs jobs[mixGradJob, *mixGradJob]
 
 func (j *mixGradJob) span(lo, hi int) {
-	for r := lo; r < hi; r++ {
-		i, k := r*j.C, (r+1)*j.C
-		if j.dx != nil {
-			mulAdd(j.dx[i:k], j.dy[i:k], j.mu)
+	for ; lo < hi; lo += j.rows {
+		part := j.parts[lo/j.rows*2*j.C:][:2*j.C]
+		clear(part)
+		dmu, dx, dprev := part[:j.C], part[j.C:], part[j.C:]
+		for r := lo; r < min(lo+j.rows, hi); r++ {
+			i, k := r*j.C, (r+1)*j.C
+			if j.dx != nil {
+				dx = j.dx[i:k]
+			}
+			if j.dprev != nil {
+				dprev = j.dprev[i:k]
+			}
+			mixGrad(dx, dprev, dmu, j.dy[i:k], j.x[i:k], j.prev[i:k], j.mu)
 		}
-		if j.dprev != nil {
-			mulAddRest(j.dprev[i:k], j.dy[i:k], j.mu)
-		}
-	}
-}
-
-type mixMuJob struct {
-	dmu, dy, x, prev []float32
-	R, C             int
-}
-
-var mixMuJobs jobs[mixMuJob, *mixMuJob]
-
-func (j *mixMuJob) span(lo, hi int) {
-	if j.R > 0 {
-		mixMuGrad(j.dmu[lo:hi], j.dy[lo:], j.x[lo:], j.prev[lo:], j.R, j.C)
 	}
 }

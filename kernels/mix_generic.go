@@ -6,13 +6,6 @@ func mixGeneric(y, x, prev, mu []float32) {
 	}
 }
 
-// mulAddGeneric is y += a·b.
-func mulAddGeneric(y, a, b []float32) {
-	for i := range y {
-		y[i] += a[i] * b[i]
-	}
-}
-
 // mulAddRestGeneric is y += a·(1-b).
 func mulAddRestGeneric(y, a, b []float32) {
 	for i := range y {
@@ -20,11 +13,10 @@ func mulAddRestGeneric(y, a, b []float32) {
 	}
 }
 
-// mixMuGradGeneric sums R rows of len(dmu) columns; rows start C apart.
-func mixMuGradGeneric(dmu, dy, x, prev []float32, R, C int) {
-	for r := range R {
-		for c := range dmu {
-			dmu[c] += dy[r*C+c] * (x[r*C+c] - prev[r*C+c])
-		}
+func mixGradGeneric(dx, dprev, dmu, dy, x, prev, mu []float32) {
+	for c, m := range mu {
+		dx[c] += m * dy[c]
+		dprev[c] += (1 - m) * dy[c]
+		dmu[c] += dy[c] * (x[c] - prev[c])
 	}
 }

@@ -63,7 +63,7 @@ func TestPoolLetsTheCollectorRun(t *testing.T) {
 	}
 	slices.Sort(took[0])
 	slices.Sort(took[1])
-	asleep, awake := took[0][15], took[1][15]
+	asleep, awake := took[0][0], took[1][0] // the least disturbed
 	t.Logf("a collection takes %v, %v with a worker awake", asleep, awake)
 	if awake > asleep+time.Millisecond {
 		t.Errorf("a collection takes %v with a worker awake, %v without", awake, asleep)

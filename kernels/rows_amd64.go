@@ -4,45 +4,30 @@
 
 package kernels
 
-// sumAVX2 returns Σ x.
-//
-//go:noescape
-func sumAVX2(x *float32, n int) float32
-
-// sumDevAVX2 returns Σ (x-mean)².
-//
-//go:noescape
-func sumDevAVX2(x *float32, mean float32, n int) float32
-
 // dotAVX2 returns Σ a·b.
 //
 //go:noescape
 func dotAVX2(a *float32, b *float32, n int) float32
 
-// normApplyAVX2 is y = (x-mean)·rstd·w + b.
+// normRowAVX2 is y = (x-mean)·rstd·w + b with the mean and 1/√(variance+eps) of each group.
 //
 //go:noescape
-func normApplyAVX2(y *float32, x *float32, w *float32, b *float32, mean float32, rstd float32, n int)
+func normRowAVX2(y *float32, x *float32, w *float32, b *float32, mean *float32, rstd *float32, H int, N int, eps float32)
 
-// normSumsAVX2 returns Σ g and Σ g·h, g = dy·w, h = (x-mean)·rstd.
+// normGradRowAVX2 is, with h = (x-mean)·rstd and g = dy·w, dx += rstd·(g - mean(g) - h·mean(g·h)), dw += dy·h and db += dy.
 //
 //go:noescape
-func normSumsAVX2(dy *float32, x *float32, w *float32, mean float32, rstd float32, n int) (first float32, second float32)
-
-// normBackAVX2 is dx += rstd·(g - meanG - h·meanGH).
-//
-//go:noescape
-func normBackAVX2(dx *float32, dy *float32, x *float32, w *float32, mean float32, rstd float32, meanG float32, meanGH float32, n int)
-
-// normWeightAVX2 is out += Σ dy·(x-mean)·rstd.
-//
-//go:noescape
-func normWeightAVX2(out *float32, dy *float32, x *float32, mean *float32, rstd *float32, R int, stride int, n int)
+func normGradRowAVX2(dx *float32, dw *float32, db *float32, dy *float32, x *float32, w *float32, mean *float32, rstd *float32, H int, N int)
 
 // maxOfAVX2 returns the largest of x.
 //
 //go:noescape
 func maxOfAVX2(x *float32, n int) float32
+
+// firstOfAVX2 returns where the first v in x is, or n.
+//
+//go:noescape
+func firstOfAVX2(x *float32, v float32, n int) int
 
 // expShiftAVX2 is y = e^(scale·x-top); it returns Σ y.
 //
@@ -58,18 +43,3 @@ func sumExpShiftAVX2(x *float32, top float32, n int) float32
 //
 //go:noescape
 func addExpShiftAVX2(y *float32, x *float32, shift float32, scale float32, n int)
-
-// softmaxBackAVX2 is ds = p·(ds-d)·scale.
-//
-//go:noescape
-func softmaxBackAVX2(ds *float32, p *float32, d float32, scale float32, n int)
-
-// headDotsAVX2 is scores[h·n+i] = q[h]·k[i,h]; D is a multiple of 8.
-//
-//go:noescape
-func headDotsAVX2(scores *float32, q *float32, k *float32, n int, stride int, H int, D int)
-
-// headSumsAVX2 is y[h] += Σ_i p[h·n+i]·v[i,h]; D is a multiple of 8.
-//
-//go:noescape
-func headSumsAVX2(y *float32, p *float32, v *float32, n int, stride int, H int, D int)

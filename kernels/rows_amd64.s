@@ -4,148 +4,6 @@
 
 #include "textflag.h"
 
-// func sumAVX2(x *float32, n int) float32
-// Requires: AVX, SSE
-TEXT ·sumAVX2(SB), NOSPLIT, $0-20
-	MOVQ   x+0(FP), AX
-	MOVQ   n+8(FP), CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	XORQ   DX, DX
-
-blocks:
-	CMPQ    CX, $0x00000020
-	JL      vectors
-	VMOVUPS (AX)(DX*1), Y4
-	VADDPS  Y4, Y0, Y0
-	VMOVUPS 32(AX)(DX*1), Y4
-	VADDPS  Y4, Y1, Y1
-	VMOVUPS 64(AX)(DX*1), Y4
-	VADDPS  Y4, Y2, Y2
-	VMOVUPS 96(AX)(DX*1), Y4
-	VADDPS  Y4, Y3, Y3
-	ADDQ    $0x00000080, DX
-	SUBQ    $0x00000020, CX
-	JMP     blocks
-
-vectors:
-	CMPQ    CX, $0x00000008
-	JL      rest
-	VMOVUPS (AX)(DX*1), Y4
-	VADDPS  Y4, Y0, Y0
-	ADDQ    $0x00000020, DX
-	SUBQ    $0x00000008, CX
-	JMP     vectors
-
-rest:
-	TESTQ      CX, CX
-	JZ         done
-	LEAQ       lanes<>+0(SB), BX
-	NEGQ       CX
-	VMOVUPS    32(BX)(CX*4), Y4
-	VMASKMOVPS (AX)(DX*1), Y4, Y4
-	VADDPS     Y4, Y0, Y0
-
-done:
-	VADDPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VMOVHLPS     X0, X0, X1
-	VADDPS       X1, X0, X0
-	VMOVSHDUP    X0, X1
-	VADDSS       X1, X0, X0
-	VZEROUPPER
-	MOVSS        X0, ret+16(FP)
-	RET
-
-DATA lanes<>+0(SB)/4, $0xffffffff
-DATA lanes<>+4(SB)/4, $0xffffffff
-DATA lanes<>+8(SB)/4, $0xffffffff
-DATA lanes<>+12(SB)/4, $0xffffffff
-DATA lanes<>+16(SB)/4, $0xffffffff
-DATA lanes<>+20(SB)/4, $0xffffffff
-DATA lanes<>+24(SB)/4, $0xffffffff
-DATA lanes<>+28(SB)/4, $0xffffffff
-DATA lanes<>+32(SB)/4, $0x00000000
-DATA lanes<>+36(SB)/4, $0x00000000
-DATA lanes<>+40(SB)/4, $0x00000000
-DATA lanes<>+44(SB)/4, $0x00000000
-DATA lanes<>+48(SB)/4, $0x00000000
-DATA lanes<>+52(SB)/4, $0x00000000
-DATA lanes<>+56(SB)/4, $0x00000000
-DATA lanes<>+60(SB)/4, $0x00000000
-GLOBL lanes<>(SB), RODATA|NOPTR, $64
-
-// func sumDevAVX2(x *float32, mean float32, n int) float32
-// Requires: AVX, FMA3, SSE
-TEXT ·sumDevAVX2(SB), NOSPLIT, $0-28
-	MOVQ         x+0(FP), AX
-	MOVQ         n+16(FP), CX
-	VBROADCASTSS mean+8(FP), Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	XORQ         DX, DX
-
-blocks:
-	CMPQ        CX, $0x00000020
-	JL          vectors
-	VMOVUPS     (AX)(DX*1), Y5
-	VSUBPS      Y0, Y5, Y5
-	VFMADD231PS Y5, Y5, Y1
-	VMOVUPS     32(AX)(DX*1), Y5
-	VSUBPS      Y0, Y5, Y5
-	VFMADD231PS Y5, Y5, Y2
-	VMOVUPS     64(AX)(DX*1), Y5
-	VSUBPS      Y0, Y5, Y5
-	VFMADD231PS Y5, Y5, Y3
-	VMOVUPS     96(AX)(DX*1), Y5
-	VSUBPS      Y0, Y5, Y5
-	VFMADD231PS Y5, Y5, Y4
-	ADDQ        $0x00000080, DX
-	SUBQ        $0x00000020, CX
-	JMP         blocks
-
-vectors:
-	CMPQ        CX, $0x00000008
-	JL          rest
-	VMOVUPS     (AX)(DX*1), Y5
-	VSUBPS      Y0, Y5, Y5
-	VFMADD231PS Y5, Y5, Y1
-	ADDQ        $0x00000020, DX
-	SUBQ        $0x00000008, CX
-	JMP         vectors
-
-rest:
-	TESTQ       CX, CX
-	JZ          done
-	LEAQ        lanes<>+0(SB), BX
-	NEGQ        CX
-	VMOVUPS     32(BX)(CX*4), Y5
-	VMASKMOVPS  (AX)(DX*1), Y5, Y6
-	VSUBPS      Y0, Y6, Y6
-	VANDPS      Y6, Y5, Y6
-	VFMADD231PS Y6, Y6, Y1
-
-done:
-	VADDPS       Y2, Y1, Y1
-	VADDPS       Y3, Y1, Y1
-	VADDPS       Y4, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X0
-	VADDPS       X0, X1, X1
-	VMOVHLPS     X1, X1, X0
-	VADDPS       X0, X1, X1
-	VMOVSHDUP    X1, X0
-	VADDSS       X0, X1, X1
-	VZEROUPPER
-	MOVSS        X1, ret+24(FP)
-	RET
-
 // func dotAVX2(a *float32, b *float32, n int) float32
 // Requires: AVX, FMA3, SSE
 TEXT ·dotAVX2(SB), NOSPLIT, $0-28
@@ -211,306 +69,365 @@ done:
 	MOVSS        X0, ret+24(FP)
 	RET
 
-// func normApplyAVX2(y *float32, x *float32, w *float32, b *float32, mean float32, rstd float32, n int)
-// Requires: AVX, FMA3
-TEXT ·normApplyAVX2(SB), NOSPLIT, $0-48
-	MOVQ         y+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         w+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         n+40(FP), SI
-	VBROADCASTSS mean+32(FP), Y0
-	VBROADCASTSS rstd+36(FP), Y1
-	XORQ         DI, DI
+DATA lanes<>+0(SB)/4, $0xffffffff
+DATA lanes<>+4(SB)/4, $0xffffffff
+DATA lanes<>+8(SB)/4, $0xffffffff
+DATA lanes<>+12(SB)/4, $0xffffffff
+DATA lanes<>+16(SB)/4, $0xffffffff
+DATA lanes<>+20(SB)/4, $0xffffffff
+DATA lanes<>+24(SB)/4, $0xffffffff
+DATA lanes<>+28(SB)/4, $0xffffffff
+DATA lanes<>+32(SB)/4, $0x00000000
+DATA lanes<>+36(SB)/4, $0x00000000
+DATA lanes<>+40(SB)/4, $0x00000000
+DATA lanes<>+44(SB)/4, $0x00000000
+DATA lanes<>+48(SB)/4, $0x00000000
+DATA lanes<>+52(SB)/4, $0x00000000
+DATA lanes<>+56(SB)/4, $0x00000000
+DATA lanes<>+60(SB)/4, $0x00000000
+GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
-vectors:
-	CMPQ        SI, $0x00000008
-	JL          rest
-	VMOVUPS     (CX)(DI*1), Y2
+// func normRowAVX2(y *float32, x *float32, w *float32, b *float32, mean *float32, rstd *float32, H int, N int, eps float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·normRowAVX2(SB), NOSPLIT, $0-68
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ b+24(FP), BX
+	MOVQ mean+32(FP), SI
+	MOVQ rstd+40(FP), DI
+	MOVQ N+56(FP), R8
+
+group:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   R8, R9
+	XORQ   R10, R10
+
+sumblocks:
+	CMPQ    R9, $0x00000020
+	JL      sumvectors
+	VMOVUPS (CX)(R10*1), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(CX)(R10*1), Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS 64(CX)(R10*1), Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 96(CX)(R10*1), Y4
+	VADDPS  Y4, Y3, Y3
+	ADDQ    $0x00000080, R10
+	SUBQ    $0x00000020, R9
+	JMP     sumblocks
+
+sumvectors:
+	CMPQ    R9, $0x00000008
+	JL      sumrest
+	VMOVUPS (CX)(R10*1), Y4
+	VADDPS  Y4, Y0, Y0
+	ADDQ    $0x00000020, R10
+	SUBQ    $0x00000008, R9
+	JMP     sumvectors
+
+sumrest:
+	TESTQ      R9, R9
+	JZ         sumdone
+	LEAQ       lanes<>+0(SB), R11
+	NEGQ       R9
+	VMOVUPS    32(R11)(R9*4), Y4
+	VMASKMOVPS (CX)(R10*1), Y4, Y4
+	VADDPS     Y4, Y0, Y0
+
+sumdone:
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VMOVHLPS     X0, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDSS       X1, X0, X0
+	VXORPS       X1, X1, X1
+	VCVTSI2SSQ   R8, X1, X1
+	VDIVSS       X1, X0, X0
+	VBROADCASTSS X0, Y0
+	VMOVSS       X0, (SI)
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	MOVQ         R8, R9
+	XORQ         R10, R10
+
+squareblocks:
+	CMPQ        R9, $0x00000020
+	JL          squarevectors
+	VMOVUPS     (CX)(R10*1), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD231PS Y5, Y5, Y1
+	VMOVUPS     32(CX)(R10*1), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD231PS Y5, Y5, Y2
+	VMOVUPS     64(CX)(R10*1), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD231PS Y5, Y5, Y3
+	VMOVUPS     96(CX)(R10*1), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD231PS Y5, Y5, Y4
+	ADDQ        $0x00000080, R10
+	SUBQ        $0x00000020, R9
+	JMP         squareblocks
+
+squarevectors:
+	CMPQ        R9, $0x00000008
+	JL          squarerest
+	VMOVUPS     (CX)(R10*1), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD231PS Y5, Y5, Y1
+	ADDQ        $0x00000020, R10
+	SUBQ        $0x00000008, R9
+	JMP         squarevectors
+
+squarerest:
+	TESTQ       R9, R9
+	JZ          squaredone
+	LEAQ        lanes<>+0(SB), R11
+	NEGQ        R9
+	VMOVUPS     32(R11)(R9*4), Y5
+	VMASKMOVPS  (CX)(R10*1), Y5, Y6
+	VSUBPS      Y0, Y6, Y6
+	VANDPS      Y6, Y5, Y6
+	VFMADD231PS Y6, Y6, Y1
+
+squaredone:
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y4, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	VMOVHLPS     X1, X1, X2
+	VADDPS       X2, X1, X1
+	VMOVSHDUP    X1, X2
+	VADDSS       X2, X1, X1
+	VCVTSS2SD    X1, X1, X1
+	VXORPS       X2, X2, X2
+	VCVTSI2SDQ   R8, X2, X2
+	VDIVSD       X2, X1, X1
+	VCVTSS2SD    eps+64(FP), X2, X2
+	VADDSD       X2, X1, X1
+	VSQRTSD      X1, X1, X1
+	VMOVSD       one64<>+0(SB), X2
+	VDIVSD       X1, X2, X1
+	VCVTSD2SS    X1, X1, X1
+	VMOVSS       X1, (DI)
+	VBROADCASTSS X1, Y1
+	MOVQ         R8, R9
+	XORQ         R10, R10
+
+applyvectors:
+	CMPQ        R9, $0x00000008
+	JL          applyrest
+	VMOVUPS     (CX)(R10*1), Y2
+	VMOVUPS     (DX)(R10*1), Y3
 	VSUBPS      Y0, Y2, Y2
 	VMULPS      Y1, Y2, Y2
-	VMOVUPS     (DX)(DI*1), Y3
-	VMOVUPS     (BX)(DI*1), Y4
+	VMOVUPS     (BX)(R10*1), Y4
 	VFMADD213PS Y4, Y3, Y2
-	VMOVUPS     Y2, (AX)(DI*1)
-	ADDQ        $0x00000020, DI
-	SUBQ        $0x00000008, SI
-	JMP         vectors
+	VMOVUPS     Y2, (AX)(R10*1)
+	ADDQ        $0x00000020, R10
+	SUBQ        $0x00000008, R9
+	JMP         applyvectors
 
-rest:
-	TESTQ       SI, SI
-	JZ          done
-	LEAQ        lanes<>+0(SB), R8
-	NEGQ        SI
-	VMOVUPS     32(R8)(SI*4), Y2
-	VMASKMOVPS  (CX)(DI*1), Y2, Y3
+applyrest:
+	TESTQ       R9, R9
+	JZ          applydone
+	LEAQ        lanes<>+0(SB), R11
+	NEGQ        R9
+	VMOVUPS     32(R11)(R9*4), Y2
+	VMASKMOVPS  (CX)(R10*1), Y2, Y3
+	VMASKMOVPS  (DX)(R10*1), Y2, Y4
 	VSUBPS      Y0, Y3, Y3
 	VMULPS      Y1, Y3, Y3
-	VMASKMOVPS  (DX)(DI*1), Y2, Y0
-	VMASKMOVPS  (BX)(DI*1), Y2, Y1
-	VFMADD213PS Y1, Y0, Y3
-	VMASKMOVPS  Y3, Y2, (AX)(DI*1)
+	VMASKMOVPS  (BX)(R10*1), Y2, Y0
+	VFMADD213PS Y0, Y4, Y3
+	VMASKMOVPS  Y3, Y2, (AX)(R10*1)
 
-done:
+applydone:
+	LEAQ (BX)(R8*4), BX
+	LEAQ (DX)(R8*4), DX
+	LEAQ (CX)(R8*4), CX
+	LEAQ (AX)(R8*4), AX
+	ADDQ $0x04, SI
+	ADDQ $0x04, DI
+	DECQ H+48(FP)
+	JNZ  group
 	VZEROUPPER
 	RET
 
-// func normSumsAVX2(dy *float32, x *float32, w *float32, mean float32, rstd float32, n int) (first float32, second float32)
-// Requires: AVX, FMA3, SSE
-TEXT ·normSumsAVX2(SB), NOSPLIT, $0-48
-	MOVQ         dy+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         w+16(FP), DX
-	MOVQ         n+32(FP), BX
-	VBROADCASTSS mean+24(FP), Y0
-	VBROADCASTSS rstd+28(FP), Y1
+DATA one64<>+0(SB)/8, $(1.0)
+GLOBL one64<>(SB), RODATA|NOPTR, $8
+
+// func normGradRowAVX2(dx *float32, dw *float32, db *float32, dy *float32, x *float32, w *float32, mean *float32, rstd *float32, H int, N int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·normGradRowAVX2(SB), NOSPLIT, $0-80
+	MOVQ dx+0(FP), AX
+	MOVQ dw+8(FP), CX
+	MOVQ db+16(FP), DX
+	MOVQ dy+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ w+40(FP), DI
+	MOVQ mean+48(FP), R8
+	MOVQ rstd+56(FP), R9
+	MOVQ N+72(FP), R10
+
+group:
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R9), Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
-	XORQ         SI, SI
+	MOVQ         R10, R11
+	XORQ         R12, R12
 
-blocks:
-	CMPQ        BX, $0x00000010
-	JL          vectors
-	VMOVUPS     (CX)(SI*1), Y6
+sumsblocks:
+	CMPQ        R11, $0x00000010
+	JL          sumsvectors
+	VMOVUPS     (SI)(R12*1), Y6
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
-	VMOVUPS     (AX)(SI*1), Y7
-	VMOVUPS     (DX)(SI*1), Y8
+	VMOVUPS     (BX)(R12*1), Y7
+	VMOVUPS     (DI)(R12*1), Y8
 	VMULPS      Y8, Y7, Y7
 	VADDPS      Y7, Y2, Y2
 	VFMADD231PS Y7, Y6, Y3
-	VMOVUPS     32(CX)(SI*1), Y6
+	VMOVUPS     32(SI)(R12*1), Y6
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
-	VMOVUPS     32(AX)(SI*1), Y7
-	VMOVUPS     32(DX)(SI*1), Y8
+	VMOVUPS     32(BX)(R12*1), Y7
+	VMOVUPS     32(DI)(R12*1), Y8
 	VMULPS      Y8, Y7, Y7
 	VADDPS      Y7, Y4, Y4
 	VFMADD231PS Y7, Y6, Y5
-	ADDQ        $0x00000040, SI
-	SUBQ        $0x00000010, BX
-	JMP         blocks
+	ADDQ        $0x00000040, R12
+	SUBQ        $0x00000010, R11
+	JMP         sumsblocks
 
-vectors:
-	CMPQ        BX, $0x00000008
-	JL          rest
-	VMOVUPS     (CX)(SI*1), Y6
+sumsvectors:
+	CMPQ        R11, $0x00000008
+	JL          sumsrest
+	VMOVUPS     (SI)(R12*1), Y6
 	VSUBPS      Y0, Y6, Y6
 	VMULPS      Y1, Y6, Y6
-	VMOVUPS     (AX)(SI*1), Y7
-	VMOVUPS     (DX)(SI*1), Y8
+	VMOVUPS     (BX)(R12*1), Y7
+	VMOVUPS     (DI)(R12*1), Y8
 	VMULPS      Y8, Y7, Y7
 	VADDPS      Y7, Y2, Y2
 	VFMADD231PS Y7, Y6, Y3
-	ADDQ        $0x00000020, SI
-	SUBQ        $0x00000008, BX
-	JMP         vectors
+	ADDQ        $0x00000020, R12
+	SUBQ        $0x00000008, R11
+	JMP         sumsvectors
 
-rest:
-	TESTQ       BX, BX
-	JZ          done
-	LEAQ        lanes<>+0(SB), DI
-	NEGQ        BX
-	VMOVUPS     32(DI)(BX*4), Y6
-	VMASKMOVPS  (CX)(SI*1), Y6, Y7
+sumsrest:
+	TESTQ       R11, R11
+	JZ          sumsdone
+	LEAQ        lanes<>+0(SB), R13
+	NEGQ        R11
+	VMOVUPS     32(R13)(R11*4), Y6
+	VMASKMOVPS  (SI)(R12*1), Y6, Y7
 	VSUBPS      Y0, Y7, Y7
 	VMULPS      Y1, Y7, Y7
-	VMASKMOVPS  (AX)(SI*1), Y6, Y0
-	VMASKMOVPS  (DX)(SI*1), Y6, Y1
-	VMULPS      Y1, Y0, Y0
-	VADDPS      Y0, Y2, Y2
-	VFMADD231PS Y0, Y7, Y3
+	VMASKMOVPS  (BX)(R12*1), Y6, Y8
+	VMASKMOVPS  (DI)(R12*1), Y6, Y6
+	VMULPS      Y6, Y8, Y8
+	VADDPS      Y8, Y2, Y2
+	VFMADD231PS Y8, Y7, Y3
 
-done:
+sumsdone:
 	VADDPS       Y4, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X0
-	VADDPS       X0, X2, X2
-	VMOVHLPS     X2, X2, X0
-	VADDPS       X0, X2, X2
-	VMOVSHDUP    X2, X0
-	VADDSS       X0, X2, X2
+	VEXTRACTF128 $0x01, Y2, X4
+	VADDPS       X4, X2, X2
+	VMOVHLPS     X2, X2, X4
+	VADDPS       X4, X2, X2
+	VMOVSHDUP    X2, X4
+	VADDSS       X4, X2, X2
+	VXORPS       X4, X4, X4
+	VCVTSI2SSQ   R10, X4, X4
+	VDIVSS       X4, X2, X2
+	VBROADCASTSS X2, Y2
 	VADDPS       Y5, Y3, Y3
-	VEXTRACTF128 $0x01, Y3, X0
-	VADDPS       X0, X3, X3
-	VMOVHLPS     X3, X3, X0
-	VADDPS       X0, X3, X3
-	VMOVSHDUP    X3, X0
-	VADDSS       X0, X3, X3
-	VZEROUPPER
-	MOVSS        X2, first+40(FP)
-	MOVSS        X3, second+44(FP)
-	RET
+	VEXTRACTF128 $0x01, Y3, X4
+	VADDPS       X4, X3, X3
+	VMOVHLPS     X3, X3, X4
+	VADDPS       X4, X3, X3
+	VMOVSHDUP    X3, X4
+	VADDSS       X4, X3, X3
+	VXORPS       X4, X4, X4
+	VCVTSI2SSQ   R10, X4, X4
+	VDIVSS       X4, X3, X3
+	VBROADCASTSS X3, Y3
+	MOVQ         R10, R11
+	XORQ         R12, R12
 
-// func normBackAVX2(dx *float32, dy *float32, x *float32, w *float32, mean float32, rstd float32, meanG float32, meanGH float32, n int)
-// Requires: AVX, FMA3
-TEXT ·normBackAVX2(SB), NOSPLIT, $0-56
-	MOVQ         dx+0(FP), AX
-	MOVQ         dy+8(FP), CX
-	MOVQ         x+16(FP), DX
-	MOVQ         w+24(FP), BX
-	MOVQ         n+48(FP), SI
-	VBROADCASTSS mean+32(FP), Y0
-	VBROADCASTSS rstd+36(FP), Y1
-	VBROADCASTSS meanG+40(FP), Y2
-	VBROADCASTSS meanGH+44(FP), Y3
-	XORQ         DI, DI
-
-vectors:
-	CMPQ         SI, $0x00000008
-	JL           rest
-	VMOVUPS      (DX)(DI*1), Y4
+applyvectors:
+	CMPQ         R11, $0x00000008
+	JL           applyrest
+	VMOVUPS      (SI)(R12*1), Y4
 	VSUBPS       Y0, Y4, Y4
 	VMULPS       Y1, Y4, Y4
-	VMOVUPS      (CX)(DI*1), Y5
-	VMOVUPS      (AX)(DI*1), Y6
-	VMOVUPS      (BX)(DI*1), Y7
-	VMULPS       Y7, Y5, Y5
-	VSUBPS       Y2, Y5, Y5
-	VFNMADD231PS Y4, Y3, Y5
-	VFMADD231PS  Y5, Y1, Y6
-	VMOVUPS      Y6, (AX)(DI*1)
-	ADDQ         $0x00000020, DI
-	SUBQ         $0x00000008, SI
-	JMP          vectors
+	VMOVUPS      (BX)(R12*1), Y5
+	VMOVUPS      (DX)(R12*1), Y6
+	VMOVUPS      (CX)(R12*1), Y7
+	VMOVUPS      (AX)(R12*1), Y8
+	VMOVUPS      (DI)(R12*1), Y9
+	VADDPS       Y5, Y6, Y6
+	VMOVUPS      Y6, (DX)(R12*1)
+	VFMADD231PS  Y5, Y4, Y7
+	VMOVUPS      Y7, (CX)(R12*1)
+	VFMSUB213PS  Y2, Y5, Y9
+	VFNMADD231PS Y4, Y3, Y9
+	VFMADD231PS  Y9, Y1, Y8
+	VMOVUPS      Y8, (AX)(R12*1)
+	ADDQ         $0x00000020, R12
+	SUBQ         $0x00000008, R11
+	JMP          applyvectors
 
-rest:
-	TESTQ        SI, SI
-	JZ           done
-	LEAQ         lanes<>+0(SB), R8
-	NEGQ         SI
-	VMOVUPS      32(R8)(SI*4), Y4
-	VMASKMOVPS   (DX)(DI*1), Y4, Y5
+applyrest:
+	TESTQ        R11, R11
+	JZ           applydone
+	LEAQ         lanes<>+0(SB), R13
+	NEGQ         R11
+	VMOVUPS      32(R13)(R11*4), Y4
+	VMASKMOVPS   (SI)(R12*1), Y4, Y5
 	VSUBPS       Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VMASKMOVPS   (CX)(DI*1), Y4, Y0
-	VMASKMOVPS   (AX)(DI*1), Y4, Y6
-	VMASKMOVPS   (BX)(DI*1), Y4, Y7
-	VMULPS       Y7, Y0, Y0
-	VSUBPS       Y2, Y0, Y0
-	VFNMADD231PS Y5, Y3, Y0
-	VFMADD231PS  Y0, Y1, Y6
-	VMASKMOVPS   Y6, Y4, (AX)(DI*1)
+	VMASKMOVPS   (BX)(R12*1), Y4, Y0
+	VMASKMOVPS   (DX)(R12*1), Y4, Y6
+	VMASKMOVPS   (CX)(R12*1), Y4, Y7
+	VMASKMOVPS   (AX)(R12*1), Y4, Y8
+	VMASKMOVPS   (DI)(R12*1), Y4, Y9
+	VADDPS       Y0, Y6, Y6
+	VMASKMOVPS   Y6, Y4, (DX)(R12*1)
+	VFMADD231PS  Y0, Y5, Y7
+	VMASKMOVPS   Y7, Y4, (CX)(R12*1)
+	VFMSUB213PS  Y2, Y0, Y9
+	VFNMADD231PS Y5, Y3, Y9
+	VFMADD231PS  Y9, Y1, Y8
+	VMASKMOVPS   Y8, Y4, (AX)(R12*1)
 
-done:
-	VZEROUPPER
-	RET
-
-// func normWeightAVX2(out *float32, dy *float32, x *float32, mean *float32, rstd *float32, R int, stride int, n int)
-// Requires: AVX, FMA3
-TEXT ·normWeightAVX2(SB), NOSPLIT, $0-64
-	MOVQ out+0(FP), AX
-	MOVQ dy+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ mean+24(FP), BX
-	MOVQ rstd+32(FP), SI
-	MOVQ n+56(FP), DI
-	MOVQ stride+48(FP), R8
-	SHLQ $0x02, R8
-
-wide:
-	CMPQ    DI, $0x00000020
-	JL      afterwide
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	VMOVUPS 64(AX), Y2
-	VMOVUPS 96(AX), Y3
-	XORQ    R9, R9
-	XORQ    R10, R10
-	MOVQ    R+40(FP), R11
-
-widerows:
-	VBROADCASTSS (BX)(R10*4), Y4
-	VBROADCASTSS (SI)(R10*4), Y5
-	VMOVUPS      (DX)(R9*1), Y6
-	VSUBPS       Y4, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VMOVUPS      (CX)(R9*1), Y7
-	VFMADD231PS  Y7, Y6, Y0
-	VMOVUPS      32(DX)(R9*1), Y6
-	VSUBPS       Y4, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VMOVUPS      32(CX)(R9*1), Y7
-	VFMADD231PS  Y7, Y6, Y1
-	VMOVUPS      64(DX)(R9*1), Y6
-	VSUBPS       Y4, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VMOVUPS      64(CX)(R9*1), Y7
-	VFMADD231PS  Y7, Y6, Y2
-	VMOVUPS      96(DX)(R9*1), Y6
-	VSUBPS       Y4, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VMOVUPS      96(CX)(R9*1), Y4
-	VFMADD231PS  Y4, Y6, Y3
-	ADDQ         R8, R9
-	INCQ         R10
-	CMPQ         R10, R11
-	JL           widerows
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	VMOVUPS      Y2, 64(AX)
-	VMOVUPS      Y3, 96(AX)
-	ADDQ         $0x00000080, AX
-	ADDQ         $0x00000080, CX
-	ADDQ         $0x00000080, DX
-	SUBQ         $0x00000020, DI
-	JMP          wide
-
-afterwide:
-narrow:
-	CMPQ    DI, $0x00000008
-	JL      afternarrow
-	VMOVUPS (AX), Y0
-	XORQ    R9, R9
-	XORQ    R10, R10
-	MOVQ    R+40(FP), R11
-
-narrowrows:
-	VBROADCASTSS (BX)(R10*4), Y1
-	VBROADCASTSS (SI)(R10*4), Y2
-	VMOVUPS      (DX)(R9*1), Y3
-	VSUBPS       Y1, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VMOVUPS      (CX)(R9*1), Y1
-	VFMADD231PS  Y1, Y3, Y0
-	ADDQ         R8, R9
-	INCQ         R10
-	CMPQ         R10, R11
-	JL           narrowrows
-	VMOVUPS      Y0, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000020, DX
-	SUBQ         $0x00000008, DI
-	JMP          narrow
-
-afternarrow:
-	TESTQ      DI, DI
-	JZ         done
-	LEAQ       lanes<>+0(SB), R9
-	NEGQ       DI
-	VMOVUPS    32(R9)(DI*4), Y0
-	VMASKMOVPS (AX), Y0, Y1
-	XORQ       DI, DI
-	XORQ       R9, R9
-	MOVQ       R+40(FP), R10
-
-restrows:
-	VBROADCASTSS (BX)(R9*4), Y2
-	VBROADCASTSS (SI)(R9*4), Y3
-	VMASKMOVPS   (DX)(DI*1), Y0, Y4
-	VSUBPS       Y2, Y4, Y4
-	VMULPS       Y3, Y4, Y4
-	VMASKMOVPS   (CX)(DI*1), Y0, Y2
-	VFMADD231PS  Y2, Y4, Y1
-	ADDQ         R8, DI
-	INCQ         R9
-	CMPQ         R9, R10
-	JL           restrows
-	VMASKMOVPS   Y1, Y0, (AX)
-
-done:
+applydone:
+	LEAQ (DX)(R10*4), DX
+	LEAQ (CX)(R10*4), CX
+	LEAQ (AX)(R10*4), AX
+	LEAQ (BX)(R10*4), BX
+	LEAQ (DI)(R10*4), DI
+	LEAQ (SI)(R10*4), SI
+	ADDQ $0x04, R8
+	ADDQ $0x04, R9
+	DECQ H+64(FP)
+	JNZ  group
 	VZEROUPPER
 	RET
 
@@ -583,24 +500,73 @@ DATA cff800000<>+24(SB)/4, $0xff800000
 DATA cff800000<>+28(SB)/4, $0xff800000
 GLOBL cff800000<>(SB), RODATA|NOPTR, $32
 
+// func firstOfAVX2(x *float32, v float32, n int) int
+// Requires: AVX
+TEXT ·firstOfAVX2(SB), NOSPLIT, $0-32
+	MOVQ         x+0(FP), AX
+	MOVQ         n+16(FP), CX
+	VBROADCASTSS v+8(FP), Y0
+	XORQ         BX, BX
+
+vectors:
+	CMPQ      CX, $0x00000008
+	JL        rest
+	VMOVUPS   (AX)(BX*1), Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VMOVMSKPS Y1, DX
+	TESTL     DX, DX
+	JNZ       found
+	ADDQ      $0x00000020, BX
+	SUBQ      $0x00000008, CX
+	JMP       vectors
+
+rest:
+	TESTQ      CX, CX
+	JZ         done
+	LEAQ       lanes<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    32(DX)(CX*4), Y1
+	VMASKMOVPS (AX)(BX*1), Y1, Y2
+	VCMPPS     $0x00, Y0, Y2, Y2
+	VANDPS     Y2, Y1, Y2
+	VMOVMSKPS  Y2, DX
+	TESTL      DX, DX
+	JNZ        found
+
+done:
+	MOVQ n+16(FP), AX
+	MOVQ AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+found:
+	BSFL DX, DX
+	SHRQ $0x02, BX
+	ADDQ DX, BX
+	MOVQ BX, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // func expShiftAVX2(y *float32, x *float32, scale float32, top float32, n int) float32
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
 TEXT ·expShiftAVX2(SB), NOSPLIT, $0-36
 	MOVQ         y+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+24(FP), DX
+	LEAQ         (CX)(DX*4), BX
 	VBROADCASTSS scale+16(FP), Y0
 	VBROADCASTSS top+20(FP), Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
-	XORQ         BX, BX
+	XORQ         SI, SI
 
 blocks:
 	CMPQ         DX, $0x00000020
 	JL           vectors
-	VMOVUPS      (CX)(BX*1), Y6
+	PREFETCHT1   (BX)(SI*1)
+	VMOVUPS      (CX)(SI*1), Y6
 	VFMSUB213PS  Y1, Y0, Y6
 	VMOVUPS      c4b400000<>+0(SB), Y7
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y6, Y7
@@ -621,9 +587,9 @@ blocks:
 	VPADDD       Y7, Y10, Y10
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y6, Y8
 	VANDPS       Y8, Y10, Y10
-	VMOVUPS      Y10, (AX)(BX*1)
+	VMOVUPS      Y10, (AX)(SI*1)
 	VADDPS       Y10, Y2, Y2
-	VMOVUPS      32(CX)(BX*1), Y6
+	VMOVUPS      32(CX)(SI*1), Y6
 	VFMSUB213PS  Y1, Y0, Y6
 	VMOVUPS      c4b400000<>+0(SB), Y7
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y6, Y7
@@ -644,9 +610,10 @@ blocks:
 	VPADDD       Y7, Y10, Y10
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y6, Y8
 	VANDPS       Y8, Y10, Y10
-	VMOVUPS      Y10, 32(AX)(BX*1)
+	VMOVUPS      Y10, 32(AX)(SI*1)
 	VADDPS       Y10, Y3, Y3
-	VMOVUPS      64(CX)(BX*1), Y6
+	PREFETCHT1   64(BX)(SI*1)
+	VMOVUPS      64(CX)(SI*1), Y6
 	VFMSUB213PS  Y1, Y0, Y6
 	VMOVUPS      c4b400000<>+0(SB), Y7
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y6, Y7
@@ -667,9 +634,9 @@ blocks:
 	VPADDD       Y7, Y10, Y10
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y6, Y8
 	VANDPS       Y8, Y10, Y10
-	VMOVUPS      Y10, 64(AX)(BX*1)
+	VMOVUPS      Y10, 64(AX)(SI*1)
 	VADDPS       Y10, Y4, Y4
-	VMOVUPS      96(CX)(BX*1), Y6
+	VMOVUPS      96(CX)(SI*1), Y6
 	VFMSUB213PS  Y1, Y0, Y6
 	VMOVUPS      c4b400000<>+0(SB), Y7
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y6, Y7
@@ -690,16 +657,17 @@ blocks:
 	VPADDD       Y7, Y10, Y10
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y6, Y8
 	VANDPS       Y8, Y10, Y10
-	VMOVUPS      Y10, 96(AX)(BX*1)
+	VMOVUPS      Y10, 96(AX)(SI*1)
 	VADDPS       Y10, Y5, Y5
-	ADDQ         $0x00000080, BX
+	ADDQ         $0x00000080, SI
 	SUBQ         $0x00000020, DX
 	JMP          blocks
 
 vectors:
 	CMPQ         DX, $0x00000008
 	JL           rest
-	VMOVUPS      (CX)(BX*1), Y6
+	PREFETCHT1   (BX)(SI*1)
+	VMOVUPS      (CX)(SI*1), Y6
 	VFMSUB213PS  Y1, Y0, Y6
 	VMOVUPS      c4b400000<>+0(SB), Y7
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y6, Y7
@@ -720,19 +688,20 @@ vectors:
 	VPADDD       Y7, Y10, Y10
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y6, Y8
 	VANDPS       Y8, Y10, Y10
-	VMOVUPS      Y10, (AX)(BX*1)
+	VMOVUPS      Y10, (AX)(SI*1)
 	VADDPS       Y10, Y2, Y2
-	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000008, DX
 	JMP          vectors
 
 rest:
 	TESTQ        DX, DX
 	JZ           done
-	LEAQ         lanes<>+0(SB), SI
+	LEAQ         lanes<>+0(SB), DI
 	NEGQ         DX
-	VMOVUPS      32(SI)(DX*4), Y6
-	VMASKMOVPS   (CX)(BX*1), Y6, Y7
+	VMOVUPS      32(DI)(DX*4), Y6
+	PREFETCHT1   (BX)(SI*1)
+	VMASKMOVPS   (CX)(SI*1), Y6, Y7
 	VFMSUB213PS  Y1, Y0, Y7
 	VMOVUPS      c4b400000<>+0(SB), Y0
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y7, Y0
@@ -753,7 +722,7 @@ rest:
 	VPADDD       Y0, Y9, Y9
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y7, Y1
 	VANDPS       Y1, Y9, Y9
-	VMASKMOVPS   Y9, Y6, (AX)(BX*1)
+	VMASKMOVPS   Y9, Y6, (AX)(SI*1)
 	VANDPS       Y9, Y6, Y9
 	VADDPS       Y9, Y2, Y2
 
@@ -892,21 +861,23 @@ DATA cc2aeac4f<>+28(SB)/4, $0xc2aeac4f
 GLOBL cc2aeac4f<>(SB), RODATA|NOPTR, $32
 
 // func sumExpShiftAVX2(x *float32, top float32, n int) float32
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
 TEXT ·sumExpShiftAVX2(SB), NOSPLIT, $0-28
 	MOVQ         x+0(FP), AX
 	MOVQ         n+16(FP), CX
+	LEAQ         (AX)(CX*4), DX
 	VBROADCASTSS top+8(FP), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
-	XORQ         DX, DX
+	XORQ         BX, BX
 
 blocks:
 	CMPQ         CX, $0x00000020
 	JL           vectors
-	VMOVUPS      (AX)(DX*1), Y5
+	PREFETCHT1   (DX)(BX*1)
+	VMOVUPS      (AX)(BX*1), Y5
 	VSUBPS       Y0, Y5, Y5
 	VMOVUPS      c4b400000<>+0(SB), Y6
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y6
@@ -928,7 +899,7 @@ blocks:
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y5, Y7
 	VANDPS       Y7, Y9, Y9
 	VADDPS       Y9, Y1, Y1
-	VMOVUPS      32(AX)(DX*1), Y5
+	VMOVUPS      32(AX)(BX*1), Y5
 	VSUBPS       Y0, Y5, Y5
 	VMOVUPS      c4b400000<>+0(SB), Y6
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y6
@@ -950,7 +921,8 @@ blocks:
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y5, Y7
 	VANDPS       Y7, Y9, Y9
 	VADDPS       Y9, Y2, Y2
-	VMOVUPS      64(AX)(DX*1), Y5
+	PREFETCHT1   64(DX)(BX*1)
+	VMOVUPS      64(AX)(BX*1), Y5
 	VSUBPS       Y0, Y5, Y5
 	VMOVUPS      c4b400000<>+0(SB), Y6
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y6
@@ -972,7 +944,7 @@ blocks:
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y5, Y7
 	VANDPS       Y7, Y9, Y9
 	VADDPS       Y9, Y3, Y3
-	VMOVUPS      96(AX)(DX*1), Y5
+	VMOVUPS      96(AX)(BX*1), Y5
 	VSUBPS       Y0, Y5, Y5
 	VMOVUPS      c4b400000<>+0(SB), Y6
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y6
@@ -994,14 +966,15 @@ blocks:
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y5, Y7
 	VANDPS       Y7, Y9, Y9
 	VADDPS       Y9, Y4, Y4
-	ADDQ         $0x00000080, DX
+	ADDQ         $0x00000080, BX
 	SUBQ         $0x00000020, CX
 	JMP          blocks
 
 vectors:
 	CMPQ         CX, $0x00000008
 	JL           rest
-	VMOVUPS      (AX)(DX*1), Y5
+	PREFETCHT1   (DX)(BX*1)
+	VMOVUPS      (AX)(BX*1), Y5
 	VSUBPS       Y0, Y5, Y5
 	VMOVUPS      c4b400000<>+0(SB), Y6
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y6
@@ -1023,17 +996,18 @@ vectors:
 	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y5, Y7
 	VANDPS       Y7, Y9, Y9
 	VADDPS       Y9, Y1, Y1
-	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
 	SUBQ         $0x00000008, CX
 	JMP          vectors
 
 rest:
 	TESTQ        CX, CX
 	JZ           done
-	LEAQ         lanes<>+0(SB), BX
+	LEAQ         lanes<>+0(SB), SI
 	NEGQ         CX
-	VMOVUPS      32(BX)(CX*4), Y5
-	VMASKMOVPS   (AX)(DX*1), Y5, Y6
+	VMOVUPS      32(SI)(CX*4), Y5
+	PREFETCHT1   (DX)(BX*1)
+	VMASKMOVPS   (AX)(BX*1), Y5, Y6
 	VSUBPS       Y0, Y6, Y6
 	VMOVUPS      c4b400000<>+0(SB), Y0
 	VFMADD231PS  c3fb8aa3b<>+0(SB), Y6, Y0
@@ -1142,142 +1116,6 @@ rest:
 	VANDPS       Y5, Y7, Y7
 	VFMADD231PS  Y7, Y1, Y4
 	VMASKMOVPS   Y4, Y2, (AX)(BX*1)
-
-done:
-	VZEROUPPER
-	RET
-
-// func softmaxBackAVX2(ds *float32, p *float32, d float32, scale float32, n int)
-// Requires: AVX
-TEXT ·softmaxBackAVX2(SB), NOSPLIT, $0-32
-	MOVQ         ds+0(FP), AX
-	MOVQ         p+8(FP), CX
-	MOVQ         n+24(FP), DX
-	VBROADCASTSS d+16(FP), Y0
-	VBROADCASTSS scale+20(FP), Y1
-	XORQ         BX, BX
-
-vectors:
-	CMPQ    DX, $0x00000008
-	JL      rest
-	VMOVUPS (AX)(BX*1), Y2
-	VSUBPS  Y0, Y2, Y2
-	VMOVUPS (CX)(BX*1), Y3
-	VMULPS  Y3, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, (AX)(BX*1)
-	ADDQ    $0x00000020, BX
-	SUBQ    $0x00000008, DX
-	JMP     vectors
-
-rest:
-	TESTQ      DX, DX
-	JZ         done
-	LEAQ       lanes<>+0(SB), SI
-	NEGQ       DX
-	VMOVUPS    32(SI)(DX*4), Y2
-	VMASKMOVPS (AX)(BX*1), Y2, Y3
-	VSUBPS     Y0, Y3, Y3
-	VMASKMOVPS (CX)(BX*1), Y2, Y0
-	VMULPS     Y0, Y3, Y3
-	VMULPS     Y1, Y3, Y3
-	VMASKMOVPS Y3, Y2, (AX)(BX*1)
-
-done:
-	VZEROUPPER
-	RET
-
-// func headDotsAVX2(scores *float32, q *float32, k *float32, n int, stride int, H int, D int)
-// Requires: AVX, FMA3
-TEXT ·headDotsAVX2(SB), NOSPLIT, $0-56
-	MOVQ scores+0(FP), AX
-	MOVQ q+8(FP), CX
-	MOVQ k+16(FP), DX
-	MOVQ n+24(FP), BX
-	MOVQ stride+32(FP), SI
-	MOVQ H+40(FP), DI
-	MOVQ D+48(FP), R8
-	SHLQ $0x02, SI
-	MOVQ BX, R9
-
-rows:
-	TESTQ R9, R9
-	JZ    done
-	MOVQ  CX, R11
-	MOVQ  DX, R12
-	MOVQ  AX, R13
-	MOVQ  DI, R10
-
-heads:
-	VXORPS Y0, Y0, Y0
-	MOVQ   R8, R14
-
-channels:
-	VMOVUPS      (R11), Y1
-	VFMADD231PS  (R12), Y1, Y0
-	ADDQ         $0x20, R11
-	ADDQ         $0x20, R12
-	SUBQ         $0x08, R14
-	JNZ          channels
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VMOVHLPS     X0, X0, X1
-	VADDPS       X1, X0, X0
-	VMOVSHDUP    X0, X1
-	VADDSS       X1, X0, X0
-	VMOVSS       X0, (R13)
-	LEAQ         (R13)(BX*4), R13
-	DECQ         R10
-	JNZ          heads
-	ADDQ         SI, DX
-	ADDQ         $0x04, AX
-	DECQ         R9
-	JMP          rows
-
-done:
-	VZEROUPPER
-	RET
-
-// func headSumsAVX2(y *float32, p *float32, v *float32, n int, stride int, H int, D int)
-// Requires: AVX, FMA3
-TEXT ·headSumsAVX2(SB), NOSPLIT, $0-56
-	MOVQ y+0(FP), AX
-	MOVQ p+8(FP), CX
-	MOVQ v+16(FP), DX
-	MOVQ n+24(FP), BX
-	MOVQ stride+32(FP), SI
-	MOVQ H+40(FP), DI
-	MOVQ D+48(FP), R8
-	SHLQ $0x02, SI
-	MOVQ BX, R9
-
-rows:
-	TESTQ R9, R9
-	JZ    done
-	MOVQ  AX, R11
-	MOVQ  DX, R12
-	MOVQ  CX, R13
-	MOVQ  DI, R10
-
-heads:
-	VBROADCASTSS (R13), Y0
-	MOVQ         R8, R14
-
-channels:
-	VMOVUPS     (R11), Y1
-	VFMADD231PS (R12), Y0, Y1
-	VMOVUPS     Y1, (R11)
-	ADDQ        $0x20, R11
-	ADDQ        $0x20, R12
-	SUBQ        $0x08, R14
-	JNZ         channels
-	LEAQ        (R13)(BX*4), R13
-	DECQ        R10
-	JNZ         heads
-	ADDQ        SI, DX
-	ADDQ        $0x04, CX
-	DECQ        R9
-	JMP         rows
 
 done:
 	VZEROUPPER

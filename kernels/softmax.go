@@ -37,6 +37,22 @@ func CrossEntropyGrad(dlogits, logits, lse []float32, targets []int32, scale flo
 	crossEntropyGradJobs.run(R, rowGrain(V), crossEntropyGradJob{dlogits, logits, lse, targets, scale, V})
 }
 
+// CrossEntropyInPlace is CrossEntropy and, over the logits, its gradient:
+//
+//	logits[r,v] = scale·(e^(logits[r,v]-lse[r]) - [v = targets[r]]) + wrap·max_v(logits[r,v])·[v = first largest]
+//
+// so that no second block of them is held. A row with a negative target keeps
+// only the last term, which is that of L2WrapGrad. lse may be nil.
+func CrossEntropyInPlace(nll, lse, logits []float32, targets []int32, scale, wrap float32, R, V int) {
+	needTargets("CrossEntropyInPlace", targets, R, V)
+	need("CrossEntropyInPlace", "nll", nll, R)
+	needOrNil("CrossEntropyInPlace", "lse", lse, R)
+	need("CrossEntropyInPlace", "logits", logits, R*V)
+	if V > 0 {
+		inPlaceJobs.run(R, rowGrain(V), inPlaceJob{nll, lse, logits, targets, scale, wrap, V})
+	}
+}
+
 // L2WrapGrad adds scale·max to the gradient of each row's first largest logit,
 // which keeps logits near zero; the official scale is 1e-4/R.
 // Source: class L2Wrap, BlinkDL/RWKV-LM RWKV-v4neo/src/model.py.
@@ -133,6 +149,48 @@ func (j *crossEntropyGradJob) span(lo, hi int) {
 	}
 }
 
+type inPlaceJob struct {
+	nll, lse, logits []float32
+	targets          []int32
+	scale, wrap      float32
+	V                int
+}
+
+var inPlaceJobs jobs[inPlaceJob, *inPlaceJob]
+
+func (j *inPlaceJob) span(lo, hi int) {
+	for r := lo; r < hi; r++ {
+		row, t := j.logits[r*j.V:(r+1)*j.V], j.targets[r]
+		top, largest := maxOf(row), 0
+		if j.wrap != 0 {
+			largest = firstOf(row, top)
+		}
+		j.nll[r] = 0
+		var at float32
+		if t >= 0 {
+			at = row[t]
+		}
+		sum := float32(1)
+		if t >= 0 || j.lse != nil {
+			sum = expShift(row, row, 1, top)
+		}
+		log := math.Log(float64(sum))
+		if j.lse != nil {
+			j.lse[r] = float32(float64(top) + log)
+		}
+		if t >= 0 {
+			j.nll[r] = float32(log + (float64(top) - float64(at)))
+			scale(row, j.scale/sum)
+			row[t] -= j.scale
+		} else {
+			clear(row)
+		}
+		if j.wrap != 0 {
+			row[largest] += j.wrap * top
+		}
+	}
+}
+
 type l2WrapJob struct {
 	dlogits, logits []float32
 	scale           float32
@@ -145,11 +203,8 @@ func (j *l2WrapJob) span(lo, hi int) {
 	for r := lo; r < hi; r++ {
 		row := j.logits[r*j.V : (r+1)*j.V]
 		top := maxOf(row)
-		for v, x := range row {
-			if x == top {
-				j.dlogits[r*j.V+v] += j.scale * top
-				break
-			}
+		if v := firstOf(row, top); v < len(row) {
+			j.dlogits[r*j.V+v] += j.scale * top
 		}
 	}
 }

@@ -11,6 +11,16 @@ func maxOfGeneric(x []float32) float32 {
 	return top
 }
 
+// firstOfGeneric returns where the first v in x is, or len(x).
+func firstOfGeneric(x []float32, v float32) int {
+	for i, e := range x {
+		if e == v {
+			return i
+		}
+	}
+	return len(x)
+}
+
 // expShiftGeneric is y = e^(scale·x - top); it returns Σ y.
 func expShiftGeneric(y, x []float32, scale, top float32) float32 {
 	var sum float64

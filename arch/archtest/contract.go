@@ -34,7 +34,7 @@ func Run(s Spec, report func(clause string, err error)) {
 	}{
 		{"Names", names}, {"Params", params}, {"Streaming", streaming}, {"Causal", causal},
 		{"StateIsAll", stateIsAll}, {"Grad", gradient}, {"GradFromState", gradientFromState}, {"Used", used},
-		{"DecodeAllocs", decodeAllocs}, {"Overfit", overfit}, {"Poison", poison}, {"Threads", threads},
+		{"DecodeAllocs", decodeAllocs}, {"Stored", stored}, {"Cascade", cascade}, {"Overfit", overfit}, {"Poison", poison}, {"Threads", threads},
 	} {
 		report(c.name, guarded(c.check, s))
 	}
@@ -286,6 +286,10 @@ func decodeAllocs(s Spec) error {
 	if err != nil {
 		return err
 	}
+	return decodeAllocsOf(m)
+}
+
+func decodeAllocsOf(m arch.Model) error {
 	state := m.NewState(1)
 	arch.Reserve(state, 200)
 	g, tok := nn.Inference(), nn.Tokens{IDs: []int32{1}, B: 1, T: 1}

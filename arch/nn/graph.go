@@ -13,10 +13,24 @@ type Graph struct {
 	// Poison fills what the arena hands out with NaN, so that a test sees an
 	// operation that reads before it writes.
 	Poison bool
+	// Work is what the matrices of the model were used for since the graph was
+	// made, or since the caller cleared it.
+	Work Work
 
 	record bool
 	tape   []func()
 	arena  arena
+}
+
+// Work counts matrix products: the operations of Linear, Attention and Elman
+// with their gradients (a multiply-add is two), and the bytes of weights that
+// Linear, Elman and the embeddings read going forward, once a call.
+type Work struct{ Operations, WeightBytes int64 }
+
+// product counts a use of the matrix w by that many rows.
+func (g *Graph) product(w *Tensor, rows int) {
+	g.Work.Operations += 2 * int64(rows) * int64(w.Len())
+	g.Work.WeightBytes += int64(w.Bytes())
 }
 
 // NewGraph returns a graph that records for Backward.

@@ -12,10 +12,12 @@ func Embedding(g *Graph, table *Tensor, tok Tokens) *Tensor {
 	if len(tok.IDs) != tok.B*tok.T {
 		panic(fmt.Sprintf("nn: Embedding: %d tokens are not [%d,%d]", len(tok.IDs), tok.B, tok.T))
 	}
+	g.untrained("Embedding", table)
 	y := g.Tensor(tok.B, tok.T, C)
 	for i, id := range tok.IDs {
-		copy(y.Data[i*C:(i+1)*C], table.Data[int(id)*C:(int(id)+1)*C])
+		table.row(y.Data[i*C:(i+1)*C], int(id))
 	}
+	g.Work.WeightBytes += int64(len(tok.IDs)) * int64(table.Bytes()/table.Dim(0))
 	if g.record {
 		ids := g.keep(tok.IDs)
 		g.back(y, func() {
@@ -38,10 +40,14 @@ func Positions(g *Graph, table, x *Tensor, pos int) *Tensor {
 	if pos+T > table.Dim(0) {
 		panic(fmt.Sprintf("nn: Positions: %d is beyond the table's %d", pos+T, table.Dim(0)))
 	}
-	p := table.Data[pos*C : (pos+T)*C]
-	for b := range B {
-		row := x.Data[b*T*C : (b+1)*T*C]
-		kernels.Accumulate(row, p)
+	g.untrained("Positions", table)
+	row := g.floats(C)
+	for t := range T {
+		table.row(row, pos+t)
+		g.Work.WeightBytes += int64(table.Bytes() / table.Dim(0))
+		for b := range B {
+			kernels.Accumulate(x.Data[(b*T+t)*C:(b*T+t+1)*C], row)
+		}
 	}
 	if g.record {
 		g.back(x, func() {
@@ -65,18 +71,25 @@ func Linear(g *Graph, w, x *Tensor) *Tensor {
 	n := copy(shape[:], x.Shape)
 	shape[n-1] = N
 	y := g.Tensor(shape[:n]...)
-	if M == 1 {
+	g.untrained("Linear", w)
+	g.product(w, M)
+	switch {
+	case w.Stored != nil:
+		kernels.MulMat(y.Data, x.Data, w.Stored, M)
+	case M == 1:
 		kernels.MatVec(y.Data, w.Data, x.Data, N, K)
-	} else {
+	default:
 		kernels.MatMulNT(y.Data, x.Data, w.Data, M, N, K, false)
 	}
 	if g.record {
 		g.back(y, func() {
 			if dx, fresh := g.fresh(x); dx != nil {
 				kernels.MatMulNN(dx, y.Grad, w.Data, M, K, N, !fresh)
+				g.Work.Operations += 2 * int64(M*N*K)
 			}
 			if dw := g.grad(w); dw != nil {
 				kernels.MatMulTN(dw, y.Grad, x.Data, N, K, M, true)
+				g.Work.Operations += 2 * int64(M*N*K)
 			}
 		})
 	}

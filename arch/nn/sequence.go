@@ -142,6 +142,8 @@ func Attention(g *Graph, qkv *Tensor, heads int, cache *KVCache) *Tensor {
 		k, v = cache.K.Data, cache.V.Data
 		s.S, s.KB, s.KS = past+T, C, B*C
 	}
+	pairs := int64(B*T) * int64(past+past+T+1) / 2 // of a query and a key it sees
+	g.Work.Operations += 4 * pairs * int64(C)
 	if !g.record {
 		kernels.Attention(y.Data, nil, qkv.Data, k, v, s)
 		return y
@@ -151,7 +153,10 @@ func Attention(g *Graph, qkv *Tensor, heads int, cache *KVCache) *Tensor {
 	}
 	lse := g.floats(B * heads * T)
 	kernels.Attention(y.Data, lse, qkv.Data, k, v, s)
-	g.back(y, func() { attentionGrad(g, qkv, y, k, v, lse, s, past, cache != nil) })
+	g.back(y, func() {
+		attentionGrad(g, qkv, y, k, v, lse, s, past, cache != nil)
+		g.Work.Operations += 10 * pairs * int64(C)
+	})
 	return y
 }
 
@@ -212,7 +217,15 @@ func RoPE(g *Graph, qkv *Tensor, heads, pos int) *Tensor {
 // last is zeros and keeps nothing.
 func Elman(g *Graph, w, x, last *Tensor) *Tensor {
 	B, T, H := x.Dim(0), x.Dim(1), x.Dim(2)
+	g.untrained("Elman", w)
+	for range T {
+		g.product(w, B)
+	}
 	h := g.like(x)
+	if w.Stored != nil {
+		elmanStored(g, w.Stored, h, x, last)
+		return h
+	}
 	var h0, start []float32
 	if last != nil {
 		h0 = last.Data
@@ -229,7 +242,30 @@ func Elman(g *Graph, w, x, last *Tensor) *Tensor {
 				dw = g.floats(w.Len())
 			}
 			kernels.ElmanGrad(dx, dw, h.Grad, h.Data, w.Data, start, B, T, H)
+			g.Work.Operations += 4 * int64(B*T*H*H)
 		})
 	}
 	return h
+}
+
+// elmanStored is Elman with a stored weight.
+func elmanStored(g *Graph, w *kernels.Matrix, h, x, last *Tensor) {
+	B, T, H := x.Dim(0), x.Dim(1), x.Dim(2)
+	z, prev := g.floats(B*H), g.floats(B*H)
+	if clear(prev); last != nil {
+		copy(prev, last.Data)
+	}
+	for t := range T {
+		kernels.MulMat(z, prev, w, B)
+		for b := range B {
+			row := (b*T + t) * H
+			now := z[b*H : (b+1)*H]
+			kernels.Accumulate(now, x.Data[row:row+H])
+			kernels.Tanh(h.Data[row:row+H], now)
+			copy(prev[b*H:], h.Data[row:row+H])
+		}
+	}
+	if last != nil {
+		copy(last.Data, prev)
+	}
 }

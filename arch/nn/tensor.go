@@ -5,12 +5,21 @@
 // the framework.
 package nn
 
-import "fmt"
+import (
+	"fmt"
 
-// Tensor is a dense row-major array of float32.
+	"workbench/kernels"
+)
+
+// Tensor is a dense row-major array of float32, or a weight matrix stored as
+// another type.
 type Tensor struct {
 	Shape []int
 	Data  []float32
+	// Stored is the matrix in its storage type, nil for float32. Data is then
+	// nil: only Linear, Embedding, Positions and Elman read such a weight, and
+	// nothing trains it.
+	Stored *kernels.Matrix
 	// Grad is the gradient of the loss, nil until wanted: ZeroGrad makes that
 	// of a weight, Backward those of what lies between.
 	Grad []float32
@@ -30,7 +39,20 @@ func New(shape ...int) *Tensor {
 }
 
 // Len is the number of elements.
-func (t *Tensor) Len() int { return len(t.Data) }
+func (t *Tensor) Len() int {
+	if t.Stored != nil {
+		return t.Stored.N * t.Stored.K
+	}
+	return len(t.Data)
+}
+
+// Bytes is the memory of the elements.
+func (t *Tensor) Bytes() int {
+	if t.Stored != nil {
+		return t.Stored.Bytes()
+	}
+	return 4 * len(t.Data)
+}
 
 // Dim is the size of axis i; a negative i counts from the end.
 func (t *Tensor) Dim(i int) int {

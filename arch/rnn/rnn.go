@@ -62,24 +62,33 @@ func (m *model) NewState(B int) arch.State {
 	return s
 }
 
-// Forward implements arch.Model: h = tanh(W_ih·x + b_ih + W_hh·h' + b_hh), the
-// h of one layer being the x of the next.
+// Forward implements arch.Model.
 func (m *model) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
-	state, _ := s.(*state)
-	var none layerState
-	mark := g.Mark()
-	x := nn.Embedding(g, m.Emb, tok)
-	for i, w := range m.Cells.Input {
-		l := &none
-		if state != nil {
-			l = state.Layers[i]
-		}
-		x = nn.Bias(g, m.Cells.HiddenB[i], nn.Bias(g, m.Cells.InputB[i], nn.Linear(g, w, x)))
-		x = nn.Elman(g, m.Cells.Hidden[i], x, l.H)
-		x = g.Release(mark, x)
-	}
-	return x
+	return arch.InOrder(g, m, tok, s)
 }
+
+// Layers implements arch.Layered.
+func (m *model) Layers() int { return len(m.Cells.Hidden) }
+
+// Embed implements arch.Layered.
+func (m *model) Embed(g *nn.Graph, tok nn.Tokens, _ arch.State) *nn.Tensor {
+	return nn.Embedding(g, m.Emb, tok)
+}
+
+// Layer implements arch.Layered: h = tanh(W_ih·x + b_ih + W_hh·h' + b_hh), the
+// h of one layer being the x of the next.
+func (m *model) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor {
+	var h *nn.Tensor
+	if s, ok := s.(*state); ok {
+		h = s.Layers[i].H
+	}
+	w := &m.Cells
+	x = nn.Bias(g, w.HiddenB[i], nn.Bias(g, w.InputB[i], nn.Linear(g, w.Input[i], x)))
+	return nn.Elman(g, w.Hidden[i], x, h)
+}
+
+// Finish implements arch.Layered.
+func (m *model) Finish(_ *nn.Graph, x *nn.Tensor) *nn.Tensor { return x }
 
 // Logits implements arch.Model.
 func (m *model) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor {

@@ -124,21 +124,29 @@ func (m *model4) NewState(B int) arch.State {
 
 // Forward implements arch.Model.
 func (m *model4) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
-	state, _ := s.(*state4)
-	var none layerState4
-	mark := g.Mark()
-	x := m.LN0.forward(g, nn.Embedding(g, m.Emb, tok))
-	for i, b := range m.Blocks {
-		l := &none
-		if state != nil {
-			l = state.Layers[i]
-		}
-		x = nn.Add(g, x, b.Att.forward(g, b.LN1.forward(g, x), l))
-		x = nn.Add(g, x, b.FFN.forward(g, b.LN2.forward(g, x), l))
-		x = g.Release(mark, x)
-	}
-	return m.LNOut.forward(g, x)
+	return arch.InOrder(g, m, tok, s)
 }
+
+// Layers implements arch.Layered.
+func (m *model4) Layers() int { return len(m.Blocks) }
+
+// Embed implements arch.Layered.
+func (m *model4) Embed(g *nn.Graph, tok nn.Tokens, _ arch.State) *nn.Tensor {
+	return m.LN0.forward(g, nn.Embedding(g, m.Emb, tok))
+}
+
+// Layer implements arch.Layered.
+func (m *model4) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor {
+	l, b := &layerState4{}, m.Blocks[i]
+	if s, ok := s.(*state4); ok {
+		l = s.Layers[i]
+	}
+	x = nn.Add(g, x, b.Att.forward(g, b.LN1.forward(g, x), l))
+	return nn.Add(g, x, b.FFN.forward(g, b.LN2.forward(g, x), l))
+}
+
+// Finish implements arch.Layered.
+func (m *model4) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNOut.forward(g, x) }
 
 // Logits implements arch.Model.
 func (m *model4) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.Head, h) }

@@ -123,26 +123,40 @@ func (m *model) Context() int {
 
 // Forward implements arch.Model.
 func (m *model) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
-	state, _ := s.(*state)
-	pos := 0
-	if state != nil {
-		pos = state.Layers[0].Len()
-	}
-	mark := g.Mark()
+	return arch.InOrder(g, m, tok, s)
+}
+
+// Layers implements arch.Layered.
+func (m *model) Layers() int { return len(m.Blocks) }
+
+// Embed implements arch.Layered.
+func (m *model) Embed(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
 	x := nn.Embedding(g, m.Token, tok)
 	if m.Position != nil {
+		_, pos := cacheOf(s, 0)
 		nn.Positions(g, m.Position, x, pos)
 	}
-	for i, b := range m.Blocks {
-		var cache *nn.KVCache
-		if state != nil {
-			cache = state.Layers[i]
-		}
-		x = nn.Add(g, x, b.Attn.forward(g, b.LN1.forward(g, x), cache, pos))
-		x = nn.Add(g, x, b.MLP.forward(g, b.LN2.forward(g, x)))
-		x = g.Release(mark, x)
+	return x
+}
+
+// Layer implements arch.Layered.
+func (m *model) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor {
+	b := m.Blocks[i]
+	cache, pos := cacheOf(s, i)
+	x = nn.Add(g, x, b.Attn.forward(g, b.LN1.forward(g, x), cache, pos))
+	return nn.Add(g, x, b.MLP.forward(g, b.LN2.forward(g, x)))
+}
+
+// Finish implements arch.Layered.
+func (m *model) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNF.forward(g, x) }
+
+// cacheOf is the cache of layer i and the positions it holds; nil without a
+// state.
+func cacheOf(s arch.State, i int) (*nn.KVCache, int) {
+	if s, ok := s.(*state); ok {
+		return s.Layers[i], s.Layers[i].Len()
 	}
-	return m.LNF.forward(g, x)
+	return nil, 0
 }
 
 // Logits implements arch.Model.

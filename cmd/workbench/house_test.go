@@ -35,7 +35,7 @@ const root = "../.."
 var rooms = map[string][]string{
 	"kernels":            {"golang.org/x/sys/cpu"},
 	"arch/nn":            {"kernels"},
-	"arch":               {"arch/nn"},
+	"arch":               {"arch/nn", "kernels"},
 	"arch/rwkv":          {"arch", "arch/nn", "kernels"},
 	"arch/transformer":   {"arch", "arch/nn", "kernels"},
 	"arch/rnn":           {"arch", "arch/nn", "kernels"},

@@ -74,7 +74,7 @@ var corpora = []namedItem{
 // their own in each implementation.
 var kernelNames = []string{
 	"MatMulNT", "MatMulNN", "MatMulTN", "MatVec", "LayerNorm", "CrossEntropy", "Softmax", "Exp", "Tanh", "Sigmoid",
-	"SigmoidMul", "ReLUSq", "GELU", "GELUTanh", "Add", "Mix", "NegExp", "WKV4", "Attention", "RoPE", "Elman", "AdamW",
+	"SigmoidMul", "ReLUSq", "GELU", "GELUTanh", "Add", "Mix", "NegExp", "WKV4", "Attention", "RoPE", "Elman", "AdamW", "GroupNorm", "SiLU", "ShiftMix", "MulVec", "MulMat",
 }
 
 // meters are the fields of a record that hold a measurement.

@@ -48,6 +48,18 @@ func activation() {
 		VMULPS(x, y, y)
 		return y
 	})
+	unary("silu", "is y = x·σ(x).", func(x Vec) Vec {
+		x = notBelow(x, -88)
+		y := sigmoid(x)
+		VMULPS(x, y, y)
+		return y
+	})
+	gradient("siluGrad", "is dx += dy·(σ(x) + x·σ(x)·σ(-x)).", func(x Vec) Vec {
+		x = clamp(x, 88)
+		s, slope := sigmoidPair(x)
+		VFMADD231PS(x, slope, s)
+		return s
+	})
 	gradient("tanhGrad", "is dx += dy·(1-x²), x being the output.", func(x Vec) Vec {
 		s := YMM()
 		VMOVUPS(num(1), s)
@@ -73,12 +85,14 @@ func activation() {
 		VMULPS(f.load("x"), y, y)
 		f.store(y, "y")
 	})
-	gradient("sigmoidMulGradX", "is dx += dy·σ(x).", sigmoid)
-	lanes("sigmoidMulGradR", "is dr += dy·x·σ(r)·σ(-r).", []string{"dr", "dy", "r", "x"}, nil, func(f *frame, _ []Vec) {
-		s, g, d := sigmoidSlope(f.load("r")), f.load("dy"), f.load("dr")
+	lanes("sigmoidMulGrad", "is dx += dy·σ(r) and dr += dy·x·σ(r)·σ(-r).", []string{"dr", "dx", "dy", "r", "x"}, nil, func(f *frame, _ []Vec) {
+		s, slope := sigmoidPair(f.load("r"))
+		g, dx, dr := f.load("dy"), f.load("dx"), f.load("dr")
+		VFMADD231PS(g, s, dx)
+		f.store(dx, "dx")
 		VMULPS(f.load("x"), g, g)
-		VFMADD231PS(g, s, d)
-		f.store(d, "dr")
+		VFMADD231PS(g, slope, dr)
+		f.store(dr, "dr")
 	})
 }
 
@@ -116,26 +130,23 @@ func cubic(x Vec) Vec {
 	return z
 }
 
-// sigmoidSlope returns σ(x)·σ(-x) = e/(1+e)², e = e^-|x|.
-func sigmoidSlope(x Vec) Vec {
+// sigmoidPair returns σ(x) and σ(x)·σ(-x).
+func sigmoidPair(x Vec) (s, slope Vec) {
 	e, d := expNeg(negAbs(x)), YMM()
+	s = YMM()
 	VADDPS(num(1), e, d)
-	VDIVPS(d, e, e)
-	VDIVPS(d, e, e)
-	return e
+	VMOVUPS(num(1), s)
+	VDIVPS(d, s, d) // 1/(1+e)
+	VMULPS(d, e, e) // e/(1+e)
+	VBLENDVPS(x, e, d, s)
+	VMULPS(d, e, e)
+	return s, e
 }
 
 // geluTanhSlope returns σ(2z) + x·σ(2z)·σ(-2z)·(2z)'.
 func geluTanhSlope(x Vec) Vec {
 	x = clamp(x, 40)
-	z := cubic(x)
-	e, d, s := expNeg(negAbs(z)), YMM(), YMM()
-	VADDPS(num(1), e, d)
-	VMOVUPS(num(1), s)
-	VDIVPS(d, s, d) // 1/(1+e)
-	VMULPS(d, e, e) // e/(1+e)
-	VBLENDVPS(z, e, d, s)
-	VMULPS(d, e, e)
+	s, e := sigmoidPair(cubic(x))
 	slope := YMM()
 	VMULPS(x, x, slope)
 	VMULPS(num(3*2*geluTanhScale*geluTanhCubic), slope, slope)

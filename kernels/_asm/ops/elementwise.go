@@ -27,11 +27,6 @@ func elementwise() {
 		VMULPS(s[0], v, v)
 		f.store(v, "x")
 	})
-	lanes("mulAdd", "is y += a·b.", []string{"y", "a", "b"}, nil, func(f *frame, _ []Vec) {
-		v := f.load("y")
-		VFMADD231PS(f.load("a"), f.load("b"), v)
-		f.store(v, "y")
-	})
 	lanes("mulAddRest", "is y += a·(1-b).", []string{"y", "a", "b"}, nil, func(f *frame, _ []Vec) {
 		v, rest := f.load("y"), YMM()
 		VMOVUPS(num(1), rest)
@@ -47,14 +42,23 @@ func elementwise() {
 		VFMADD231PS(f.load("x"), mu, v)
 		f.store(v, "y")
 	})
-	columns("biasGrad", "is out += Σ dy.", []string{"dy"}, nil, func(f *frame, _ map[string]Vec) {
+	columns("columnSums", "is out += Σ dy.", []string{"dy"}, nil, func(f *frame, _ map[string]Vec) {
 		VADDPS(f.load("dy"), f.acc[0], f.acc[0])
 	})
-	columns("mixMuGrad", "is out += Σ dy·(x-prev).", []string{"dy", "x", "prev"}, nil, func(f *frame, _ map[string]Vec) {
-		d := f.load("x")
+	lanes("mixGrad", "is dx += mu·dy, dprev += (1-mu)·dy and dmu += dy·(x-prev).", []string{"dx", "dprev", "dmu", "dy", "x", "prev", "mu"}, nil, func(f *frame, _ []Vec) {
+		g, mu, d := f.load("dy"), f.load("mu"), f.load("x")
 		VSUBPS(f.load("prev"), d, d)
-		VFMADD231PS(f.load("dy"), d, f.acc[0])
+		sum := f.load("dmu")
+		VFMADD231PS(g, d, sum)
+		f.store(sum, "dmu")
+		dx := f.load("dx")
+		VFMADD231PS(g, mu, dx)
+		f.store(dx, "dx")
+		VFNMADD213PS(g, g, mu) // g - mu·g
+		VADDPS(f.load("dprev"), mu, mu)
+		f.store(mu, "dprev")
 	})
+	shiftMix()
 	rotations()
 	sumSquares()
 	adamW()
@@ -150,7 +154,7 @@ func adamW() {
 		VFMADD231PS(v, beta2, g)
 		f.store(g, "v")
 		VSQRTPS(g, g)
-		VDIVPS(root2, g, g)
+		VMULPS(root2, g, g)
 		VADDPS(eps, g, g)
 		VMULPS(rate, m, m)
 		VDIVPS(g, m, m)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -49,12 +51,22 @@ func (f *frame) store(v Vec, name string) {
 	}
 }
 
+// fetchNext brings what lies a row further than x nearer, a line at a time: a
+// row's passes over its own cache lines leave the memory idle.
+func (f *frame) fetchNext() {
+	if f.disp%64 == 0 {
+		PREFETCHT1(f.at("next"))
+	}
+}
+
 // zeroRest clears the lanes of v that do not exist.
 func (f *frame) zeroRest(v Vec) {
 	if f.mask != nil {
 		VANDPS(v, f.mask, v)
 	}
 }
+
+func sortedKeys(ptr map[string]reg.GPVirtual) []string { return slices.Sorted(maps.Keys(ptr)) }
 
 // text begins a function of float32 pointers, float32 scalars and int n.
 func text(name, doc string, pointers, scalars []string, result string) map[string]reg.GPVirtual {
@@ -86,6 +98,11 @@ func scalar(name string) Vec {
 // loop runs body over n elements: unroll vectors at a time, then single ones,
 // then a masked rest. Copy u of the body adds to accs[u].
 func loop(ptr map[string]reg.GPVirtual, n reg.Register, accs [][]Vec, unroll int, body func(f *frame)) {
+	labelledLoop("", ptr, n, accs, unroll, body)
+}
+
+// labelledLoop is loop for functions that have several.
+func labelledLoop(label string, ptr map[string]reg.GPVirtual, n reg.Register, accs [][]Vec, unroll int, body func(f *frame)) {
 	i := GP64()
 	XORQ(i, i)
 	f := &frame{ptr: ptr, offset: i}
@@ -95,31 +112,31 @@ func loop(ptr map[string]reg.GPVirtual, n reg.Register, accs [][]Vec, unroll int
 		}
 	}
 	if unroll > 1 {
-		Label("blocks")
+		Label(label + "blocks")
 		CMPQ(n, U32(8*unroll))
-		JL(LabelRef("vectors"))
+		JL(LabelRef(label + "vectors"))
 		for u := range unroll {
 			pick(u)
 			body(f)
 		}
 		ADDQ(U32(32*unroll), i)
 		SUBQ(U32(8*unroll), n)
-		JMP(LabelRef("blocks"))
+		JMP(LabelRef(label + "blocks"))
 	}
 	pick(0)
-	Label("vectors")
+	Label(label + "vectors")
 	CMPQ(n, U32(8))
-	JL(LabelRef("rest"))
+	JL(LabelRef(label + "rest"))
 	body(f)
 	ADDQ(U32(32), i)
 	SUBQ(U32(8), n)
-	JMP(LabelRef("vectors"))
-	Label("rest")
+	JMP(LabelRef(label + "vectors"))
+	Label(label + "rest")
 	TESTQ(n, n)
-	JZ(LabelRef("done"))
+	JZ(LabelRef(label + "done"))
 	f.mask = loadMask(n)
 	body(f)
-	Label("done")
+	Label(label + "done")
 }
 
 // loadMask returns a mask of the first n (1 … 8) lanes.
@@ -194,6 +211,10 @@ func reduce(name, doc string, pointers, scalars []string, results int, body func
 	}
 	ptr := text(name, doc, pointers, scalars, result)
 	n := Load(Param("n"), GP64())
+	if x := ptr["x"]; x != nil {
+		ptr["next"] = GP64()
+		LEAQ(Mem{Base: x, Index: n, Scale: 4}, ptr["next"])
+	}
 	var s []Vec
 	for _, x := range scalars {
 		s = append(s, scalar(x))

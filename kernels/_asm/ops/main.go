@@ -14,10 +14,11 @@ var groups = map[string]func(){
 	"activation":  activation,
 	"rows":        rows,
 	"wkv4":        wkv4,
+	"attention":   attention,
 }
 
 func main() {
-	name := flag.String("group", "", "elementwise, activation, rows or wkv4")
+	name := flag.String("group", "", "elementwise, activation, rows, wkv4 or attention")
 	flag.Parse()
 	generate := groups[*name]
 	if generate == nil {

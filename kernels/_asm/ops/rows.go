@@ -5,63 +5,24 @@ import (
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // rows are the pieces of layer norm, softmax and attention: one row a call.
 func rows() {
-	reduce("sum", "returns Σ x.", []string{"x"}, nil, 1, func(f *frame, _ []Vec) {
-		VADDPS(f.load("x"), f.acc[0], f.acc[0])
-	})
-	reduce("sumDev", "returns Σ (x-mean)².", []string{"x"}, []string{"mean"}, 1, func(f *frame, s []Vec) {
-		d := f.load("x")
-		VSUBPS(s[0], d, d)
-		f.zeroRest(d)
-		VFMADD231PS(d, d, f.acc[0])
-	})
 	reduce("dot", "returns Σ a·b.", []string{"a", "b"}, nil, 1, func(f *frame, _ []Vec) {
 		VFMADD231PS(f.load("a"), f.load("b"), f.acc[0])
 	})
-	lanes("normApply", "is y = (x-mean)·rstd·w + b.", []string{"y", "x", "w", "b"}, []string{"mean", "rstd"}, func(f *frame, s []Vec) {
-		v := normalised(f, s)
-		w := f.load("w")
-		VFMADD213PS(f.load("b"), w, v)
-		f.store(v, "y")
-	})
-	reduce("normSums", "returns Σ g and Σ g·h, g = dy·w, h = (x-mean)·rstd.", []string{"dy", "x", "w"}, []string{"mean", "rstd"}, 2, func(f *frame, s []Vec) {
-		h, g := normalised(f, s), f.load("dy")
-		VMULPS(f.load("w"), g, g)
-		VADDPS(g, f.acc[0], f.acc[0])
-		VFMADD231PS(g, h, f.acc[1])
-	})
-	lanes("normBack", "is dx += rstd·(g - meanG - h·meanGH).", []string{"dx", "dy", "x", "w"}, []string{"mean", "rstd", "meanG", "meanGH"}, func(f *frame, s []Vec) {
-		h, g, d := normalised(f, s), f.load("dy"), f.load("dx")
-		VMULPS(f.load("w"), g, g)
-		VSUBPS(s[2], g, g)
-		VFNMADD231PS(h, s[3], g)
-		VFMADD231PS(g, s[1], d)
-		f.store(d, "dx")
-	})
-	columns("normWeight", "is out += Σ dy·(x-mean)·rstd.", []string{"dy", "x"}, []string{"mean", "rstd"}, func(f *frame, row map[string]Vec) {
-		h := f.load("x")
-		VSUBPS(row["mean"], h, h)
-		VMULPS(row["rstd"], h, h)
-		VFMADD231PS(f.load("dy"), h, f.acc[0])
-	})
+	normRows()
+	normGradRows()
 	softmaxRows()
-	attentionRows()
-}
-
-// normalised returns (x-mean)·rstd; s begins with mean and rstd.
-func normalised(f *frame, s []Vec) Vec {
-	v := f.load("x")
-	VSUBPS(s[0], v, v)
-	VMULPS(s[1], v, v)
-	return v
 }
 
 func softmaxRows() {
 	maxOf()
+	firstOf()
 	reduce("expShift", "is y = e^(scale·x-top); it returns Σ y.", []string{"y", "x"}, []string{"scale", "top"}, 1, func(f *frame, s []Vec) {
+		f.fetchNext()
 		e := f.load("x")
 		VFMSUB213PS(s[1], s[0], e)
 		e = expNeg(e)
@@ -70,6 +31,7 @@ func softmaxRows() {
 		VADDPS(e, f.acc[0], f.acc[0])
 	})
 	reduce("sumExpShift", "returns Σ e^(x-top).", []string{"x"}, []string{"top"}, 1, func(f *frame, s []Vec) {
+		f.fetchNext()
 		e := f.load("x")
 		VSUBPS(s[0], e, e)
 		e = expNeg(e)
@@ -81,13 +43,6 @@ func softmaxRows() {
 		VSUBPS(s[0], e, e)
 		VFMADD231PS(expNeg(e), s[1], y)
 		f.store(y, "y")
-	})
-	lanes("softmaxBack", "is ds = p·(ds-d)·scale.", []string{"ds", "p"}, []string{"d", "scale"}, func(f *frame, s []Vec) {
-		v := f.load("ds")
-		VSUBPS(s[0], v, v)
-		VMULPS(f.load("p"), v, v)
-		VMULPS(s[1], v, v)
-		f.store(v, "ds")
 	})
 }
 
@@ -122,90 +77,30 @@ func maxOf() {
 	RET()
 }
 
-// attentionRows write the two halves of a decode step over n rows of keys or
-// values, stride floats apart: H heads of D channels, D a multiple of 8.
-func attentionRows() {
-	headDots()
-	headSums()
-}
-
-func headDots() {
-	TEXT("headDotsAVX2", NOSPLIT, "func(scores, q, k *float32, n, stride, H, D int)")
-	Pragma("noescape")
-	Doc("headDotsAVX2 is scores[h·n+i] = q[h]·k[i,h]; D is a multiple of 8.")
-	scores, query, key := Load(Param("scores"), GP64()), Load(Param("q"), GP64()), Load(Param("k"), GP64())
-	n, stride, heads, width := Load(Param("n"), GP64()), Load(Param("stride"), GP64()), Load(Param("H"), GP64()), Load(Param("D"), GP64())
-	SHLQ(U8(2), stride)
-	left, head, q, k, s, d := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
-	MOVQ(n, left)
-	Label("rows")
-	TESTQ(left, left)
-	JZ(LabelRef("done"))
-	MOVQ(query, q)
-	MOVQ(key, k)
-	MOVQ(scores, s)
-	MOVQ(heads, head)
-	Label("heads")
-	sum, v := YMM(), YMM()
-	VXORPS(sum, sum, sum)
-	MOVQ(width, d)
-	Label("channels")
-	VMOVUPS(Mem{Base: q}, v)
-	VFMADD231PS(Mem{Base: k}, v, sum)
-	ADDQ(U8(32), q)
-	ADDQ(U8(32), k)
-	SUBQ(U8(8), d)
-	JNZ(LabelRef("channels"))
-	sumLanes(sum)
-	VMOVSS(sum.AsX(), Mem{Base: s})
-	LEAQ(Mem{Base: s, Index: n, Scale: 4}, s)
-	DECQ(head)
-	JNZ(LabelRef("heads"))
-	ADDQ(stride, key)
-	ADDQ(U8(4), scores)
-	DECQ(left)
-	JMP(LabelRef("rows"))
-	Label("done")
+// firstOf looks at eight floats at a time.
+func firstOf() {
+	ptr := text("firstOf", "returns where the first v in x is, or n.", []string{"x"}, []string{"v"}, " int")
+	n, want := Load(Param("n"), GP64()), scalar("v")
+	var i reg.GPVirtual
+	bits := GP32()
+	loop(ptr, n, nil, 1, func(f *frame) {
+		equal := f.load("x")
+		VCMPPS(U8(0), want, equal, equal)
+		f.zeroRest(equal)
+		VMOVMSKPS(equal, bits)
+		TESTL(bits, bits)
+		JNZ(LabelRef("found"))
+		i = f.offset
+	})
+	none := Load(Param("n"), GP64())
+	Store(none, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
-}
-
-func headSums() {
-	TEXT("headSumsAVX2", NOSPLIT, "func(y, p, v *float32, n, stride, H, D int)")
-	Pragma("noescape")
-	Doc("headSumsAVX2 is y[h] += Σ_i p[h·n+i]·v[i,h]; D is a multiple of 8.")
-	out, weight, value := Load(Param("y"), GP64()), Load(Param("p"), GP64()), Load(Param("v"), GP64())
-	n, stride, heads, width := Load(Param("n"), GP64()), Load(Param("stride"), GP64()), Load(Param("H"), GP64()), Load(Param("D"), GP64())
-	SHLQ(U8(2), stride)
-	left, head, y, v, p, d := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
-	MOVQ(n, left)
-	Label("rows")
-	TESTQ(left, left)
-	JZ(LabelRef("done"))
-	MOVQ(out, y)
-	MOVQ(value, v)
-	MOVQ(weight, p)
-	MOVQ(heads, head)
-	Label("heads")
-	w, t := YMM(), YMM()
-	VBROADCASTSS(Mem{Base: p}, w)
-	MOVQ(width, d)
-	Label("channels")
-	VMOVUPS(Mem{Base: y}, t)
-	VFMADD231PS(Mem{Base: v}, w, t)
-	VMOVUPS(t, Mem{Base: y})
-	ADDQ(U8(32), y)
-	ADDQ(U8(32), v)
-	SUBQ(U8(8), d)
-	JNZ(LabelRef("channels"))
-	LEAQ(Mem{Base: p, Index: n, Scale: 4}, p)
-	DECQ(head)
-	JNZ(LabelRef("heads"))
-	ADDQ(stride, value)
-	ADDQ(U8(4), weight)
-	DECQ(left)
-	JMP(LabelRef("rows"))
-	Label("done")
+	Label("found")
+	BSFL(bits, bits)
+	SHRQ(U8(2), i)
+	ADDQ(bits.As64(), i)
+	Store(i, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
 }

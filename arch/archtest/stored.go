@@ -1,0 +1,63 @@
+package archtest
+
+import (
+	"fmt"
+	"maps"
+
+	"workbench/arch"
+	"workbench/arch/nn"
+	"workbench/kernels"
+)
+
+// storedBounds says how far logits may be from those of float32 weights,
+// relative to the largest, and reading in pieces from reading at once: there
+// q8_0 and q4_0 round the inputs of a few rows to 8 bits, and not of many.
+var storedBounds = []struct {
+	t             kernels.DType
+	error, pieces float64
+}{
+	{kernels.BF16, 0.01, rounding},
+	{kernels.F16, 0.0015, rounding},
+	{kernels.Q8_0, 0.03, 0.03},
+	{kernels.Q4_0, 0.4, 0.04},
+}
+
+// stored: with weights of every storage type the logits stay near, streaming
+// holds, a decode step allocates nothing and the weights' memory falls.
+func stored(s Spec) error {
+	s.Config = maps.Clone(s.Config)
+	s.Config["dim"] = 64 // whole blocks of 32
+	delete(s.Config, "ffn")
+	delete(s.Config, "emb")
+	exact, err := s.build()
+	if err != nil {
+		return err
+	}
+	tok := text(exact, batch, length, 9)
+	want := Logits(exact, tok, nil)
+	for _, b := range storedBounds {
+		m, err := s.build()
+		if err != nil {
+			return err
+		}
+		if err := nn.Store(m, b.t); err != nil {
+			return err
+		}
+		whole := Logits(m, tok, nil)
+		if d := deviation(whole, want); d > b.error || d == 0 {
+			return fmt.Errorf("%s: logits differ from those of f32 by %.2g of the largest, more than %.2g or not at all", b.t, d, b.error)
+		}
+		for _, pieces := range [][]int{{1}, {3, 1, 5, 2}} {
+			if d := deviation(Logits(m, tok, m.NewState(batch), pieces...), whole); d > b.pieces {
+				return fmt.Errorf("%s: pieces %v differ from the whole by %.2g of the largest logit", b.t, pieces, d)
+			}
+		}
+		if n, full := arch.WeightBytes(m), arch.WeightBytes(exact); n > full*3/5 {
+			return fmt.Errorf("%s: %d bytes of weights, %d as f32", b.t, n, full)
+		}
+		if err := decodeAllocsOf(m); err != nil {
+			return fmt.Errorf("%s: %w", b.t, err)
+		}
+	}
+	return nil
+}

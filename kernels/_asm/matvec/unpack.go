@@ -1,0 +1,89 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+// unpackHalf widens 16 weights a step.
+func unpackHalf(name string) {
+	TEXT(name, NOSPLIT, "func(dst *float32, src *uint16, n int)")
+	Pragma("noescape")
+	Doc(name + " is dst[i] = src[i] for n weights, a multiple of 16.")
+	dst, src, n := param("dst"), param("src"), param("n")
+	Label("loop")
+	for u := range 2 {
+		v := YMM()
+		if name == "unpackF16" {
+			VCVTPH2PS(Mem{Base: src, Disp: 16 * u}, v)
+		} else {
+			VPMOVZXWD(Mem{Base: src, Disp: 16 * u}, v)
+			VPSLLD(Imm(16), v, v)
+		}
+		VMOVUPS(v, Mem{Base: dst, Disp: 32 * u})
+	}
+	ADDQ(Imm(32), src)
+	ADDQ(Imm(64), dst)
+	SUBQ(Imm(16), n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// unpackGroup writes the 8 rows of a group, block by block: 4 weights a step,
+// or 4 low halves of bytes and 4 high ones.
+func unpackGroup(name string, payload int) {
+	TEXT(name, NOSPLIT, "func(dst *float32, ld int, w *byte, blocks int)")
+	Pragma("noescape")
+	Doc(name + " is dst[8,32·blocks] of 8 interleaved rows, rows of dst ld floats apart.")
+	dst, ld, w, blocks := param("dst"), times(4, param("ld")), param("w"), param("blocks")
+	one, low := YMM(), XMM()
+	VMOVDQU(words("one", 1), one)
+	if payload == 128 {
+		VMOVDQU(words("nibble", 15), low)
+	}
+	Label("block")
+	scales8, lane, to := YMM(), zero(YMM()), GP64()
+	VCVTPH2PS(Mem{Base: w}, scales8)
+	MOVQ(dst, to)
+	for r := range 8 {
+		scale := YMM()
+		VPERMPS(scales8, lane, scale)
+		if r < 7 {
+			VPADDD(one, lane, lane)
+		}
+		row := Mem{Base: w, Disp: scales + 4*r}
+		if payload == 256 {
+			for j := range 8 {
+				q := XMM()
+				VPMOVSXBD(row.Offset(32*j), q)
+				VCVTDQ2PS(q, q)
+				VMULPS(scale.AsX(), q, q)
+				VMOVUPS(q, Mem{Base: to, Disp: 16 * j})
+			}
+		} else {
+			less := XMM()
+			VMULPS(float("minus8", -8), scale.AsX(), less)
+			for j := range 4 {
+				q, high := XMM(), XMM()
+				VPMOVZXBD(row.Offset(32*j), q)
+				VPSRLD(Imm(4), q, high)
+				VPAND(low, q, q)
+				for half, v := range []Op{q, high} {
+					VCVTDQ2PS(v, v)
+					VFMADD213PS(less, scale.AsX(), v)
+					VMOVUPS(v, Mem{Base: to, Disp: 16*j + 64*half})
+				}
+			}
+		}
+		if r < 7 {
+			ADDQ(ld, to)
+		}
+	}
+	ADDQ(U32(uint32(scales+payload)), w)
+	ADDQ(U32(128), dst)
+	DECQ(blocks)
+	JNZ(LabelRef("block"))
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// farText begins a function over rows of H heads of D channels in four streams
+// far apart: adjacent rows would be read slower than one stream.
+func farText(name, doc, first, second, third string) {
+	TEXT(name+"AVX2", NOSPLIT, fmt.Sprintf("func(%s, %s, %s *float32, ld, rows, stride, far, H, D int)", first, second, third))
+	Pragma("noescape")
+	Doc(name+"AVX2 "+doc, "Rows begin stride floats apart, the four streams far floats apart; D is a multiple of 8.")
+}
+
+// streams lists one vector of each stream at p.
+func streams(p, far, far3 reg.GPVirtual) []Mem {
+	return []Mem{{Base: p}, {Base: p, Index: far, Scale: 1}, {Base: p, Index: far, Scale: 2}, {Base: p, Index: far3, Scale: 1}}
+}
+
+func farDots() {
+	farText("attentionDots", "is p[h·ld+4i+s] = q[h]·k[i,h] in stream s, i < rows.", "p", "q", "k")
+	farLoop("p", "q", "k", func(p, q, k, far, far3, d reg.GPVirtual) {
+		var sum [4]Vec
+		for s := range sum {
+			sum[s] = YMM()
+			VXORPS(sum[s], sum[s], sum[s])
+		}
+		Label("channels")
+		v := YMM()
+		VMOVUPS(Mem{Base: q}, v)
+		for s, at := range streams(k, far, far3) {
+			VFMADD231PS(at, v, sum[s])
+		}
+		ADDQ(U8(32), q)
+		ADDQ(U8(32), k)
+		SUBQ(U8(8), d)
+		JNZ(LabelRef("channels"))
+		VHADDPS(sum[1], sum[0], sum[0])
+		VHADDPS(sum[3], sum[2], sum[2])
+		VHADDPS(sum[2], sum[0], sum[0])
+		high := XMM()
+		VEXTRACTF128(U8(1), sum[0], high)
+		VADDPS(high, sum[0].AsX(), sum[0].AsX())
+		VMOVUPS(sum[0].AsX(), Mem{Base: p})
+	})
+}
+
+func farSums() {
+	farText("attentionSums", "is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h] in stream s, i < rows.", "p", "y", "v")
+	farLoop("p", "y", "v", func(p, y, v, far, far3, d reg.GPVirtual) {
+		var weight [4]Vec
+		for s := range weight {
+			weight[s] = YMM()
+			VBROADCASTSS(Mem{Base: p, Disp: 4 * s}, weight[s])
+		}
+		Label("channels")
+		sum := YMM()
+		VMOVUPS(Mem{Base: y}, sum)
+		for s, at := range streams(v, far, far3) {
+			VFMADD231PS(at, weight[s], sum)
+		}
+		VMOVUPS(sum, Mem{Base: y})
+		ADDQ(U8(32), y)
+		ADDQ(U8(32), v)
+		SUBQ(U8(8), d)
+		JNZ(LabelRef("channels"))
+	})
+}
+
+// farLoop calls body for every row and head: p is at the row's four scores, x
+// and rows at the head, which body moves past, as it counts d down from D.
+func farLoop(score, vector, matrix string, body func(p, x, rows, far, far3, d reg.GPVirtual)) {
+	p0, x0, row := gp(score), gp(vector), gp(matrix)
+	ld, stride, far := inBytes(gp("ld")), inBytes(gp("stride")), inBytes(gp("far"))
+	far3, p, x, at, heads, d := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
+	LEAQ(Mem{Base: far, Index: far, Scale: 2}, far3)
+	Label("row")
+	MOVQ(p0, p)
+	MOVQ(x0, x)
+	MOVQ(row, at)
+	Load(Param("H"), heads)
+	Label("head")
+	Load(Param("D"), d)
+	body(p, x, at, far, far3, d)
+	ADDQ(ld, p)
+	DECQ(heads)
+	JNZ(LabelRef("head"))
+	ADDQ(U8(16), p0)
+	ADDQ(stride, row)
+	DECQ(address("rows"))
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,172 @@
+//go:build amd64 && !purego
+
+package kernels
+
+import "math"
+
+// attentionBlock is a tile of queries over a block of keys. Query i sees the
+// keys up to edge+i; the last query sees the last key or more.
+type attentionBlock struct{ queries, keys, edge int }
+
+// panel returns how many keys all of the 16 queries from i on see, how many at
+// least one sees, and how many need a score: a strip of six queries reaches up
+// to five keys beyond what its first query sees.
+func (b attentionBlock) panel(i int) (all, one, scored int) {
+	clip := func(n int) int { return min(max(n, 0), b.keys) }
+	return clip(b.edge + i + 1), clip(b.edge + i + 16), clip(b.edge + i + 21)
+}
+
+// strips returns the first strip of six queries that sees a key, the first
+// whose last query sees all of them, and the end of the strips. In between
+// strip i sees edge+6i+6 keys.
+func (b attentionBlock) strips() (first, whole, end int) {
+	end = (b.queries + 5) / 6
+	first = max(0, -b.edge) / 6
+	return first, min(end, max(first, (b.keys-b.edge-1)/6)), end
+}
+
+// packedQueries is a tile of rows [queries,ld] and the same transposed, in
+// panels [D,16] of 16 queries.
+type packedQueries struct{ rows, panels []float32 }
+
+func takeQueries(scratch *[]float32, ld int) packedQueries {
+	return packedQueries{take(scratch, attentionRows*ld), take(scratch, attentionRows*ld)}
+}
+
+// fill packs n rows of D floats, stride apart, times by.
+func (p packedQueries) fill(src []float32, stride, n, D, ld int, by *float32) {
+	attentionCopyAVX2(at(p.rows), ld, at(src), stride, n, D, by, 0)
+	for i := 0; i < n; i += 8 {
+		attentionTransposeAVX2(&p.panels[i/16*16*ld+i%16], &p.rows[i*ld], ld, D)
+	}
+}
+
+// attentionLd is the length of packed rows: whole tiles of 16 columns, and 16
+// more so that rows do not share the sets of the first-level cache.
+func attentionLd(D int) int { return (D+15)&^15 + 16 }
+
+var unit = float32(1)
+
+// scores computes p[key, query] for the queries i … i+15 of a tile and the
+// first keys of a block; whole strips of six keys.
+func scores(p, k, panel []float32, i, keys, ld, D int) {
+	attentionSetAVX2(&p[i], attentionRows, at(k), ld, 1, &panel[i*ld], 16, D, 6*attentionRows, 6*ld, 0, 0, (keys+5)/6)
+}
+
+func attendTile(j *attentionJob, b, h, t0, rows int) {
+	if !useAVX2 {
+		attendTileGeneric(j, b, h, t0, rows)
+		return
+	}
+	s := &j.s
+	ld, by := attentionLd(s.D), s.scale()
+	owner, scratch := borrow(2*attentionKeys*ld + attentionKeys*attentionRows + 3*attentionRows*ld + 3*attentionRows)
+	t := attentionTile{ld: ld, D: s.D, q: takeQueries(&scratch, ld), k: take(&scratch, attentionKeys*ld), v: take(&scratch, attentionKeys*ld),
+		p: take(&scratch, attentionKeys*attentionRows), y: take(&scratch, attentionRows*ld),
+		top: take(&scratch, attentionRows), sum: take(&scratch, attentionRows), keep: take(&scratch, attentionRows)}
+	t.q.fill(j.q[s.query(b, t0, h):], s.QT, rows, s.D, ld, &by)
+	for i := range t.top {
+		t.top[i] = float32(math.Inf(-1))
+	}
+	clear(t.sum)
+	clear(t.y)
+	pos, key := s.S-s.T+t0, s.key(b, h)
+	for k0 := 0; k0 < pos+rows; k0 += attentionKeys {
+		at := key + k0*s.KS
+		t.add(attentionBlock{rows, min(attentionKeys, pos+rows-k0), pos - k0}, j.k[at:], j.v[at:], s.KS)
+	}
+	for i := range rows {
+		if j.lse != nil {
+			j.lse[(b*s.H+h)*s.T+t0+i] = t.top[i] + float32(math.Log(float64(t.sum[i])))
+		}
+		t.sum[i] = 1 / t.sum[i]
+	}
+	attentionCopyAVX2(&j.y[s.row(b, t0, h)], s.H*s.D, at(t.y), ld, rows, s.D, at(t.sum), 1)
+	floatBuffers.Put(owner)
+}
+
+// attentionTile is a tile of queries on its way over the keys: for each query
+// the largest score so far, Σ e^(score-top) and y = Σ e^(score-top)·v.
+type attentionTile struct {
+	ld, D          int
+	q              packedQueries
+	k, v           []float32 // keys [keys,ld]; values in panels [keys,16]
+	p              []float32 // scores [keys,queries]
+	y              []float32 // [queries,ld]
+	top, sum, keep []float32
+}
+
+// add takes in one block; rows of k and v start stride floats apart.
+func (t *attentionTile) add(b attentionBlock, k, v []float32, stride int) {
+	attentionCopyAVX2(at(t.k), t.ld, at(k), stride, b.keys, t.D, &unit, 0)
+	for i := 0; i < b.queries; i += 16 {
+		all, one, scored := b.panel(i)
+		if one > 0 {
+			scores(t.p, t.k, t.q.panels, i, one, t.ld, t.D)
+		}
+		attentionSoftmaxAVX2(&t.p[i], attentionRows, all, scored, b.edge+i, &t.top[i], &t.sum[i], &t.keep[i])
+	}
+	first, whole, end := b.strips()
+	for c := 0; c < t.D; c += 16 {
+		panel := t.v[c*attentionKeys:]
+		attentionCopyAVX2(at(panel), 16, &v[c], stride, b.keys, min(16, t.D-c), &unit, 0)
+		if whole > first {
+			t.blend(first, whole-first, c, b.edge+6*first+6, 6, panel)
+		}
+		if end > whole {
+			t.blend(whole, end-whole, c, b.keys, 0, panel)
+		}
+	}
+}
+
+// blend adds the values to n strips of six queries; strip i sees keys of them,
+// those after it more by step.
+func (t *attentionTile) blend(i, n, c, keys, step int, panel []float32) {
+	attentionBlendAVX2(&t.y[6*i*t.ld+c], t.ld, &t.p[6*i], 1, attentionRows, at(panel), 16, keys, 6*t.ld, 6, 0, step, n, &t.keep[6*i])
+}
+
+// farSlots is how headDots lays out the scores of a head: four streams of n/4
+// rows, interleaved, then the rows that are left, each with three empty slots.
+// Heads lie a cache line further apart, or they would share its sets.
+func farSlots(n int) (slots, ld int) {
+	slots = n&^3 + 4*(n&3)
+	return slots, slots + 16
+}
+
+func headDots(scores, q, k []float32, n, stride, H, D int) (slots, ld int) {
+	if !useAVX2 || D%8 != 0 {
+		headDotsGeneric(scores, q, k, n, stride, H, D)
+		return n, n
+	}
+	slots, ld = farSlots(n)
+	rows := n / 4
+	if rows > 0 {
+		attentionDotsAVX2(at(scores), at(q), at(k), ld, rows, stride, rows*stride, H, D)
+	}
+	for i := 4 * rows; i < n; i++ {
+		first := 4 * (i - 3*rows)
+		attentionDotsAVX2(&scores[first], at(q), &k[i*stride], ld, 1, stride, 0, H, D)
+		for h := range H {
+			for s := range 3 {
+				scores[h*ld+first+1+s] = float32(math.Inf(-1))
+			}
+		}
+	}
+	return slots, ld
+}
+
+func headSums(y, p, v []float32, n, stride, H, D int) {
+	if !useAVX2 || D%8 != 0 {
+		headSumsGeneric(y, p, v, n, stride, H, D)
+		return
+	}
+	clear(y[:H*D])
+	_, ld := farSlots(n)
+	rows := n / 4
+	if rows > 0 {
+		attentionSumsAVX2(at(p), at(y), at(v), ld, rows, stride, rows*stride, H, D)
+	}
+	for i := 4 * rows; i < n; i++ {
+		attentionSumsAVX2(&p[4*(i-3*rows)], at(y), &v[i*stride], ld, 1, stride, 0, H, D)
+	}
+}

@@ -1,0 +1,22 @@
+package kernels
+
+// shiftMixRowGeneric writes the row that starts at at in every y.
+func shiftMixRowGeneric(y, mu *mixSet, n, at int, x, prev []float32) {
+	for i := range n {
+		out, m := y[i][at:at+len(x)], mu[i]
+		for c, v := range x {
+			out[c] = prev[c] + m[c]*(v-prev[c])
+		}
+	}
+}
+
+func shiftMixGradRowGeneric(dy, mu, dmu *mixSet, n, at int, x, prev, dx, dprev []float32) {
+	for i := range n {
+		g, m, d := dy[i][at:at+len(x)], mu[i], dmu[i]
+		for c, v := range x {
+			dx[c] += m[c] * g[c]
+			dprev[c] += (1 - m[c]) * g[c]
+			d[c] += g[c] * (v - prev[c])
+		}
+	}
+}

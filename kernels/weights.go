@@ -1,0 +1,196 @@
+package kernels
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// DType is how a weight is stored.
+type DType uint8
+
+// The storage types. Quantised weights come in blocks of 32 along K: q8_0 is
+// q·d with an int8 q (8.5 bits a weight), q4_0 is (q-8)·d with a q of 4 bits
+// (4.5 bits), d being a float16. Source: ggml's block_q8_0 and block_q4_0.
+const (
+	F32 DType = iota
+	BF16
+	F16
+	Q8_0
+	Q4_0
+)
+
+var dtypeNames = [...]string{"f32", "bf16", "f16", "q8_0", "q4_0"}
+
+// String is the name that files and the command line use.
+func (t DType) String() string {
+	if int(t) < len(dtypeNames) {
+		return dtypeNames[t]
+	}
+	return fmt.Sprintf("DType(%d)", uint8(t))
+}
+
+// ParseDType is the inverse of String.
+func ParseDType(s string) (DType, error) {
+	for t, name := range dtypeNames {
+		if s == name {
+			return DType(t), nil
+		}
+	}
+	return 0, fmt.Errorf("weight type %q is not one of %v", s, dtypeNames)
+}
+
+// Matrix is a weight matrix [N,K] of N outputs and K inputs, laid out for
+// MulVec and MulMat. It does not change once made.
+type Matrix struct {
+	Type DType
+	N, K int
+
+	f32    []float32
+	half   []uint16 // rows of stride, zeros behind K
+	stride int
+	// blocks holds groups of 8 rows, the last filled up with zero rows, as
+	// interleave lays them out.
+	blocks []byte
+}
+
+// NewMatrix stores w[N,K] as t: rounded to the nearest, halves to even, or
+// quantised as ggml does. For F32 the matrix is w itself, not a copy. A row
+// that is not a whole number of blocks, or a weight beyond the type's range,
+// is an error: keep such a matrix as F16 or F32.
+func NewMatrix(t DType, w []float32, N, K int) (*Matrix, error) {
+	needDims("NewMatrix", N, K)
+	need("NewMatrix", "w", w, N*K)
+	switch t {
+	case F32:
+		return &Matrix{Type: t, N: N, K: K, f32: w}, nil
+	case BF16, F16:
+		m := newHalf(t, N, K)
+		round := bf16FromFloat
+		if t == F16 {
+			round = f16FromFloat
+		}
+		For(N, func(n int) {
+			row := m.half[n*m.stride:]
+			for k, v := range w[n*K : (n+1)*K] {
+				row[k] = round(v)
+			}
+		})
+		return m, nil
+	}
+	return newQuantised(t, N, K, func(n int, dst []byte) error {
+		if err := quantiseRow(t, dst, w[n*K:(n+1)*K]); err != nil {
+			return fmt.Errorf("row %d: %w", n, err)
+		}
+		return nil
+	})
+}
+
+// MatrixFromBlocks copies a matrix as a GGUF file stores it: N rows of K
+// little-endian values, or of K/32 blocks of 34 bytes (q8_0: a float16 d, 32
+// int8) or 18 bytes (q4_0: a float16 d, 16 bytes of which byte j holds weight
+// j low and weight j+16 high).
+func MatrixFromBlocks(t DType, data []byte, N, K int) (*Matrix, error) {
+	needDims("MatrixFromBlocks", N, K)
+	row, err := rowBytes(t, K)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) != N*row {
+		return nil, fmt.Errorf("%d bytes of %s weights, want %d for [%d,%d]", len(data), t, N*row, N, K)
+	}
+	switch t {
+	case F32:
+		w := buffer[float32](N * K)
+		for i := range w {
+			w[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+		}
+		return NewMatrix(F32, w, N, K)
+	case BF16, F16:
+		m := newHalf(t, N, K)
+		for n := range N {
+			for k := range K {
+				m.half[n*m.stride+k] = binary.LittleEndian.Uint16(data[2*(n*K+k):])
+			}
+		}
+		return m, nil
+	}
+	return newQuantised(t, N, K, func(n int, dst []byte) error {
+		copy(dst, data[n*row:(n+1)*row])
+		return nil
+	})
+}
+
+// rowBytes is what a file uses for a row.
+func rowBytes(t DType, K int) (int, error) {
+	switch t {
+	case F32:
+		return 4 * K, nil
+	case BF16, F16:
+		return 2 * K, nil
+	case Q8_0, Q4_0:
+		if K%blockSize != 0 {
+			return 0, fmt.Errorf("rows of %d weights are not whole blocks of %d: %s cannot hold them, use f16", K, blockSize, t)
+		}
+		return K / blockSize * (2 + payload(t)), nil
+	}
+	return 0, fmt.Errorf("unknown weight type %s", t)
+}
+
+func newHalf(t DType, N, K int) *Matrix {
+	stride := (K + 15) &^ 15
+	return &Matrix{Type: t, N: N, K: K, stride: stride, half: buffer[uint16](N * stride)}
+}
+
+// newQuantised builds a matrix of blocks; read writes row n as a file has it.
+func newQuantised(t DType, N, K int, read func(n int, dst []byte) error) (*Matrix, error) {
+	row, err := rowBytes(t, K)
+	if err != nil {
+		return nil, err
+	}
+	groups := (N + groupRows - 1) / groupRows
+	m := &Matrix{Type: t, N: N, K: K, blocks: buffer[byte](groups * groupRows * row)}
+	errs := make([]error, groups)
+	For(groups, func(g int) {
+		rows := make([]byte, groupRows*row)
+		for r := range min(groupRows, N-g*groupRows) {
+			if err := read(g*groupRows+r, rows[r*row:(r+1)*row]); err != nil {
+				errs[g] = err
+				return
+			}
+		}
+		interleave(m.blocks[g*groupRows*row:(g+1)*groupRows*row], rows, payload(t))
+	})
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// Bytes is how many bytes of weights one pass over the matrix reads.
+func (m *Matrix) Bytes() int { return 4*len(m.f32) + 2*len(m.half) + len(m.blocks) }
+
+// Row writes row n as floats to dst[K].
+func (m *Matrix) Row(dst []float32, n int) {
+	need("Row", "dst", dst, m.K)
+	if n < 0 || n >= m.N {
+		panic(fmt.Sprintf("kernels: Row: row %d of %d", n, m.N))
+	}
+	switch m.Type {
+	case F32:
+		copy(dst, m.f32[n*m.K:])
+	case BF16, F16:
+		unpackHalf(m.Type, dst, m.half[n*m.stride:n*m.stride+m.K])
+	default:
+		row := m.groupBytes()
+		group, r := m.blocks[n/groupRows*row:], n%groupRows
+		for k := range dst {
+			dst[k] = blockWeight(m.Type, group, r, k)
+		}
+	}
+}
+
+// groupBytes is the size of 8 interleaved rows.
+func (m *Matrix) groupBytes() int { return m.K / blockSize * groupRows * (2 + payload(m.Type)) }
