@@ -60,7 +60,7 @@ purego:
 race:
 	@if command -v "$$(go env CC)" >/dev/null; then \
 		CGO_ENABLED=1 go test -race -short -skip "^TestDeath$$" $(RACE); \
-		CGO_ENABLED=1 go test -race -run "Threads|Goroutines|Pool" ./kernels; \
+		CGO_ENABLED=1 go test -race -run "Threads|Goroutines|Pool" ./kernels/...; \
 	else \
 		echo "race detector: left out, it needs a C compiler and there is none"; \
 	fi

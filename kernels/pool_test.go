@@ -65,7 +65,9 @@ func TestPoolLetsTheCollectorRun(t *testing.T) {
 	slices.Sort(took[1])
 	asleep, awake := took[0][0], took[1][0] // the least disturbed
 	t.Logf("a collection takes %v, %v with a worker awake", asleep, awake)
-	if awake > asleep+time.Millisecond {
+	// A loop that cannot be preempted costs 10 to 20 ms; the slack is for
+	// machines where other processes run.
+	if awake > asleep+5*time.Millisecond {
 		t.Errorf("a collection takes %v with a worker awake, %v without", awake, asleep)
 	}
 }

@@ -34,6 +34,7 @@ const root = "../.."
 // of the module by their path, other modules' packages by prefix.
 var rooms = map[string][]string{
 	"kernels":            {"golang.org/x/sys/cpu"},
+	"kernels/kerneltest": {"kernels"},
 	"arch/nn":            {"kernels"},
 	"arch":               {"arch/nn", "kernels"},
 	"arch/rwkv":          {"arch", "arch/nn", "kernels"},
@@ -50,7 +51,7 @@ var rooms = map[string][]string{
 		"experiments/corpus", "experiments/train", "github.com/goccy/go-yaml", "golang.org/x/term"},
 	"reports": {"experiments/record", "experiments/stats", "gonum.org/v1/plot", "github.com/go-echarts/go-echarts/v2",
 		"github.com/olekukonko/tablewriter", "codeberg.org/go-fonts/liberation", "golang.org/x/image"},
-	"cmd/workbench": {"arch", "arch/archtest", "arch/checkpoint", "arch/nn", "arch/rnn", "arch/rwkv", "arch/transformer", "kernels",
+	"cmd/workbench": {"arch", "arch/archtest", "arch/checkpoint", "arch/nn", "arch/rnn", "arch/rwkv", "arch/transformer", "kernels", "kernels/kerneltest",
 		"experiments", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train", "reports"},
 }
 

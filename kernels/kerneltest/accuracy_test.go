@@ -1,6 +1,8 @@
-package kernels
+package kerneltest
 
 import (
+	"workbench/kernels"
+
 	"math"
 	"sync"
 	"testing"
@@ -21,7 +23,7 @@ func worst(f func(y, x []float32), ref func(x float64) float64, from, to float32
 	var most float64
 	first, last := math.Float32bits(from), math.Float32bits(to)
 	chunks := int((last-first)/(stride*block)) + 1
-	For(2*chunks, func(i int) {
+	kernels.For(2*chunks, func(i int) {
 		x, y := make([]float32, 0, block), make([]float32, block)
 		for bits := first + uint32(i/2)*stride*block; bits <= last && len(x) < block; bits += stride {
 			x = append(x, math.Float32frombits(bits|uint32(i%2)<<31))
@@ -48,12 +50,12 @@ func TestAccuracy(t *testing.T) {
 		from, to float32
 		bound    float64
 	}{
-		{"Exp", Exp, math.Exp, 1e-9, 87, 1},
-		{"NegExp", NegExp, func(x float64) float64 { return -math.Exp(x) }, 1e-9, 87, 1},
-		{"Sigmoid", Sigmoid, refSigmoid, 1e-9, 87, 2.5},
-		{"Tanh", Tanh, math.Tanh, 1e-30, 100, 2},
-		{"GELU", GELU, refGELU, 1e-30, 5, 8},
-		{"GELUTanh", GELUTanh, refGELUTanh, 1e-30, 2, 8},
+		{"Exp", kernels.Exp, math.Exp, 1e-9, 87, 1},
+		{"NegExp", kernels.NegExp, func(x float64) float64 { return -math.Exp(x) }, 1e-9, 87, 1},
+		{"Sigmoid", kernels.Sigmoid, refSigmoid, 1e-9, 87, 2.5},
+		{"Tanh", kernels.Tanh, math.Tanh, 1e-30, 100, 2},
+		{"GELU", kernels.GELU, refGELU, 1e-30, 5, 8},
+		{"GELUTanh", kernels.GELUTanh, refGELUTanh, 1e-30, 2, 8},
 	} {
 		eachImpl(t, func(impl string) {
 			stride := uint32(1013)
@@ -73,7 +75,7 @@ func TestExpExhaustive(t *testing.T) {
 	if testing.Short() {
 		t.Skip("half a billion values")
 	}
-	if Impl() == "generic" {
+	if kernels.Impl() == "generic" {
 		t.Skip("the generic kernel rounds math.Exp")
 	}
 	// Neighbours share the exponential of the first of 64; the series of the
@@ -83,7 +85,7 @@ func TestExpExhaustive(t *testing.T) {
 	last := math.Float32bits(87)
 	var mu sync.Mutex
 	var most float64
-	For(int(last-one)/(4096*run)+1, func(i int) {
+	kernels.For(int(last-one)/(4096*run)+1, func(i int) {
 		var x, y [2 * run]float32
 		var high float64
 		for first := one + uint32(i*4096*run); first < one+uint32((i+1)*4096*run); first += run {
@@ -91,7 +93,7 @@ func TestExpExhaustive(t *testing.T) {
 				v := math.Float32frombits(min(first+uint32(k), last))
 				x[k], x[run+k] = v, -v
 			}
-			exp(y[:], x[:])
+			kernels.Exp(y[:], x[:])
 			a := float64(x[0])
 			up, down := math.Exp(a), math.Exp(-a)
 			for k := range run {
@@ -114,7 +116,7 @@ func TestExpExhaustive(t *testing.T) {
 	}
 	for bits := uint32(0); bits < one; bits += 9973 {
 		x := []float32{math.Float32frombits(bits), -math.Float32frombits(bits)}
-		if Exp(x, x); x[0] != 1 || x[1] != 1 {
+		if kernels.Exp(x, x); x[0] != 1 || x[1] != 1 {
 			t.Fatalf("e^±%v = %v", math.Float32frombits(bits), x)
 		}
 	}
@@ -130,13 +132,13 @@ func TestSpecialValues(t *testing.T) {
 		f    func(y, x []float32)
 		ref  func(x float64) float64
 	}{
-		{"Exp", Exp, math.Exp},
-		{"NegExp", NegExp, func(x float64) float64 { return -math.Exp(x) }},
-		{"Sigmoid", Sigmoid, refSigmoid},
-		{"Tanh", Tanh, math.Tanh},
-		{"ReLUSq", ReLUSq, refReLUSq},
-		{"GELU", GELU, func(x float64) float64 { return refGELU(math.Max(x, -50)) }},
-		{"GELUTanh", GELUTanh, func(x float64) float64 { return refGELUTanh(math.Max(x, -50)) }},
+		{"Exp", kernels.Exp, math.Exp},
+		{"NegExp", kernels.NegExp, func(x float64) float64 { return -math.Exp(x) }},
+		{"Sigmoid", kernels.Sigmoid, refSigmoid},
+		{"Tanh", kernels.Tanh, math.Tanh},
+		{"ReLUSq", kernels.ReLUSq, refReLUSq},
+		{"GELU", kernels.GELU, func(x float64) float64 { return refGELU(math.Max(x, -50)) }},
+		{"GELUTanh", kernels.GELUTanh, func(x float64) float64 { return refGELUTanh(math.Max(x, -50)) }},
 	} {
 		eachImpl(t, func(impl string) {
 			y := make([]float32, len(x))

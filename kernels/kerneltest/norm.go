@@ -1,30 +1,21 @@
-package kernels
+package kerneltest
 
 import (
+	"workbench/kernels"
+
 	"math"
-	"testing"
 )
 
-func TestNewOps(t *testing.T) {
-	underEachImpl(t, func(t *testing.T) {
-		for _, o := range newOps() {
-			t.Run(o.name, func(t *testing.T) {
-				for i, d := range o.dims {
-					o.testForward(t, d, i%4)
-					if o.grad != nil {
-						o.testGrad(t, d, i%4)
-					}
-				}
-			})
-		}
-	})
-}
-
-func newOps() []*op {
-	ops := []*op{siluOp(), groupNormOp(), inPlaceOp()}
-	for n := 1; n <= maxMixes; n++ {
+func normOps() []*Op {
+	ops := []*Op{siluOp(), groupNormOp(), inPlaceOp()}
+	for n := 1; n <= 6; n++ {
 		ops = append(ops, shiftMixOp(n, n%2 == 0))
 	}
+	return ops
+}
+
+// longOps are tested at more lengths, and not timed.
+func longOps() []*Op {
 	long := attentionOp("AttentionLong", false)
 	long.dims = [][]int{{1, 100, 100, 1, 5}, {1, 230, 230, 1, 20}, {1, 97, 290, 1, 8}, {1, 200, 393, 2, 9}}
 	for n := 2; n <= 130; n += 3 {
@@ -36,18 +27,18 @@ func newOps() []*op {
 		one.dims = append(one.dims, []int{1 + n%2, 1, n, 1 + n%3, 8})
 	}
 	long.tol, one.tol = 4e-6, 4e-6 // means of up to 393 values cancel
-	return append(ops, long, one)
+	return []*Op{long, one}
 }
 
-func siluOp() *op {
-	return unaryOp("SiLU", SiLU, func(x float64) float64 { return x * refSigmoid(x) },
-		func(c *call) { SiLUGrad(c.din[0], c.dout[0], c.in[0]) })
+func siluOp() *Op {
+	return unaryOp("SiLU", kernels.SiLU, func(x float64) float64 { return x * refSigmoid(x) },
+		func(c *call) { kernels.SiLUGrad(c.din[0], c.dout[0], c.in[0]) })
 }
 
 // groupNormOp has dims R, C, H.
-func groupNormOp() *op {
+func groupNormOp() *Op {
 	const eps = 0.01
-	o := &op{name: "GroupNorm", tol: 2e-6, gradTol: 2e-5, speed: [][]int{{256, 768, 12}, {512, 768, 12}}}
+	o := &Op{name: "GroupNorm", tol: 2e-6, gradTol: 2e-5, speed: [][]int{{256, 768, 12}, {512, 768, 12}}}
 	for n := 1; n <= 70; n++ {
 		o.dims = append(o.dims, []int{1 + n%3, n * (1 + n%4), 1 + n%4})
 	}
@@ -55,7 +46,7 @@ func groupNormOp() *op {
 	o.inputs = func(d []int) []array { return shaped("mcc")(d) }
 	o.outputs = func(d []int) []array { return []array{{n: d[0] * d[1]}, {n: d[0] * d[2]}, {n: d[0] * d[2]}} }
 	o.run = func(c *call) {
-		GroupNorm(c.out[0], c.out[1], c.out[2], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1], c.d[2], eps)
+		kernels.GroupNorm(c.out[0], c.out[1], c.out[2], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1], c.d[2], eps)
 	}
 	o.ref = func(e *exact) {
 		C, H := e.d[1], e.d[2]
@@ -78,7 +69,7 @@ func groupNormOp() *op {
 		}
 	}
 	o.grad = func(c *call) {
-		GroupNormGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], c.d[0], c.d[1], c.d[2])
+		kernels.GroupNormGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], c.d[0], c.d[1], c.d[2])
 	}
 	o.wrt = []int{0, 1, 2}
 	return o
@@ -86,7 +77,7 @@ func groupNormOp() *op {
 
 // shiftMixOp has dims B, T, C; in are x, last and n weights. Its one output
 // is those of the kernel one after the other.
-func shiftMixOp(n int, last bool) *op {
+func shiftMixOp(n int, last bool) *Op {
 	cut := func(x []float32, size int) (all [][]float32) {
 		for i := range n {
 			all = append(all, x[i*size:(i+1)*size])
@@ -99,7 +90,7 @@ func shiftMixOp(n int, last bool) *op {
 		}
 		return nil
 	}
-	o := &op{name: "ShiftMix" + string(rune('0'+n)), tol: 1e-6, gradTol: 1e-5, allocates: true,
+	o := &Op{name: "ShiftMix" + string(rune('0'+n)), tol: 1e-6, gradTol: 1e-5, allocates: true,
 		dims: [][]int{{0, 3, 4}, {2, 0, 4}, {2, 3, 5}, {3, 40, 24}, {1, 300, 17}}, speed: [][]int{{4, 256, 768}}, wrt: []int{0}}
 	for c := 1; c <= 40; c++ {
 		o.dims = append(o.dims, []int{1 + c%3, 1 + c%4, c})
@@ -116,7 +107,7 @@ func shiftMixOp(n int, last bool) *op {
 	}
 	o.outputs = func(d []int) []array { return []array{{n: n * d[0] * d[1] * d[2]}} }
 	o.run = func(c *call) {
-		ShiftMix(cut(c.out[0], len(c.in[0])), c.in[0], before(c), c.in[2:], c.d[0], c.d[1], c.d[2])
+		kernels.ShiftMix(cut(c.out[0], len(c.in[0])), c.in[0], before(c), c.in[2:], c.d[0], c.d[1], c.d[2])
 	}
 	o.ref = func(e *exact) {
 		T, C := e.d[1], e.d[2]
@@ -135,19 +126,19 @@ func shiftMixOp(n int, last bool) *op {
 		}
 	}
 	o.grad = func(c *call) {
-		ShiftMixGrad(c.din[0], c.din[2:], cut(c.dout[0], len(c.in[0])), c.in[0], before(c), c.in[2:], c.d[0], c.d[1], c.d[2])
+		kernels.ShiftMixGrad(c.din[0], c.din[2:], cut(c.dout[0], len(c.in[0])), c.in[0], before(c), c.in[2:], c.d[0], c.d[1], c.d[2])
 	}
 	return o
 }
 
 // inPlaceOp has dims R, V; a third of the rows have no target.
-func inPlaceOp() *op {
+func inPlaceOp() *Op {
 	const scale, wrap = 0.375, 0.25
-	o := op{name: "CrossEntropyInPlace", inputs: shaped("m"), tol: 3e-6,
+	o := Op{name: "CrossEntropyInPlace", inputs: shaped("m"), tol: 3e-6,
 		outputs: func(d []int) []array { return []array{{n: d[0] * d[1], from: 1}, {n: d[0]}, {n: d[0]}} },
 		ints:    crossEntropyOp().ints,
 		run: func(c *call) {
-			CrossEntropyInPlace(c.out[1], c.out[2], c.out[0], c.ints, scale, wrap, c.d[0], c.d[1])
+			kernels.CrossEntropyInPlace(c.out[1], c.out[2], c.out[0], c.ints, scale, wrap, c.d[0], c.d[1])
 		},
 		ref: func(e *exact) {
 			refRows(e.d, func(i, k int) {

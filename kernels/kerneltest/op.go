@@ -1,20 +1,26 @@
-package kernels
+package kerneltest
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
-	"sync"
-	"testing"
 	"unsafe"
 )
 
-// op is one operation. The table of them drives correctness against a float64
+// T is what the checks need of a test: *testing.T, or a program that gates by
+// them. Fatalf does not return.
+type T interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// blockFloats is the work of one chunk of a memory-bound operation.
+const blockFloats = 8192
+
+// Op is one operation. The table of them drives correctness against a float64
 // loop, gradients against finite differences of that loop, thread
 // independence, allocations and speed.
-type op struct {
+type Op struct {
 	name  string
 	dims  [][]int // shapes under test
 	speed [][]int // shapes timed, and tested for thread independence
@@ -27,6 +33,11 @@ type op struct {
 	ref  func(c *exact) // the same in float64
 	grad func(c *call)  // the kernel's gradient: in, out, dout[0] → din; nil: has none
 	wrt  []int          // the inputs that get a gradient
+
+	// operations counts those of the kernel and of its gradient where arithmetic
+	// binds, nil where memory does; long are more shapes to be timed.
+	operations func(d []int) (forward, gradient float64)
+	long       [][]int
 
 	tol, gradTol float64 // error allowed, relative to the value and to the mean of all
 	allocates    bool    // run needs scratch of its own
@@ -65,7 +76,7 @@ func newGuarded(n, misalign int) guarded {
 	return guarded{whole, whole[8+misalign : 8+misalign+n : 8+misalign+n]}
 }
 
-func (g guarded) check(t *testing.T, what string) {
+func (g guarded) check(t T, what string) {
 	t.Helper()
 	from := int((uintptr(unsafe.Pointer(unsafe.SliceData(g.x))) - uintptr(unsafe.Pointer(&g.whole[0]))) / 4)
 	for i, v := range g.whole {
@@ -76,7 +87,7 @@ func (g guarded) check(t *testing.T, what string) {
 }
 
 // build draws the arguments of a call; every buffer is guarded.
-func (o *op) build(d []int, seed uint64, misalign int) (*call, []guarded) {
+func (o *Op) build(d []int, seed uint64, misalign int) (*call, []guarded) {
 	r := rand.New(rand.NewPCG(seed, 7))
 	c := &call{d: d}
 	var all []guarded
@@ -123,7 +134,7 @@ func (o *op) build(d []int, seed uint64, misalign int) (*call, []guarded) {
 }
 
 // exactOf is c's inputs in float64.
-func (o *op) exactOf(c *call) *exact {
+func (o *Op) exactOf(c *call) *exact {
 	e := &exact{d: c.d, ints: c.ints}
 	for _, x := range c.in {
 		e.in = append(e.in, widen(x))
@@ -136,7 +147,7 @@ func (o *op) exactOf(c *call) *exact {
 }
 
 // evaluate runs the reference into fresh outputs.
-func (o *op) evaluate(e *exact) {
+func (o *Op) evaluate(e *exact) {
 	for i, a := range o.outputs(e.d) {
 		e.out[i] = make([]float64, a.n)
 		if a.from > 0 {
@@ -155,7 +166,7 @@ func widen(x []float32) []float64 {
 }
 
 // near fails unless got is want within tol·(|want| + mean |want|).
-func near(t *testing.T, what string, got []float32, want []float64, tol float64) {
+func near(t T, what string, got []float32, want []float64, tol float64) {
 	t.Helper()
 	var mean float64
 	for _, w := range want {
@@ -175,36 +186,7 @@ func near(t *testing.T, what string, got []float32, want []float64, tol float64)
 	}
 }
 
-// underEachImpl runs f under every implementation.
-func underEachImpl(t *testing.T, f func(t *testing.T)) {
-	before := Impl()
-	t.Cleanup(func() { _ = Use(before) })
-	for _, impl := range Impls() {
-		t.Run("impl="+impl, func(t *testing.T) {
-			if err := Use(impl); err != nil {
-				t.Fatal(err)
-			}
-			f(t)
-		})
-	}
-}
-
-func TestOps(t *testing.T) {
-	underEachImpl(t, func(t *testing.T) {
-		for _, o := range table() {
-			t.Run(o.name, func(t *testing.T) {
-				for i, d := range o.dims {
-					o.testForward(t, d, i%4)
-					if o.grad != nil {
-						o.testGrad(t, d, i%4)
-					}
-				}
-			})
-		}
-	})
-}
-
-func (o *op) testForward(t *testing.T, d []int, misalign int) {
+func (o *Op) testForward(t T, d []int, misalign int) {
 	c, guards := o.build(d, uint64(len(d)), misalign)
 	e := o.exactOf(c)
 	o.run(c)
@@ -221,7 +203,7 @@ func (o *op) testForward(t *testing.T, d []int, misalign int) {
 
 // testGrad compares with central differences of the reference: each element
 // where there are few, else along random directions.
-func (o *op) testGrad(t *testing.T, d []int, misalign int) {
+func (o *Op) testGrad(t T, d []int, misalign int) {
 	c, guards := o.build(d, 3+uint64(len(d)), misalign)
 	e := o.exactOf(c)
 	for i := range c.out {
@@ -242,7 +224,7 @@ func (o *op) testGrad(t *testing.T, d []int, misalign int) {
 	}
 }
 
-func (o *op) compareGrad(t *testing.T, c *call, e *exact, i int, before []float64) {
+func (o *Op) compareGrad(t T, c *call, e *exact, i int, before []float64) {
 	t.Helper()
 	what := fmt.Sprintf("%v gradient of input %d", c.d, i)
 	x := e.in[i]
@@ -276,7 +258,7 @@ func (o *op) compareGrad(t *testing.T, c *call, e *exact, i int, before []float6
 }
 
 // slope is the derivative of Σ dout·out along a direction of input i.
-func (o *op) slope(c *call, e *exact, i int, dir func(k int) float64) float64 {
+func (o *Op) slope(c *call, e *exact, i int, dir func(k int) float64) float64 {
 	const h = 1e-5
 	x := e.in[i]
 	var loss [2]float64
@@ -293,107 +275,4 @@ func (o *op) slope(c *call, e *exact, i int, dir func(k int) float64) float64 {
 	}
 	e.in[i] = x
 	return (loss[1] - loss[0]) / (2 * h)
-}
-
-// TestOpsThreads wants the same bytes from 1, 2 and 3 threads.
-func TestOpsThreads(t *testing.T) {
-	before := Threads()
-	t.Cleanup(func() { SetThreads(before) })
-	underEachImpl(t, func(t *testing.T) {
-		for _, o := range table() {
-			t.Run(o.name, func(t *testing.T) {
-				d := o.speed[len(o.speed)-1]
-				var want []byte
-				for threads := 1; threads <= 3; threads++ {
-					SetThreads(threads)
-					c, _ := o.build(d, 5, 1)
-					o.run(c)
-					if o.grad != nil {
-						o.grad(c)
-					}
-					var got []byte
-					for _, list := range [][][]float32{c.out, c.din} {
-						for _, x := range list {
-							got = append(got, bytesOf(x)...)
-						}
-					}
-					if want == nil {
-						want = got
-					} else if !bytes.Equal(got, want) {
-						t.Fatalf("%v: %d threads give other bytes than one", d, threads)
-					}
-				}
-			})
-		}
-	})
-}
-
-func bytesOf(x []float32) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
-}
-
-// skipIfPoolsLeak skips where pools lose what they are given.
-func skipIfPoolsLeak(t *testing.T) {
-	pool := sync.Pool{New: func() any { return new(int) }}
-	cycle := func() {
-		for range 100 {
-			pool.Put(pool.Get())
-		}
-	}
-	if testing.AllocsPerRun(10, cycle) > 1 {
-		t.Skip("the race detector empties pools")
-	}
-}
-
-func TestOpsAllocateNothing(t *testing.T) {
-	skipIfPoolsLeak(t)
-	underEachImpl(t, func(t *testing.T) {
-		for _, o := range table() {
-			if o.allocates {
-				continue
-			}
-			c, _ := o.build(o.speed[0], 5, 0)
-			// a garbage collection in between empties the pools of scratch
-			n := math.Inf(1)
-			for range 3 {
-				n = min(n, testing.AllocsPerRun(10, func() { o.run(c) }))
-			}
-			if n >= 1 {
-				t.Errorf("%s %v: %v allocations", o.name, o.speed[0], n)
-			}
-		}
-	})
-}
-
-// BenchmarkOps times every operation of the table, forwards and backwards.
-func BenchmarkOps(b *testing.B) {
-	before := Impl()
-	b.Cleanup(func() { _ = Use(before) })
-	for _, o := range table() {
-		for _, impl := range Impls() {
-			for _, d := range o.speed {
-				name := fmt.Sprintf("%s/impl=%s/dims=%s", o.name, impl, strings.ReplaceAll(strings.Trim(fmt.Sprint(d), "[]"), " ", "x"))
-				b.Run(name, func(b *testing.B) { o.bench(b, impl, d, o.run) })
-				if o.grad != nil {
-					b.Run("Grad"+name, func(b *testing.B) { o.bench(b, impl, d, o.grad) })
-				}
-			}
-		}
-	}
-}
-
-func (o *op) bench(b *testing.B, impl string, d []int, f func(c *call)) {
-	if err := Use(impl); err != nil {
-		b.Fatal(err)
-	}
-	c, _ := o.build(d, 5, 0)
-	o.run(c)
-	var floats int
-	for _, x := range c.out {
-		floats += len(x)
-	}
-	for b.Loop() {
-		f(c)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(floats), "ns/float")
 }

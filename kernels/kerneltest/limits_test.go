@@ -1,6 +1,8 @@
-package kernels
+package kerneltest
 
 import (
+	"workbench/kernels"
+
 	"bytes"
 	"fmt"
 	"math"
@@ -83,7 +85,7 @@ func TestWKV4Chunks(t *testing.T) {
 		from := 0
 		for _, n := range []int{1, 1, 7, 2, 19} {
 			i, k := from*C, (from+n)*C
-			WKV4(c.out[0][i:k], c.out[1], c.out[2], c.out[3], c.in[2], c.in[3], c.in[0][i:k], c.in[1][i:k], 1, n, C)
+			kernels.WKV4(c.out[0][i:k], c.out[1], c.out[2], c.out[3], c.in[2], c.in[3], c.in[0][i:k], c.in[1][i:k], 1, n, C)
 			from += n
 		}
 		for i := range c.out {
@@ -98,21 +100,21 @@ func TestWKV4Chunks(t *testing.T) {
 func TestGradNil(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		op   *op
+		op   *Op
 		dims []int
 		grad func(c *call, d [][]float32)
 	}{
 		{"WKV4Grad", wkv4Op("", true), []int{2, 7, 27}, func(c *call, d [][]float32) {
-			WKV4Grad(d[2], d[3], d[0], d[1], c.dout[0], c.in[4], c.in[5], c.in[6], c.in[2], c.in[3], c.in[0], c.in[1], 2, 7, 27)
+			kernels.WKV4Grad(d[2], d[3], d[0], d[1], c.dout[0], c.in[4], c.in[5], c.in[6], c.in[2], c.in[3], c.in[0], c.in[1], 2, 7, 27)
 		}},
 		{"LayerNormGrad", layerNormOp(), []int{5, 27}, func(c *call, d [][]float32) {
-			LayerNormGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], 5, 27)
+			kernels.LayerNormGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], 5, 27)
 		}},
 		{"MixGrad", opNamed("Mix"), []int{5, 27}, func(c *call, d [][]float32) {
-			MixGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.in[2], 5, 27)
+			kernels.MixGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.in[2], 5, 27)
 		}},
 		{"SigmoidMulGrad", opNamed("SigmoidMul"), []int{27}, func(c *call, d [][]float32) {
-			SigmoidMulGrad(d[0], d[1], c.dout[0], c.in[0], c.in[1])
+			kernels.SigmoidMulGrad(d[0], d[1], c.dout[0], c.in[0], c.in[1])
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -133,30 +135,34 @@ func TestGradNil(t *testing.T) {
 	}
 }
 
-func opNamed(name string) *op {
+func opNamed(name string) *Op {
 	all := table()
-	return all[slices.IndexFunc(all, func(o *op) bool { return o.name == name })]
+	return all[slices.IndexFunc(all, func(o *Op) bool { return o.name == name })]
 }
 
 // TestShapePanics wants a panic with the package's prefix from wrong shapes.
 func TestShapePanics(t *testing.T) {
 	x := func(n int) []float32 { return make([]float32, n) }
 	for name, f := range map[string]func(){
-		"Add":          func() { Add(x(3), x(3), x(2)) },
-		"Exp":          func() { Exp(x(3), x(4)) },
-		"AddBias":      func() { AddBias(x(6), x(3), 2, 4) },
-		"Mix":          func() { Mix(x(6), x(6), x(5), x(3), 2, 3) },
-		"LayerNorm":    func() { LayerNorm(x(6), x(1), nil, x(6), x(3), x(3), 2, 3, 0) },
-		"Softmax":      func() { Softmax(x(6), x(6), -2, -3) },
-		"target":       func() { CrossEntropy(x(1), nil, x(3), []int32{3}, 1, 3) },
-		"targets":      func() { CrossEntropyGrad(x(3), x(3), x(1), nil, 1, 1, 3) },
-		"WKV4":         func() { WKV4(x(6), x(3), x(3), x(2), x(3), x(3), x(6), x(6), 1, 2, 3) },
-		"WKV4Grad":     func() { WKV4Grad(nil, nil, nil, nil, x(6), x(3), nil, nil, x(3), x(3), x(6), x(6), 1, 2, 3) },
-		"Attention":    func() { Attention(x(4), nil, x(4), x(4), x(3), AttentionShape{1, 2, 2, 1, 2, 4, 2, 4, 2}) },
-		"more queries": func() { Attention(x(4), nil, x(4), x(4), x(4), AttentionShape{1, 2, 1, 1, 2, 4, 2, 4, 2}) },
-		"RoPE odd":     func() { RoPE(x(3), x(3), 1, 1, 1, 3, 3, 0, 10000) },
-		"Elman":        func() { Elman(x(2), x(2), x(3), nil, 1, 1, 2) },
-		"AdamW":        func() { AdamW(x(1), x(1), x(1), x(1), 1, 0, 0, 0, 0, 0, 1) },
+		"Add":       func() { kernels.Add(x(3), x(3), x(2)) },
+		"Exp":       func() { kernels.Exp(x(3), x(4)) },
+		"AddBias":   func() { kernels.AddBias(x(6), x(3), 2, 4) },
+		"Mix":       func() { kernels.Mix(x(6), x(6), x(5), x(3), 2, 3) },
+		"LayerNorm": func() { kernels.LayerNorm(x(6), x(1), nil, x(6), x(3), x(3), 2, 3, 0) },
+		"Softmax":   func() { kernels.Softmax(x(6), x(6), -2, -3) },
+		"target":    func() { kernels.CrossEntropy(x(1), nil, x(3), []int32{3}, 1, 3) },
+		"targets":   func() { kernels.CrossEntropyGrad(x(3), x(3), x(1), nil, 1, 1, 3) },
+		"WKV4":      func() { kernels.WKV4(x(6), x(3), x(3), x(2), x(3), x(3), x(6), x(6), 1, 2, 3) },
+		"WKV4Grad":  func() { kernels.WKV4Grad(nil, nil, nil, nil, x(6), x(3), nil, nil, x(3), x(3), x(6), x(6), 1, 2, 3) },
+		"Attention": func() {
+			kernels.Attention(x(4), nil, x(4), x(4), x(3), kernels.AttentionShape{B: 1, T: 2, S: 2, H: 1, D: 2, QB: 4, QT: 2, KB: 4, KS: 2})
+		},
+		"more queries": func() {
+			kernels.Attention(x(4), nil, x(4), x(4), x(4), kernels.AttentionShape{B: 1, T: 2, S: 1, H: 1, D: 2, QB: 4, QT: 2, KB: 4, KS: 2})
+		},
+		"RoPE odd": func() { kernels.RoPE(x(3), x(3), 1, 1, 1, 3, 3, 0, 10000) },
+		"Elman":    func() { kernels.Elman(x(2), x(2), x(3), nil, 1, 1, 2) },
+		"AdamW":    func() { kernels.AdamW(x(1), x(1), x(1), x(1), 1, 0, 0, 0, 0, 0, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
@@ -173,8 +179,8 @@ func TestShapePanics(t *testing.T) {
 func TestMaskedRows(t *testing.T) {
 	logits, d := []float32{1, 2, 3, 4}, make([]float32, 4)
 	nll, lse := []float32{9, 9}, []float32{9, 9}
-	CrossEntropy(nll, lse, logits, []int32{-1, 1}, 2, 2)
-	CrossEntropyGrad(d, logits, lse, []int32{-1, 1}, 1, 2, 2)
+	kernels.CrossEntropy(nll, lse, logits, []int32{-1, 1}, 2, 2)
+	kernels.CrossEntropyGrad(d, logits, lse, []int32{-1, 1}, 1, 2, 2)
 	if nll[0] != 0 || d[0] != 0 || d[1] != 0 || nll[1] == 0 || d[2] == 0 {
 		t.Errorf("nll %v, gradient %v", nll, d)
 	}
@@ -201,9 +207,9 @@ func TestExtremeRows(t *testing.T) {
 			e := &exact{d: []int{1, C}, in: [][]float64{widen(x)}, out: [][]float64{make([]float64, C)}}
 			opNamed("Softmax").ref(e)
 			y, nll, lse := make([]float32, C), make([]float32, 1), make([]float32, 1)
-			Softmax(y, x, 1, C)
+			kernels.Softmax(y, x, 1, C)
 			near(t, "softmax", y, e.out[0], 1e-6)
-			CrossEntropy(nll, lse, x, []int32{0}, 1, C)
+			kernels.CrossEntropy(nll, lse, x, []int32{0}, 1, C)
 			near(t, "lse", lse, []float64{refLSE(widen(x))}, 1e-6)
 			near(t, "nll", nll, []float64{refLSE(widen(x)) - float64(x[0])}, 1e-6)
 		}

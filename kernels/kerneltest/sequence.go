@@ -1,12 +1,14 @@
-package kernels
+package kerneltest
 
 import (
+	"workbench/kernels"
+
 	"math"
 	"math/rand/v2"
 )
 
-func sequenceOps() []*op {
-	return []*op{
+func sequenceOps() []*Op {
+	return []*Op{
 		wkv4Op("WKV4", true), wkv4Op("WKV4Fresh", false),
 		attentionOp("Attention", false), attentionOp("AttentionDecode", true),
 		ropeOp(), elmanOp(),
@@ -14,12 +16,12 @@ func sequenceOps() []*op {
 }
 
 // wkv4Op has dims B, T, C; in are k, v, w, u and the state a, b, p.
-func wkv4Op(name string, state bool) *op {
+func wkv4Op(name string, state bool) *Op {
 	var dims [][]int
 	for c := 1; state && c <= 34; c++ {
 		dims = append(dims, []int{1 + c%2, 1 + c%4, c})
 	}
-	return &op{name: name, tol: 3e-6, gradTol: 2e-5,
+	return &Op{name: name, tol: 3e-6, gradTol: 2e-5,
 		dims:  append(dims, []int{2, 3, 3}, []int{1, 6, 9}, []int{3, 40, 23}, []int{2, 65, 32}),
 		speed: [][]int{{1, 1, 768}, {4, 128, 768}},
 		inputs: func(d []int) []array {
@@ -27,7 +29,7 @@ func wkv4Op(name string, state bool) *op {
 			a := []array{{n: n}, {n: n}, {n: d[2], value: uniform(-2, 0)}, {n: d[2]}, {n: m}, {n: m, value: uniform(0.5, 2)}, {n: m}}
 			if !state {
 				a[4].value, a[5].value = zero, zero
-				a[6].value = func(*rand.Rand) float64 { return WKV4Start }
+				a[6].value = func(*rand.Rand) float64 { return kernels.WKV4Start }
 			}
 			return a
 		},
@@ -35,7 +37,7 @@ func wkv4Op(name string, state bool) *op {
 			return []array{{n: d[0] * d[1] * d[2]}, {n: d[0] * d[2], from: 5}, {n: d[0] * d[2], from: 6}, {n: d[0] * d[2], from: 7}}
 		},
 		run: func(c *call) {
-			WKV4(c.out[0], c.out[1], c.out[2], c.out[3], c.in[2], c.in[3], c.in[0], c.in[1], c.d[0], c.d[1], c.d[2])
+			kernels.WKV4(c.out[0], c.out[1], c.out[2], c.out[3], c.in[2], c.in[3], c.in[0], c.in[1], c.d[0], c.d[1], c.d[2])
 		},
 		ref: refWKV4,
 		grad: func(c *call) {
@@ -43,7 +45,7 @@ func wkv4Op(name string, state bool) *op {
 			if !state {
 				a, b, p = nil, nil, nil
 			}
-			WKV4Grad(c.din[2], c.din[3], c.din[0], c.din[1], c.dout[0], a, b, p, c.in[2], c.in[3], c.in[0], c.in[1], c.d[0], c.d[1], c.d[2])
+			kernels.WKV4Grad(c.din[2], c.din[3], c.din[0], c.din[1], c.dout[0], a, b, p, c.in[2], c.in[3], c.in[0], c.in[1], c.d[0], c.d[1], c.d[2])
 		},
 		wrt: []int{0, 1, 2, 3},
 	}
@@ -87,19 +89,19 @@ func refWKV4(e *exact) {
 
 // attentionShape lays keys and values out as a cache [S,B,H·D] and queries
 // as the first third of rows of 3·H·D. Dims are B, T, S, H, D.
-func attentionShape(d []int) AttentionShape {
+func attentionShape(d []int) kernels.AttentionShape {
 	B, T, H, D := d[0], d[1], d[3], d[4]
-	return AttentionShape{B: B, T: T, S: d[2], H: H, D: D, QB: 3 * T * H * D, QT: 3 * H * D, KB: H * D, KS: B * H * D}
+	return kernels.AttentionShape{B: B, T: T, S: d[2], H: H, D: D, QB: 3 * T * H * D, QT: 3 * H * D, KB: H * D, KS: B * H * D}
 }
 
-func attentionOp(name string, decode bool) *op {
+func attentionOp(name string, decode bool) *Op {
 	dims := [][]int{{1, 2, 2, 1, 1}, {2, 3, 5, 2, 3}, {1, 4, 4, 2, 8}, {2, 2, 9, 1, 5}, {1, 70, 70, 2, 16}, {1, 66, 131, 1, 7}, {2, 65, 65, 3, 4}}
 	speed := [][]int{{2, 128, 128, 4, 64}}
 	if decode {
 		dims = [][]int{{1, 1, 1, 1, 1}, {2, 1, 5, 2, 3}, {1, 1, 9, 2, 8}, {3, 1, 17, 1, 16}, {1, 1, 2100, 2, 32}, {2, 1, 1030, 3, 24}}
 		speed = [][]int{{1, 1, 1024, 12, 64}}
 	}
-	return &op{name: name, dims: dims, speed: speed, tol: 2e-6, gradTol: 1e-5,
+	o := &Op{name: name, dims: dims, speed: speed, tol: 2e-6, gradTol: 1e-5,
 		inputs: func(d []int) []array {
 			s := attentionShape(d)
 			return []array{{n: s.B * s.QB}, {n: s.S * s.KS}, {n: s.S * s.KS}}
@@ -107,13 +109,20 @@ func attentionOp(name string, decode bool) *op {
 		outputs: func(d []int) []array {
 			return []array{{n: d[0] * d[1] * d[3] * d[4]}, {n: d[0] * d[3] * d[1]}}
 		},
-		run: func(c *call) { Attention(c.out[0], c.out[1], c.in[0], c.in[1], c.in[2], attentionShape(c.d)) },
+		run: func(c *call) { kernels.Attention(c.out[0], c.out[1], c.in[0], c.in[1], c.in[2], attentionShape(c.d)) },
 		ref: refAttention,
 		grad: func(c *call) {
-			AttentionGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.out[0], c.out[1], c.in[0], c.in[1], c.in[2], attentionShape(c.d))
+			kernels.AttentionGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.out[0], c.out[1], c.in[0], c.in[1], c.in[2], attentionShape(c.d))
 		},
 		wrt: []int{0, 1, 2},
 	}
+	if !decode {
+		o.operations = causalOperations
+		o.long = [][]int{{4, 256, 256, 4, 64}, {1, 512, 512, 4, 64}, {1, 1024, 1024, 4, 64}, {1, 2048, 2048, 4, 64}}
+	} else {
+		o.long = [][]int{{1, 1, 16384, 12, 64}}
+	}
+	return o
 }
 
 func refAttention(e *exact) {
@@ -124,32 +133,32 @@ func refAttention(e *exact) {
 		scores := make([]float64, s.S-s.T+t+1)
 		for n := range scores {
 			for c := range s.D {
-				scores[n] += q[s.query(b, t, h)+c] * k[s.key(b, h)+n*s.KS+c] / math.Sqrt(float64(s.D))
+				scores[n] += q[b*s.QB+t*s.QT+h*s.D+c] * k[b*s.KB+n*s.KS+h*s.D+c] / math.Sqrt(float64(s.D))
 			}
 		}
 		lse := refLSE(scores)
 		e.out[1][i] = lse
 		for n, x := range scores {
 			for c := range s.D {
-				e.out[0][s.row(b, t, h)+c] += math.Exp(x-lse) * v[s.key(b, h)+n*s.KS+c]
+				e.out[0][((b*s.T+t)*s.H+h)*s.D+c] += math.Exp(x-lse) * v[b*s.KB+n*s.KS+h*s.D+c]
 			}
 		}
 	}
 }
 
 // ropeOp has dims B, T, H, D, pos0; rows have five floats between them.
-func ropeOp() *op {
+func ropeOp() *Op {
 	const theta, gap = 10000, 5
 	size := func(d []int) int { return d[0] * d[1] * (d[2]*d[3] + gap) }
 	var dims [][]int
 	for half := 1; half <= 35; half++ {
 		dims = append(dims, []int{1 + half%2, 1 + half%3, 1 + half%2, 2 * half, half % 4})
 	}
-	return &op{name: "RoPE", dims: append(dims, []int{2, 100, 3, 64, 1000}), speed: [][]int{{4, 128, 12, 64, 0}}, tol: 3e-7, gradTol: 1e-6,
+	return &Op{name: "RoPE", dims: append(dims, []int{2, 100, 3, 64, 1000}), speed: [][]int{{4, 128, 12, 64, 0}}, tol: 3e-7, gradTol: 1e-6,
 		inputs:  func(d []int) []array { return []array{{n: size(d)}} },
 		outputs: func(d []int) []array { return []array{{n: size(d), from: 1}} },
 		run: func(c *call) {
-			RoPE(c.out[0], c.in[0], c.d[0], c.d[1], c.d[2], c.d[3], c.d[2]*c.d[3]+gap, c.d[4], theta)
+			kernels.RoPE(c.out[0], c.in[0], c.d[0], c.d[1], c.d[2], c.d[3], c.d[2]*c.d[3]+gap, c.d[4], theta)
 		},
 		ref: func(e *exact) {
 			B, T, H, D := e.d[0], e.d[1], e.d[2], e.d[3]
@@ -163,7 +172,7 @@ func ropeOp() *op {
 		},
 		grad: func(c *call) {
 			H, D := c.d[2], c.d[3]
-			RoPEGrad(c.din[0], c.dout[0], c.d[0], c.d[1], H, D, H*D+gap, c.d[4], theta)
+			kernels.RoPEGrad(c.din[0], c.dout[0], c.d[0], c.d[1], H, D, H*D+gap, c.d[4], theta)
 			for end := H*D + gap; end <= len(c.din[0]); end += H*D + gap { // what lies between rows is copied
 				for i := end - gap; i < end; i++ {
 					c.din[0][i] += c.dout[0][i]
@@ -175,16 +184,20 @@ func ropeOp() *op {
 }
 
 // elmanOp has dims B, T, H; in are x, w, h0.
-func elmanOp() *op {
-	return &op{name: "Elman", tol: 3e-6, gradTol: 2e-5,
+func elmanOp() *Op {
+	return &Op{name: "Elman", tol: 3e-6, gradTol: 2e-5,
 		dims:  [][]int{{1, 1, 1}, {1, 4, 5}, {2, 3, 4}, {3, 2, 8}, {1, 9, 33}, {5, 7, 17}},
 		speed: [][]int{{1, 1, 256}, {4, 32, 256}},
+		operations: func(d []int) (float64, float64) {
+			product := 2 * float64(d[0]*d[1]) * float64(d[2]*d[2])
+			return product, 2 * product
+		},
 		inputs: func(d []int) []array {
 			scale := 1 / math.Sqrt(float64(d[2]))
 			return []array{{n: d[0] * d[1] * d[2]}, {n: d[2] * d[2], value: uniform(-scale, scale)}, {n: d[0] * d[2], value: uniform(-1, 1)}}
 		},
 		outputs: func(d []int) []array { return []array{{n: d[0] * d[1] * d[2]}, {n: d[0] * d[2], from: 3}} },
-		run:     func(c *call) { Elman(c.out[0], c.in[0], c.in[1], c.out[1], c.d[0], c.d[1], c.d[2]) },
+		run:     func(c *call) { kernels.Elman(c.out[0], c.in[0], c.in[1], c.out[1], c.d[0], c.d[1], c.d[2]) },
 		ref: func(e *exact) {
 			B, T, H := e.d[0], e.d[1], e.d[2]
 			for b := range B {
@@ -203,7 +216,7 @@ func elmanOp() *op {
 			}
 		},
 		grad: func(c *call) {
-			ElmanGrad(c.din[0], c.din[1], c.dout[0], c.out[0], c.in[1], c.in[2], c.d[0], c.d[1], c.d[2])
+			kernels.ElmanGrad(c.din[0], c.din[1], c.dout[0], c.out[0], c.in[1], c.in[2], c.d[0], c.d[1], c.d[2])
 		},
 		wrt: []int{0, 1},
 	}

@@ -1,6 +1,8 @@
-package kernels
+package kerneltest
 
 import (
+	"workbench/kernels"
+
 	"bytes"
 	"fmt"
 	"math"
@@ -96,7 +98,7 @@ func TestWKV4Limits(t *testing.T) {
 // the definition, and the gradient over the logits beside.
 func TestSoftmaxLimits(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
-		for _, o := range []*op{opNamed("Softmax"), inPlaceOp()} {
+		for _, o := range []*Op{opNamed("Softmax"), inPlaceOp()} {
 			inputs := o.inputs
 			o.inputs = func(d []int) []array {
 				a := inputs(d)
@@ -140,7 +142,7 @@ func TestNormLimits(t *testing.T) {
 			for i := range x {
 				x[i], w[i], b[i] = v, 2, float32(i)
 			}
-			GroupNorm(y, nil, nil, x, w, b, 1, C, H, 1e-5)
+			kernels.GroupNorm(y, nil, nil, x, w, b, 1, C, H, 1e-5)
 			for i := range y {
 				if y[i] != b[i] {
 					t.Errorf("equal values %v: y[%d] = %v, want %v", v, i, y[i], b[i])
@@ -148,36 +150,6 @@ func TestNormLimits(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestNewOpsThreads wants the same bytes from 1, 2 and 3 threads.
-func TestNewOpsThreads(t *testing.T) {
-	before := Threads()
-	t.Cleanup(func() { SetThreads(before) })
-	long := attentionOp("", false)
-	long.speed = [][]int{{1, 230, 290, 1, 16}}
-	for _, o := range append(newOps(), long) {
-		var want []byte
-		for threads := 1; threads <= 3; threads++ {
-			SetThreads(threads)
-			c, _ := o.build(o.speed[len(o.speed)-1], 5, 1)
-			o.run(c)
-			if o.grad != nil {
-				o.grad(c)
-			}
-			var got []byte
-			for _, list := range [][][]float32{c.out, c.din} {
-				for _, x := range list {
-					got = append(got, bytesOf(x)...)
-				}
-			}
-			if want == nil {
-				want = got
-			} else if !bytes.Equal(got, want) {
-				t.Errorf("%s: %d threads give other bytes than one", o.name, threads)
-			}
-		}
-	}
 }
 
 // TestAttentionLayouts wants the same bytes, gradients too, from keys and
@@ -194,7 +166,7 @@ func TestAttentionLayouts(t *testing.T) {
 			o.run(c)
 			o.grad(c)
 			C := H * D
-			s := AttentionShape{B: B, T: T, S: T, H: H, D: D, QB: T * 3 * C, QT: 3 * C, KB: T * 3 * C, KS: 3 * C}
+			s := kernels.AttentionShape{B: B, T: T, S: T, H: H, D: D, QB: T * 3 * C, QT: 3 * C, KB: T * 3 * C, KS: 3 * C}
 			packed, y, lse := make([]float32, B*T*3*C), make([]float32, B*T*C), make([]float32, B*H*T)
 			for i := range B * T {
 				row, key := packed[i*3*C:], (i%T*B+i/T)*C
@@ -202,12 +174,12 @@ func TestAttentionLayouts(t *testing.T) {
 				copy(row[C:2*C], c.in[1][key:])
 				copy(row[2*C:3*C], c.in[2][key:])
 			}
-			Attention(y, lse, packed, packed[C:], packed[2*C:], s)
+			kernels.Attention(y, lse, packed, packed[C:], packed[2*C:], s)
 			if !bytes.Equal(bytesOf(y), bytesOf(c.out[0])) || !bytes.Equal(bytesOf(lse), bytesOf(c.out[1])) {
 				t.Fatalf("%v: another layout gives other bytes", d)
 			}
 			dp := make([]float32, len(packed))
-			AttentionGrad(dp, dp[C:], dp[2*C:], c.dout[0], y, lse, packed, packed[C:], packed[2*C:], s)
+			kernels.AttentionGrad(dp, dp[C:], dp[2*C:], c.dout[0], y, lse, packed, packed[C:], packed[2*C:], s)
 			for i := range B * T {
 				row, key := dp[i*3*C:], (i%T*B+i/T)*C
 				if !slices.Equal(row[:C], c.din[0][i*3*C:][:C]) || !slices.Equal(row[C:2*C], c.din[1][key:][:C]) || !slices.Equal(row[2*C:3*C], c.din[2][key:][:C]) {
@@ -230,8 +202,8 @@ func TestShiftMixAllocatesNothing(t *testing.T) {
 	least := math.Inf(1)
 	for range 3 {
 		least = min(least, testing.AllocsPerRun(10, func() {
-			ShiftMix(y, x, last, mu, B, T, C)
-			ShiftMixGrad(x, mu, y, x, nil, mu, B, T, C)
+			kernels.ShiftMix(y, x, last, mu, B, T, C)
+			kernels.ShiftMixGrad(x, mu, y, x, nil, mu, B, T, C)
 		}))
 	}
 	if least >= 1 {

@@ -1,13 +1,15 @@
-package kernels
+package kerneltest
 
 import (
+	"workbench/kernels"
+
 	"math"
 	"math/rand/v2"
 	"slices"
 )
 
-func table() []*op {
-	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps())
+func table() []*Op {
+	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), normOps())
 }
 
 // lengths are every length up to 70 and some of several chunks.
@@ -66,7 +68,7 @@ func each(f func(acc float64, x ...float64) float64) func(e *exact) {
 	}
 }
 
-func (o op) vector() *op {
+func (o Op) vector() *Op {
 	o.dims, o.speed = lengths(), [][]int{{65536}}
 	if o.tol == 0 {
 		o.tol = 3e-7
@@ -77,23 +79,23 @@ func (o op) vector() *op {
 	return &o
 }
 
-func elementwiseOps() []*op {
-	return []*op{
-		op{name: "Add", inputs: vectors(2, nil), outputs: over(0),
-			run: func(c *call) { Add(c.out[0], c.in[0], c.in[1]) },
+func elementwiseOps() []*Op {
+	return []*Op{
+		Op{name: "Add", inputs: vectors(2, nil), outputs: over(0),
+			run: func(c *call) { kernels.Add(c.out[0], c.in[0], c.in[1]) },
 			ref: each(func(_ float64, x ...float64) float64 { return x[0] + x[1] })}.vector(),
-		op{name: "Accumulate", inputs: vectors(2, nil), outputs: over(1),
-			run: func(c *call) { Accumulate(c.out[0], c.in[1]) },
+		Op{name: "Accumulate", inputs: vectors(2, nil), outputs: over(1),
+			run: func(c *call) { kernels.Accumulate(c.out[0], c.in[1]) },
 			ref: each(func(y float64, x ...float64) float64 { return y + x[1] })}.vector(),
-		op{name: "Axpy", inputs: vectors(2, nil), outputs: over(1),
-			run: func(c *call) { Axpy(c.out[0], -0.75, c.in[1]) },
+		Op{name: "Axpy", inputs: vectors(2, nil), outputs: over(1),
+			run: func(c *call) { kernels.Axpy(c.out[0], -0.75, c.in[1]) },
 			ref: each(func(y float64, x ...float64) float64 { return y - 0.75*x[1] })}.vector(),
-		op{name: "Scale", inputs: vectors(1, nil), outputs: over(1),
-			run: func(c *call) { Scale(c.out[0], -1.25) },
+		Op{name: "Scale", inputs: vectors(1, nil), outputs: over(1),
+			run: func(c *call) { kernels.Scale(c.out[0], -1.25) },
 			ref: each(func(y float64, x ...float64) float64 { return -1.25 * y })}.vector(),
-		op{name: "SumSquares", inputs: vectors(1, wide),
+		Op{name: "SumSquares", inputs: vectors(1, wide),
 			outputs: func([]int) []array { return []array{{n: 1}} },
-			run:     func(c *call) { c.out[0][0] = float32(SumSquares(c.in[0])) },
+			run:     func(c *call) { c.out[0][0] = float32(kernels.SumSquares(c.in[0])) },
 			ref: func(e *exact) {
 				for _, v := range e.in[0] {
 					e.out[0][0] += v * v
@@ -103,15 +105,15 @@ func elementwiseOps() []*op {
 	}
 }
 
-func adamWOp() *op {
+func adamWOp() *Op {
 	const lr, beta1, beta2, eps, decay, step, gscale = 0.01, 0.875, 0.96875, 0.0625, 0.125, 3, 0.5
-	return op{name: "AdamW",
+	return Op{name: "AdamW",
 		inputs: func(d []int) []array {
 			return []array{{n: d[0]}, {n: d[0]}, {n: d[0]}, {n: d[0], value: uniform(0, 2)}}
 		},
 		outputs: func(d []int) []array { return []array{{n: d[0], from: 1}, {n: d[0], from: 3}, {n: d[0], from: 4}} },
 		run: func(c *call) {
-			AdamW(c.out[0], c.in[1], c.out[1], c.out[2], lr, beta1, beta2, eps, decay, step, gscale)
+			kernels.AdamW(c.out[0], c.in[1], c.out[1], c.out[2], lr, beta1, beta2, eps, decay, step, gscale)
 		},
 		ref: func(e *exact) {
 			p, m, v := e.out[0], e.out[1], e.out[2]
@@ -127,8 +129,8 @@ func adamWOp() *op {
 		}}.vector()
 }
 
-func unaryOp(name string, f func(y, x []float32), ref func(x float64) float64, grad func(c *call)) *op {
-	return op{name: name, inputs: vectors(1, wide), outputs: over(0),
+func unaryOp(name string, f func(y, x []float32), ref func(x float64) float64, grad func(c *call)) *Op {
+	return Op{name: name, inputs: vectors(1, wide), outputs: over(0),
 		run:  func(c *call) { f(c.out[0], c.in[0]) },
 		ref:  each(func(_ float64, x ...float64) float64 { return ref(x[0]) }),
 		grad: grad, wrt: []int{0}}.vector()
@@ -141,25 +143,25 @@ func refGELUTanh(x float64) float64 {
 }
 func refReLUSq(x float64) float64 { return math.Max(x, 0) * math.Max(x, 0) }
 
-func activationOps() []*op {
-	return []*op{
-		unaryOp("Exp", Exp, math.Exp, nil),
-		unaryOp("Sigmoid", Sigmoid, refSigmoid, nil),
-		unaryOp("Tanh", Tanh, math.Tanh, func(c *call) { TanhGrad(c.din[0], c.dout[0], c.out[0]) }),
-		unaryOp("NegExp", NegExp, func(x float64) float64 { return -math.Exp(x) },
-			func(c *call) { NegExpGrad(c.din[0], c.dout[0], c.out[0]) }),
+func activationOps() []*Op {
+	return []*Op{
+		unaryOp("Exp", kernels.Exp, math.Exp, nil),
+		unaryOp("Sigmoid", kernels.Sigmoid, refSigmoid, nil),
+		unaryOp("Tanh", kernels.Tanh, math.Tanh, func(c *call) { kernels.TanhGrad(c.din[0], c.dout[0], c.out[0]) }),
+		unaryOp("NegExp", kernels.NegExp, func(x float64) float64 { return -math.Exp(x) },
+			func(c *call) { kernels.NegExpGrad(c.din[0], c.dout[0], c.out[0]) }),
 		reluSqOp(),
-		unaryOp("GELU", GELU, refGELU, func(c *call) { GELUGrad(c.din[0], c.dout[0], c.in[0]) }),
-		unaryOp("GELUTanh", GELUTanh, refGELUTanh, func(c *call) { GELUTanhGrad(c.din[0], c.dout[0], c.in[0]) }),
-		op{name: "SigmoidMul", inputs: vectors(2, wide), outputs: over(0),
-			run:  func(c *call) { SigmoidMul(c.out[0], c.in[0], c.in[1]) },
+		unaryOp("GELU", kernels.GELU, refGELU, func(c *call) { kernels.GELUGrad(c.din[0], c.dout[0], c.in[0]) }),
+		unaryOp("GELUTanh", kernels.GELUTanh, refGELUTanh, func(c *call) { kernels.GELUTanhGrad(c.din[0], c.dout[0], c.in[0]) }),
+		Op{name: "SigmoidMul", inputs: vectors(2, wide), outputs: over(0),
+			run:  func(c *call) { kernels.SigmoidMul(c.out[0], c.in[0], c.in[1]) },
 			ref:  each(func(_ float64, x ...float64) float64 { return refSigmoid(x[0]) * x[1] }),
-			grad: func(c *call) { SigmoidMulGrad(c.din[0], c.din[1], c.dout[0], c.in[0], c.in[1]) },
+			grad: func(c *call) { kernels.SigmoidMulGrad(c.din[0], c.din[1], c.dout[0], c.in[0], c.in[1]) },
 			wrt:  []int{0, 1}}.vector(),
 	}
 }
 
-func (o op) matrix() *op {
+func (o Op) matrix() *Op {
 	if o.dims, o.speed = matrices(), [][]int{{256, 768}}; o.tol == 0 {
 		o.tol = 1e-6
 	}
@@ -179,22 +181,22 @@ func shaped(kinds string) func(d []int) []array {
 	}
 }
 
-func rowOps() []*op {
-	return []*op{
-		op{name: "AddBias", inputs: shaped("mc"),
+func rowOps() []*Op {
+	return []*Op{
+		Op{name: "AddBias", inputs: shaped("mc"),
 			outputs: func(d []int) []array { return []array{{n: d[0] * d[1], from: 1}} },
-			run:     func(c *call) { AddBias(c.out[0], c.in[1], c.d[0], c.d[1]) },
+			run:     func(c *call) { kernels.AddBias(c.out[0], c.in[1], c.d[0], c.d[1]) },
 			ref: func(e *exact) {
 				for i := range e.out[0] {
 					e.out[0][i] += e.in[1][i%e.d[1]]
 				}
 			},
 			grad: func(c *call) {
-				Accumulate(c.din[0], c.dout[0])
-				BiasGrad(c.din[1], c.dout[0], c.d[0], c.d[1])
+				kernels.Accumulate(c.din[0], c.dout[0])
+				kernels.BiasGrad(c.din[1], c.dout[0], c.d[0], c.d[1])
 			}, wrt: []int{0, 1}}.matrix(),
-		op{name: "Mix", inputs: shaped("mmc"), outputs: shaped("m"),
-			run: func(c *call) { Mix(c.out[0], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1]) },
+		Op{name: "Mix", inputs: shaped("mmc"), outputs: shaped("m"),
+			run: func(c *call) { kernels.Mix(c.out[0], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1]) },
 			ref: func(e *exact) {
 				for i := range e.out[0] {
 					mu := e.in[2][i%e.d[1]]
@@ -202,11 +204,11 @@ func rowOps() []*op {
 				}
 			},
 			grad: func(c *call) {
-				MixGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1])
+				kernels.MixGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1])
 			}, wrt: []int{0, 1, 2}}.matrix(),
 		layerNormOp(),
-		op{name: "Softmax", inputs: shaped("m"), outputs: shaped("m"), tol: 2e-6,
-			run: func(c *call) { Softmax(c.out[0], c.in[0], c.d[0], c.d[1]) },
+		Op{name: "Softmax", inputs: shaped("m"), outputs: shaped("m"), tol: 2e-6,
+			run: func(c *call) { kernels.Softmax(c.out[0], c.in[0], c.d[0], c.d[1]) },
 			ref: func(e *exact) {
 				refRows(e.d, func(i, k int) {
 					lse := refLSE(e.in[0][i:k])
@@ -216,9 +218,9 @@ func rowOps() []*op {
 				})
 			}}.matrix(),
 		crossEntropyOp(),
-		op{name: "L2WrapGrad", inputs: shaped("mm"),
+		Op{name: "L2WrapGrad", inputs: shaped("mm"),
 			outputs: func(d []int) []array { return []array{{n: d[0] * d[1], from: 1}} },
-			run:     func(c *call) { L2WrapGrad(c.out[0], c.in[1], 0.125, c.d[0], c.d[1]) },
+			run:     func(c *call) { kernels.L2WrapGrad(c.out[0], c.in[1], 0.125, c.d[0], c.d[1]) },
 			ref: func(e *exact) {
 				refRows(e.d, func(i, k int) {
 					top := i
@@ -248,11 +250,11 @@ func refLSE(x []float64) float64 {
 	return top + math.Log(sum)
 }
 
-func layerNormOp() *op {
+func layerNormOp() *Op {
 	const eps = 0.01
-	return op{name: "LayerNorm", inputs: shaped("mcc"), outputs: shaped("mrr"), tol: 2e-6, gradTol: 2e-5,
+	return Op{name: "LayerNorm", inputs: shaped("mcc"), outputs: shaped("mrr"), tol: 2e-6, gradTol: 2e-5,
 		run: func(c *call) {
-			LayerNorm(c.out[0], c.out[1], c.out[2], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1], eps)
+			kernels.LayerNorm(c.out[0], c.out[1], c.out[2], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1], eps)
 		},
 		ref: func(e *exact) {
 			refRows(e.d, func(i, k int) {
@@ -272,13 +274,13 @@ func layerNormOp() *op {
 			})
 		},
 		grad: func(c *call) {
-			LayerNormGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], c.d[0], c.d[1])
+			kernels.LayerNormGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], c.d[0], c.d[1])
 		}, wrt: []int{0, 1, 2}}.matrix()
 }
 
 // crossEntropyOp's loss weighs every row alike, as CrossEntropyGrad's scale.
-func crossEntropyOp() *op {
-	return op{name: "CrossEntropy", inputs: shaped("m"), tol: 2e-6, gradTol: 5e-6,
+func crossEntropyOp() *Op {
+	return Op{name: "CrossEntropy", inputs: shaped("m"), tol: 2e-6, gradTol: 5e-6,
 		outputs: func(d []int) []array { return []array{{n: 1}, {n: d[0]}, {n: d[0]}} },
 		ints: func(d []int, r *rand.Rand) []int32 {
 			t := make([]int32, d[0])
@@ -288,7 +290,7 @@ func crossEntropyOp() *op {
 			return t
 		},
 		run: func(c *call) {
-			CrossEntropy(c.out[1], c.out[2], c.in[0], c.ints, c.d[0], c.d[1])
+			kernels.CrossEntropy(c.out[1], c.out[2], c.in[0], c.ints, c.d[0], c.d[1])
 			c.out[0][0] = 0
 			for _, nll := range c.out[1] {
 				c.out[0][0] += nll
@@ -305,13 +307,13 @@ func crossEntropyOp() *op {
 			})
 		},
 		grad: func(c *call) {
-			CrossEntropyGrad(c.din[0], c.in[0], c.out[2], c.ints, c.dout[0][0], c.d[0], c.d[1])
+			kernels.CrossEntropyGrad(c.din[0], c.in[0], c.out[2], c.ints, c.dout[0][0], c.d[0], c.d[1])
 		}, wrt: []int{0}}.matrix()
 }
 
 // reluSqOp's slope bends at 0, where a difference of ±h is off by h/2.
-func reluSqOp() *op {
-	o := unaryOp("ReLUSq", ReLUSq, refReLUSq, func(c *call) { ReLUSqGrad(c.din[0], c.dout[0], c.in[0]) })
+func reluSqOp() *Op {
+	o := unaryOp("ReLUSq", kernels.ReLUSq, refReLUSq, func(c *call) { kernels.ReLUSqGrad(c.din[0], c.dout[0], c.in[0]) })
 	o.gradTol = 3e-5
 	return o
 }

@@ -1,0 +1,180 @@
+package kerneltest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"workbench/kernels"
+)
+
+// Case is one kernel at one shape, to be timed.
+type Case struct {
+	Kernel, Shape string
+	DType         string // of the weights
+	// Operations and Bytes are what a call takes at least: multiply-adds count
+	// two, every operand is read once and every result written once.
+	Operations, Bytes float64
+	// Compute tells that arithmetic binds, not reading and writing.
+	Compute bool
+	// Footprint is the memory in bytes that calls go through.
+	Footprint float64
+	// Check holds the implementation in use against the reference.
+	Check func() error
+	// Make returns the call. Arguments are made once for a Case.
+	Make func() (run func())
+}
+
+// Cases lists everything that is timed.
+func Cases() []Case {
+	cases := products()
+	cases = append(cases, storedProducts()...)
+	for _, o := range table() {
+		check := checkOnce(o)
+		for _, d := range append(o.speed, o.long...) {
+			cases = append(cases, o.caseOf(d, false, check))
+			if o.grad != nil {
+				cases = append(cases, o.caseOf(d, true, check))
+			}
+		}
+	}
+	return cases
+}
+
+// gate is a T that panics.
+type gate struct{}
+
+type disagreement string
+
+// Error implements error.
+func (d disagreement) Error() string { return string(d) }
+
+// Helper implements T.
+func (gate) Helper() {}
+
+// Fatalf implements T.
+func (gate) Fatalf(format string, args ...any) { panic(disagreement(fmt.Sprintf(format, args...))) }
+
+// caught runs f and returns what a gate panicked with.
+func caught(f func()) (err error) {
+	defer func() {
+		if d, ok := recover().(disagreement); ok {
+			err = d
+		}
+	}()
+	f()
+	return nil
+}
+
+// checkOnce holds o against its reference on a part of its test's shapes, once
+// for each implementation.
+func checkOnce(o *Op) func() error {
+	done := map[string]error{}
+	return func() error {
+		impl := kernels.Impl()
+		err, ok := done[impl]
+		if !ok {
+			err = caught(func() {
+				for i := 0; i < len(o.dims); i += 5 {
+					o.testForward(gate{}, o.dims[i], i%4)
+					if o.grad != nil {
+						o.testGrad(gate{}, o.dims[i], i%4)
+					}
+				}
+			})
+			done[impl] = err
+		}
+		return err
+	}
+}
+
+func (o *Op) caseOf(d []int, grad bool, check func() error) Case {
+	c := Case{Kernel: snake(o.name), Shape: strings.Trim(fmt.Sprint(d), "[]"), DType: "f32", Check: check}
+	in, out := size(o.inputs(d)), size(o.outputs(d))
+	for _, a := range o.outputs(d) {
+		if a.from > 0 { // read, and written in place
+			in -= float64(4 * o.inputs(d)[a.from-1].n)
+			out += float64(4 * a.n)
+		}
+	}
+	c.Bytes, c.Footprint = in+out, in+out
+	if o.operations != nil {
+		c.Compute = true
+		forward, gradient := o.operations(d)
+		if c.Operations = forward; grad {
+			c.Operations = gradient
+		}
+	}
+	if grad {
+		c.Kernel += "_grad"
+		first := float64(4 * o.outputs(d)[0].n)
+		var din float64
+		for _, i := range o.wrt {
+			din += float64(4 * o.inputs(d)[i].n)
+		}
+		c.Bytes = in + first + 2*din // dy read, gradients added to
+		c.Footprint = in + out + first + din
+	}
+	c.Make = func() func() {
+		args, _ := o.build(d, 5, 0)
+		o.run(args)
+		if grad {
+			return func() { o.grad(args) }
+		}
+		return func() { o.run(args) }
+	}
+	return c
+}
+
+func size(arrays []array) (n float64) {
+	for _, a := range arrays {
+		n += float64(4 * a.n)
+	}
+	return n
+}
+
+// snake writes MatMulNT as matmul_nt and LayerNorm as layer_norm.
+func snake(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		upper := r >= 'A' && r <= 'Z'
+		if upper && i > 0 && !(name[i-1] >= 'A' && name[i-1] <= 'Z') {
+			b.WriteByte('_')
+		}
+		b.WriteString(strings.ToLower(string(r)))
+	}
+	return b.String()
+}
+
+// causalOperations are those of attention over the pairs of a query and a key
+// that it sees: two products of D multiply-adds, five in the gradient.
+func causalOperations(d []int) (forward, gradient float64) {
+	B, T, S, H, D := d[0], d[1], d[2], d[3], d[4]
+	product := 2 * float64(B*H*D) * (float64(T*(S-T)) + float64(T)*float64(T+1)/2)
+	return 2 * product, 5 * product
+}
+
+// randoms returns n floats of [-1, 1).
+func randoms(n int, seed uint64) []float32 {
+	r := rand.New(rand.NewPCG(seed, 1))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = r.Float32()*2 - 1
+	}
+	return x
+}
+
+// sampled holds some elements of y[M,N] against dot(m, n), which also returns
+// the sum of the products' sizes; tol is relative to that.
+func sampled(what string, y []float32, M, N int, tol float64, dot func(m, n int) (sum, size float64)) error {
+	r := rand.New(rand.NewPCG(uint64(M), uint64(N)))
+	for range 48 {
+		m, n := r.IntN(M), r.IntN(N)
+		sum, size := dot(m, n)
+		if got := float64(y[m*N+n]); !(math.Abs(got-sum) <= tol*size+1e-30) {
+			return disagreement(fmt.Sprintf("%s: [%d,%d] = %v, want %v", what, m, n, got, sum))
+		}
+	}
+	return nil
+}

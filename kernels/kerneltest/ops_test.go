@@ -1,0 +1,175 @@
+package kerneltest
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"unsafe"
+
+	"workbench/kernels"
+)
+
+func TestOps(t *testing.T) {
+	underEachImpl(t, func(t *testing.T) {
+		for _, o := range append(table(), longOps()...) {
+			t.Run(o.name, func(t *testing.T) {
+				for i, d := range o.dims {
+					o.testForward(t, d, i%4)
+					if o.grad != nil {
+						o.testGrad(t, d, i%4)
+					}
+				}
+			})
+		}
+	})
+}
+
+// TestOpsThreads wants the same bytes from 1, 2 and 3 threads.
+func TestOpsThreads(t *testing.T) {
+	before := kernels.Threads()
+	t.Cleanup(func() { kernels.SetThreads(before) })
+	long := attentionOp("AttentionLong", false)
+	long.speed = [][]int{{1, 230, 290, 1, 16}}
+	underEachImpl(t, func(t *testing.T) {
+		for _, o := range append(table(), long) {
+			t.Run(o.name, func(t *testing.T) {
+				d := o.speed[len(o.speed)-1]
+				var want []byte
+				for threads := 1; threads <= 3; threads++ {
+					kernels.SetThreads(threads)
+					c, _ := o.build(d, 5, 1)
+					o.run(c)
+					if o.grad != nil {
+						o.grad(c)
+					}
+					var got []byte
+					for _, list := range [][][]float32{c.out, c.din} {
+						for _, x := range list {
+							got = append(got, bytesOf(x)...)
+						}
+					}
+					if want == nil {
+						want = got
+					} else if !bytes.Equal(got, want) {
+						t.Fatalf("%v: %d threads give other bytes than one", d, threads)
+					}
+				}
+			})
+		}
+	})
+}
+
+func bytesOf(x []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+}
+
+// skipIfPoolsLeak skips where pools lose what they are given.
+func skipIfPoolsLeak(t *testing.T) {
+	pool := sync.Pool{New: func() any { return new(int) }}
+	cycle := func() {
+		for range 100 {
+			pool.Put(pool.Get())
+		}
+	}
+	if testing.AllocsPerRun(10, cycle) > 1 {
+		t.Skip("the race detector empties pools")
+	}
+}
+
+func TestOpsAllocateNothing(t *testing.T) {
+	skipIfPoolsLeak(t)
+	underEachImpl(t, func(t *testing.T) {
+		for _, o := range table() {
+			if o.allocates {
+				continue
+			}
+			c, _ := o.build(o.speed[0], 5, 0)
+			// a garbage collection in between empties the pools of scratch
+			n := math.Inf(1)
+			for range 3 {
+				n = min(n, testing.AllocsPerRun(10, func() { o.run(c) }))
+			}
+			if n >= 1 {
+				t.Errorf("%s %v: %v allocations", o.name, o.speed[0], n)
+			}
+		}
+	})
+}
+
+// BenchmarkOps times every operation of the table, forwards and backwards.
+func BenchmarkOps(b *testing.B) {
+	before := kernels.Impl()
+	b.Cleanup(func() { _ = kernels.Use(before) })
+	for _, o := range table() {
+		for _, impl := range kernels.Impls() {
+			for _, d := range o.speed {
+				name := fmt.Sprintf("%s/impl=%s/dims=%s", o.name, impl, strings.ReplaceAll(strings.Trim(fmt.Sprint(d), "[]"), " ", "x"))
+				b.Run(name, func(b *testing.B) { o.bench(b, impl, d, o.run) })
+				if o.grad != nil {
+					b.Run("Grad"+name, func(b *testing.B) { o.bench(b, impl, d, o.grad) })
+				}
+			}
+		}
+	}
+}
+
+func (o *Op) bench(b *testing.B, impl string, d []int, f func(c *call)) {
+	if err := kernels.Use(impl); err != nil {
+		b.Fatal(err)
+	}
+	c, _ := o.build(d, 5, 0)
+	o.run(c)
+	var floats int
+	for _, x := range c.out {
+		floats += len(x)
+	}
+	for b.Loop() {
+		f(c)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(floats), "ns/float")
+}
+
+// underEachImpl runs f under every implementation.
+func underEachImpl(t *testing.T, f func(t *testing.T)) {
+	before := kernels.Impl()
+	t.Cleanup(func() { _ = kernels.Use(before) })
+	for _, impl := range kernels.Impls() {
+		t.Run("impl="+impl, func(t *testing.T) {
+			if err := kernels.Use(impl); err != nil {
+				t.Fatal(err)
+			}
+			f(t)
+		})
+	}
+}
+
+// eachImpl is underEachImpl without tests of their own.
+func eachImpl(t *testing.T, f func(impl string)) {
+	before := kernels.Impl()
+	defer func() { _ = kernels.Use(before) }()
+	for _, impl := range kernels.Impls() {
+		if err := kernels.Use(impl); err != nil {
+			t.Fatal(err)
+		}
+		f(impl)
+	}
+}
+
+// TestCases wants every case to pass its gate, and the gate to see a fault.
+func TestCases(t *testing.T) {
+	for _, c := range Cases() {
+		if c.Operations > 1e8 || c.Bytes > 1e8 {
+			continue // left to the program
+		}
+		if err := c.Check(); err != nil {
+			t.Errorf("%s %s: %v", c.Kernel, c.Shape, err)
+		}
+	}
+	wrong := unaryOp("Wrong", func(y, x []float32) { copy(y, x) }, math.Exp, nil)
+	if err := checkOnce(wrong)(); err == nil {
+		t.Error("a wrong kernel passes its gate")
+	}
+}
