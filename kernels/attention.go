@@ -127,13 +127,6 @@ func borrow(n int) (owner *[]float32, x []float32) {
 	return owner, (*owner)[:n]
 }
 
-// take cuts n floats off the front of scratch.
-func take(scratch *[]float32, n int) []float32 {
-	x := (*scratch)[:n:n]
-	*scratch = (*scratch)[n:]
-	return x
-}
-
 type attentionJob struct {
 	y, lse, q, k, v []float32
 	s               AttentionShape

@@ -170,3 +170,10 @@ func headSums(y, p, v []float32, n, stride, H, D int) {
 		attentionSumsAVX2(&p[4*(i-3*rows)], at(y), &v[i*stride], ld, 1, stride, 0, H, D)
 	}
 }
+
+// take cuts n floats off the front of scratch.
+func take(scratch *[]float32, n int) []float32 {
+	x := (*scratch)[:n:n]
+	*scratch = (*scratch)[n:]
+	return x
+}

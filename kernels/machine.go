@@ -1,46 +1,66 @@
 package kernels
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
-// FMAPeak is what this machine's multiply-adds reach in registers alone on
-// that many threads, in GFLOP/s: the best of the rounds that fit in d.
-func FMAPeak(threads int, d time.Duration) float64 {
+// FMAPeak is what this machine's multiply-adds reach in registers alone on all
+// threads, in GFLOP/s: the best of the rounds that fit in d.
+func FMAPeak(d time.Duration) float64 {
 	const n = 100_000 // about 0.2 ms
-	best := 0.0
-	for end := time.Now().Add(d); time.Now().Before(end); {
-		start := time.Now()
-		var wg sync.WaitGroup
-		for range threads {
-			wg.Go(func() {
-				for range 10 {
-					fmaRounds(n)
-				}
-			})
-		}
-		wg.Wait()
-		best = max(best, float64(threads)*10*n*192/float64(time.Since(start)))
-	}
-	return best
+	chunks := 2 * perThread * Threads()
+	return best(d, float64(chunks)*n*192, func() { For(chunks, func(int) { fmaRounds(n) }) })
 }
 
-// ReadBandwidth reads buf once on that many threads and returns the sum of its
-// floats, which only keeps the reading alive; the caller takes the time. The
-// length should be a multiple of 64 floats a thread.
-func ReadBandwidth(buf []float32, threads int) (sum float32) {
-	sums := make([]float32, threads)
-	var wg sync.WaitGroup
-	part := len(buf) / threads &^ 63
-	for i := range threads {
-		wg.Go(func() { sums[i] = readFloats(buf[i*part : (i+1)*part]) })
+// best is the highest rate, in units of amount a nanosecond, of the calls of f
+// that fit in d.
+func best(d time.Duration, amount float64, f func()) (rate float64) {
+	for end := time.Now().Add(d); rate == 0 || time.Now().Before(end); {
+		start := time.Now()
+		f()
+		rate = max(rate, amount/float64(max(time.Since(start), 1)))
 	}
-	wg.Wait()
+	return rate
+}
+
+// ReadBandwidth is the rate in GB/s at which all threads read buf: the best of
+// the rounds that fit in d.
+func ReadBandwidth(buf []float32, d time.Duration) float64 {
+	return best(d, 4*float64(len(buf)), func() { readChunks(buf) })
+}
+
+// readChunks returns the sum of buf, which only keeps the reading alive. A rest
+// of fewer than 64 floats of each chunk is left out.
+func readChunks(buf []float32) (sum float32) {
+	const chunk = 1 << 19 // floats: long streams, short waiting for the last
+	sums := make([]float32, (len(buf)+chunk-1)/chunk)
+	For(len(sums), func(i int) { sums[i] = readFloats(buf[i*chunk : min((i+1)*chunk, len(buf))]) })
 	for _, s := range sums {
 		sum += s
 	}
 	return sum
+}
+
+// ReadCached is the rate in GB/s at which each thread reads n floats of its own
+// again and again, from the cache that holds them: the best of the rounds that
+// fit in d.
+func ReadCached(n int, d time.Duration) float64 {
+	n = max(n&^63, 64)
+	threads, passes := Threads(), max(1, 1<<22/n) // some 0.1 ms a round and more
+	bufs, sums := make([][]float32, threads), make([]float32, threads)
+	for i := range bufs {
+		bufs[i] = make([]float32, n)
+		for k := range bufs[i] {
+			bufs[i][k] = 1
+		}
+	}
+	return best(d, float64(threads*passes)*float64(4*n), func() {
+		For(threads, func(i int) {
+			var sum float32 // sums is one cache line
+			for range passes {
+				sum += readFloats(bufs[i])
+			}
+			sums[i] = sum
+		})
+	})
 }
 
 // fmaRoundsGeneric does n rounds of 12 chains of 8 multiply-adds.

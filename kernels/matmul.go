@@ -78,7 +78,6 @@ type product struct {
 	c, a, b             []float32
 	M, N, K             int
 	ldc, am, ak, bk, bn int
-	maxK                int // of a block; the implementation's
 	acc                 bool
 }
 

@@ -25,8 +25,6 @@ const (
 	groupFloats = 1 << 22
 	// serialWork is the multiply-adds that are not worth a second thread.
 	serialWork = 1 << 16
-	// perThread is the chunks of a thread: what it has not begun, others take.
-	perThread = 4
 )
 
 var (
@@ -71,8 +69,7 @@ func (p product) avx2(threaded bool) {
 		} else {
 			d.span(0, d.chunks)
 		}
-	case p.M <= narrow && (p.ak == 1 || p.N >= 4*p.M): // a's transpose is copied in every chunk
-		p.maxK = min(maxK, narrowFloats/p.M)
+	case p.byColumns():
 		w := columnBlocks{p, panels}
 		if threads > 1 {
 			columnses.run(panels, max(1, panels/(perThread*threads)), w)
@@ -80,7 +77,6 @@ func (p product) avx2(threaded bool) {
 			w.span(0, panels)
 		}
 	default:
-		p.maxK = maxK
 		group := max(1, groupFloats/(p.K*tileN))
 		for n := 0; n < panels; n += group {
 			q := p
@@ -91,10 +87,17 @@ func (p product) avx2(threaded bool) {
 	}
 }
 
-// blockK is how much of k a tile sums up at once: K in parts alike, at most
-// maxK.
+// byColumns says whether the rows are one block of a. A transposed a is copied
+// in every chunk of columns: they must pay for it.
+func (p *product) byColumns() bool { return p.M <= narrow && (p.ak == 1 || p.N >= 4*p.M) }
+
+// blockK is how much of k a tile sums up at once: K in parts alike.
 func (p *product) blockK() int {
-	parts := (p.K + p.maxK - 1) / p.maxK
+	most := maxK
+	if p.byColumns() {
+		most = min(maxK, narrowFloats/p.M)
+	}
+	parts := (p.K + most - 1) / most
 	return ((p.K+parts-1)/parts + 7) &^ 7
 }
 

@@ -295,15 +295,17 @@ func TestUse(t *testing.T) {
 	}
 }
 
-func TestReadBandwidth(t *testing.T) {
-	x := make([]float32, 4096)
+func TestReadChunks(t *testing.T) {
+	x := make([]float32, 3<<18)
 	for i := range x {
 		x[i] = 1
 	}
 	eachImpl(t, func(impl string) {
+		defer SetThreads(Threads())
 		for _, threads := range []int{1, 2} {
-			if got := ReadBandwidth(x, threads); got != 4096 {
-				t.Errorf("%s: %d threads read %v of 4096", impl, threads, got)
+			SetThreads(threads)
+			if got := readChunks(x); got != float32(len(x)) {
+				t.Errorf("%s: %d threads read %v of %d", impl, threads, got, len(x))
 			}
 		}
 	})
@@ -331,9 +333,11 @@ func BenchmarkMatMul(b *testing.B) {
 func BenchmarkFMAPeak(b *testing.B) {
 	for _, threads := range []int{1, 2} {
 		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
+			defer SetThreads(Threads())
+			SetThreads(threads)
 			for b.Loop() {
 			}
-			b.ReportMetric(FMAPeak(threads, time.Second), "GFLOP/s")
+			b.ReportMetric(FMAPeak(time.Second), "GFLOP/s")
 		})
 	}
 }

@@ -57,8 +57,9 @@ const (
 	stripRows   = 192
 	// unpackFloats is the floats of one chunk of unpacking.
 	unpackFloats = 64 << 10
-	// streamBytes is the weights of one chunk.
-	streamBytes = 32 << 10
+	// leastStream and mostStream are the bytes of weights of one chunk: long
+	// streams are fetched better, short ones leave something for every thread.
+	leastStream, mostStream = 32 << 10, 128 << 10
 	// serialBytes is the weights, once for each row of x, that are not worth a
 	// second thread.
 	serialBytes = 128 << 10
@@ -113,7 +114,8 @@ func mulRows(op string, y, x []float32, m *Matrix, M int) {
 		v.q = in.q
 	}
 	v.far, v.rest = units, m.N%4 != 0 || m.blocks != nil && m.N%(4*groupRows) != 0
-	items, grain := units, max(1, streamBytes/bytes)
+	chunk := min(max(units*bytes/(2*perThread*Threads()), leastStream), mostStream)
+	items, grain := units, max(1, chunk/bytes)
 	if v.rest {
 		items++
 	}

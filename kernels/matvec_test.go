@@ -257,7 +257,7 @@ func BenchmarkDecodeChain(b *testing.B) {
 	}
 	read := func() float64 {
 		start := time.Now()
-		ReadBandwidth(roof, Threads())
+		readChunks(roof)
 		return 4 * float64(len(roof)) / float64(time.Since(start))
 	}
 	for _, d := range dtypes {

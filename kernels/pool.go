@@ -54,6 +54,9 @@ const (
 	// than the usual gap between two operations of a layer, since waking
 	// costs some 30 µs.
 	spinFor = 100 * time.Microsecond
+	// perThread is the chunks of a thread where their number is free: what it
+	// has not begun, others take.
+	perThread = 4
 )
 
 func init() { workers.size.Store(int32(min(runtime.GOMAXPROCS(0), maxThreads))) }

@@ -90,7 +90,7 @@ func checkOnce(o *Op) func() error {
 }
 
 func (o *Op) caseOf(d []int, grad bool, check func() error) Case {
-	c := Case{Kernel: snake(o.name), Shape: strings.Trim(fmt.Sprint(d), "[]"), DType: "f32", Check: check}
+	c := Case{Kernel: o.name, Shape: strings.Trim(fmt.Sprint(d), "[]"), DType: "f32", Check: check}
 	in, out := size(o.inputs(d)), size(o.outputs(d))
 	for _, a := range o.outputs(d) {
 		if a.from > 0 { // read, and written in place
@@ -132,19 +132,6 @@ func size(arrays []array) (n float64) {
 		n += float64(4 * a.n)
 	}
 	return n
-}
-
-// snake writes MatMulNT as matmul_nt and LayerNorm as layer_norm.
-func snake(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		upper := r >= 'A' && r <= 'Z'
-		if upper && i > 0 && !(name[i-1] >= 'A' && name[i-1] <= 'Z') {
-			b.WriteByte('_')
-		}
-		b.WriteString(strings.ToLower(string(r)))
-	}
-	return b.String()
 }
 
 // causalOperations are those of attention over the pairs of a query and a key

@@ -98,7 +98,7 @@ func TestWKV4Limits(t *testing.T) {
 // the definition, and the gradient over the logits beside.
 func TestSoftmaxLimits(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
-		for _, o := range []*Op{opNamed("Softmax"), inPlaceOp()} {
+		for _, o := range []*Op{opNamed("softmax"), inPlaceOp()} {
 			inputs := o.inputs
 			o.inputs = func(d []int) []array {
 				a := inputs(d)
@@ -116,7 +116,7 @@ func TestSoftmaxLimits(t *testing.T) {
 // agree with the definition at every length to 130.
 func TestLongRest(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
-		for _, name := range []string{"LayerNorm", "Mix", "AddBias", "SigmoidMul", "GELU", "AdamW", "SumSquares"} {
+		for _, name := range []string{"layer_norm", "mix", "add_bias", "sigmoid_mul", "gelu", "adamw", "sum_squares"} {
 			o := opNamed(name)
 			for n := 71; n <= 130; n++ {
 				d := []int{2, n}

@@ -110,10 +110,10 @@ func TestGradNil(t *testing.T) {
 		{"LayerNormGrad", layerNormOp(), []int{5, 27}, func(c *call, d [][]float32) {
 			kernels.LayerNormGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], 5, 27)
 		}},
-		{"MixGrad", opNamed("Mix"), []int{5, 27}, func(c *call, d [][]float32) {
+		{"MixGrad", opNamed("mix"), []int{5, 27}, func(c *call, d [][]float32) {
 			kernels.MixGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.in[2], 5, 27)
 		}},
-		{"SigmoidMulGrad", opNamed("SigmoidMul"), []int{27}, func(c *call, d [][]float32) {
+		{"SigmoidMulGrad", opNamed("sigmoid_mul"), []int{27}, func(c *call, d [][]float32) {
 			kernels.SigmoidMulGrad(d[0], d[1], c.dout[0], c.in[0], c.in[1])
 		}},
 	} {
@@ -205,7 +205,7 @@ func TestExtremeRows(t *testing.T) {
 			fill(C, func(i int) float32 { return []float32{0, float32(math.Inf(-1))}[i%2] }),
 		} {
 			e := &exact{d: []int{1, C}, in: [][]float64{widen(x)}, out: [][]float64{make([]float64, C)}}
-			opNamed("Softmax").ref(e)
+			opNamed("softmax").ref(e)
 			y, nll, lse := make([]float32, C), make([]float32, 1), make([]float32, 1)
 			kernels.Softmax(y, x, 1, C)
 			near(t, "softmax", y, e.out[0], 1e-6)
@@ -237,7 +237,7 @@ func TestAttentionRange(t *testing.T) {
 // TestAliasing wants the same from in-place calls where the doc allows them.
 func TestAliasing(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
-		for _, name := range []string{"Exp", "Tanh", "Sigmoid", "Softmax"} {
+		for _, name := range []string{"exp", "tanh", "sigmoid", "softmax"} {
 			o := opNamed(name)
 			d := o.dims[len(o.dims)-1]
 			apart, _ := o.build(d, 1, 0)

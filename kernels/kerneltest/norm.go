@@ -16,12 +16,12 @@ func normOps() []*Op {
 
 // longOps are tested at more lengths, and not timed.
 func longOps() []*Op {
-	long := attentionOp("AttentionLong", false)
+	long := attentionOp("attention_long", false)
 	long.dims = [][]int{{1, 100, 100, 1, 5}, {1, 230, 230, 1, 20}, {1, 97, 290, 1, 8}, {1, 200, 393, 2, 9}}
 	for n := 2; n <= 130; n += 3 {
 		long.dims = append(long.dims, []int{1, n, n + n%5*7, 1, 1 + n%18})
 	}
-	one := attentionOp("AttentionOneLong", true)
+	one := attentionOp("attention_one_long", true)
 	one.dims = nil
 	for n := 1; n <= 130; n++ {
 		one.dims = append(one.dims, []int{1 + n%2, 1, n, 1 + n%3, 8})
@@ -31,14 +31,14 @@ func longOps() []*Op {
 }
 
 func siluOp() *Op {
-	return unaryOp("SiLU", kernels.SiLU, func(x float64) float64 { return x * refSigmoid(x) },
+	return unaryOp("silu", kernels.SiLU, func(x float64) float64 { return x * refSigmoid(x) },
 		func(c *call) { kernels.SiLUGrad(c.din[0], c.dout[0], c.in[0]) })
 }
 
 // groupNormOp has dims R, C, H.
 func groupNormOp() *Op {
 	const eps = 0.01
-	o := &Op{name: "GroupNorm", tol: 2e-6, gradTol: 2e-5, speed: [][]int{{256, 768, 12}, {512, 768, 12}}}
+	o := &Op{name: "group_norm", tol: 2e-6, gradTol: 2e-5, speed: [][]int{{256, 768, 12}, {512, 768, 12}}}
 	for n := 1; n <= 70; n++ {
 		o.dims = append(o.dims, []int{1 + n%3, n * (1 + n%4), 1 + n%4})
 	}
@@ -90,7 +90,7 @@ func shiftMixOp(n int, last bool) *Op {
 		}
 		return nil
 	}
-	o := &Op{name: "ShiftMix" + string(rune('0'+n)), tol: 1e-6, gradTol: 1e-5, allocates: true,
+	o := &Op{name: "shift_mix" + string(rune('0'+n)), tol: 1e-6, gradTol: 1e-5, allocates: true,
 		dims: [][]int{{0, 3, 4}, {2, 0, 4}, {2, 3, 5}, {3, 40, 24}, {1, 300, 17}}, speed: [][]int{{4, 256, 768}}, wrt: []int{0}}
 	for c := 1; c <= 40; c++ {
 		o.dims = append(o.dims, []int{1 + c%3, 1 + c%4, c})
@@ -134,7 +134,7 @@ func shiftMixOp(n int, last bool) *Op {
 // inPlaceOp has dims R, V; a third of the rows have no target.
 func inPlaceOp() *Op {
 	const scale, wrap = 0.375, 0.25
-	o := Op{name: "CrossEntropyInPlace", inputs: shaped("m"), tol: 3e-6,
+	o := Op{name: "cross_entropy_in_place", inputs: shaped("m"), tol: 3e-6,
 		outputs: func(d []int) []array { return []array{{n: d[0] * d[1], from: 1}, {n: d[0]}, {n: d[0]}} },
 		ints:    crossEntropyOp().ints,
 		run: func(c *call) {

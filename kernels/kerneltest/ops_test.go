@@ -31,7 +31,7 @@ func TestOps(t *testing.T) {
 func TestOpsThreads(t *testing.T) {
 	before := kernels.Threads()
 	t.Cleanup(func() { kernels.SetThreads(before) })
-	long := attentionOp("AttentionLong", false)
+	long := attentionOp("attention_long", false)
 	long.speed = [][]int{{1, 230, 290, 1, 16}}
 	underEachImpl(t, func(t *testing.T) {
 		for _, o := range append(table(), long) {

@@ -9,8 +9,8 @@ import (
 
 func sequenceOps() []*Op {
 	return []*Op{
-		wkv4Op("WKV4", true), wkv4Op("WKV4Fresh", false),
-		attentionOp("Attention", false), attentionOp("AttentionDecode", true),
+		wkv4Op("wkv4", true), wkv4Op("wkv4_fresh", false),
+		attentionOp("attention", false), attentionOp("attention_decode", true),
 		ropeOp(), elmanOp(),
 	}
 }
@@ -154,7 +154,7 @@ func ropeOp() *Op {
 	for half := 1; half <= 35; half++ {
 		dims = append(dims, []int{1 + half%2, 1 + half%3, 1 + half%2, 2 * half, half % 4})
 	}
-	return &Op{name: "RoPE", dims: append(dims, []int{2, 100, 3, 64, 1000}), speed: [][]int{{4, 128, 12, 64, 0}}, tol: 3e-7, gradTol: 1e-6,
+	return &Op{name: "rope", dims: append(dims, []int{2, 100, 3, 64, 1000}), speed: [][]int{{4, 128, 12, 64, 0}}, tol: 3e-7, gradTol: 1e-6,
 		inputs:  func(d []int) []array { return []array{{n: size(d)}} },
 		outputs: func(d []int) []array { return []array{{n: size(d), from: 1}} },
 		run: func(c *call) {
@@ -185,7 +185,7 @@ func ropeOp() *Op {
 
 // elmanOp has dims B, T, H; in are x, w, h0.
 func elmanOp() *Op {
-	return &Op{name: "Elman", tol: 3e-6, gradTol: 2e-5,
+	return &Op{name: "elman", tol: 3e-6, gradTol: 2e-5,
 		dims:  [][]int{{1, 1, 1}, {1, 4, 5}, {2, 3, 4}, {3, 2, 8}, {1, 9, 33}, {5, 7, 17}},
 		speed: [][]int{{1, 1, 256}, {4, 32, 256}},
 		operations: func(d []int) (float64, float64) {

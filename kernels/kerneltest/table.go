@@ -81,19 +81,19 @@ func (o Op) vector() *Op {
 
 func elementwiseOps() []*Op {
 	return []*Op{
-		Op{name: "Add", inputs: vectors(2, nil), outputs: over(0),
+		Op{name: "add", inputs: vectors(2, nil), outputs: over(0),
 			run: func(c *call) { kernels.Add(c.out[0], c.in[0], c.in[1]) },
 			ref: each(func(_ float64, x ...float64) float64 { return x[0] + x[1] })}.vector(),
-		Op{name: "Accumulate", inputs: vectors(2, nil), outputs: over(1),
+		Op{name: "accumulate", inputs: vectors(2, nil), outputs: over(1),
 			run: func(c *call) { kernels.Accumulate(c.out[0], c.in[1]) },
 			ref: each(func(y float64, x ...float64) float64 { return y + x[1] })}.vector(),
-		Op{name: "Axpy", inputs: vectors(2, nil), outputs: over(1),
+		Op{name: "axpy", inputs: vectors(2, nil), outputs: over(1),
 			run: func(c *call) { kernels.Axpy(c.out[0], -0.75, c.in[1]) },
 			ref: each(func(y float64, x ...float64) float64 { return y - 0.75*x[1] })}.vector(),
-		Op{name: "Scale", inputs: vectors(1, nil), outputs: over(1),
+		Op{name: "scale", inputs: vectors(1, nil), outputs: over(1),
 			run: func(c *call) { kernels.Scale(c.out[0], -1.25) },
 			ref: each(func(y float64, x ...float64) float64 { return -1.25 * y })}.vector(),
-		Op{name: "SumSquares", inputs: vectors(1, wide),
+		Op{name: "sum_squares", inputs: vectors(1, wide),
 			outputs: func([]int) []array { return []array{{n: 1}} },
 			run:     func(c *call) { c.out[0][0] = float32(kernels.SumSquares(c.in[0])) },
 			ref: func(e *exact) {
@@ -107,7 +107,7 @@ func elementwiseOps() []*Op {
 
 func adamWOp() *Op {
 	const lr, beta1, beta2, eps, decay, step, gscale = 0.01, 0.875, 0.96875, 0.0625, 0.125, 3, 0.5
-	return Op{name: "AdamW",
+	return Op{name: "adamw",
 		inputs: func(d []int) []array {
 			return []array{{n: d[0]}, {n: d[0]}, {n: d[0]}, {n: d[0], value: uniform(0, 2)}}
 		},
@@ -145,15 +145,15 @@ func refReLUSq(x float64) float64 { return math.Max(x, 0) * math.Max(x, 0) }
 
 func activationOps() []*Op {
 	return []*Op{
-		unaryOp("Exp", kernels.Exp, math.Exp, nil),
-		unaryOp("Sigmoid", kernels.Sigmoid, refSigmoid, nil),
-		unaryOp("Tanh", kernels.Tanh, math.Tanh, func(c *call) { kernels.TanhGrad(c.din[0], c.dout[0], c.out[0]) }),
-		unaryOp("NegExp", kernels.NegExp, func(x float64) float64 { return -math.Exp(x) },
+		unaryOp("exp", kernels.Exp, math.Exp, nil),
+		unaryOp("sigmoid", kernels.Sigmoid, refSigmoid, nil),
+		unaryOp("tanh", kernels.Tanh, math.Tanh, func(c *call) { kernels.TanhGrad(c.din[0], c.dout[0], c.out[0]) }),
+		unaryOp("neg_exp", kernels.NegExp, func(x float64) float64 { return -math.Exp(x) },
 			func(c *call) { kernels.NegExpGrad(c.din[0], c.dout[0], c.out[0]) }),
 		reluSqOp(),
-		unaryOp("GELU", kernels.GELU, refGELU, func(c *call) { kernels.GELUGrad(c.din[0], c.dout[0], c.in[0]) }),
-		unaryOp("GELUTanh", kernels.GELUTanh, refGELUTanh, func(c *call) { kernels.GELUTanhGrad(c.din[0], c.dout[0], c.in[0]) }),
-		Op{name: "SigmoidMul", inputs: vectors(2, wide), outputs: over(0),
+		unaryOp("gelu", kernels.GELU, refGELU, func(c *call) { kernels.GELUGrad(c.din[0], c.dout[0], c.in[0]) }),
+		unaryOp("gelu_tanh", kernels.GELUTanh, refGELUTanh, func(c *call) { kernels.GELUTanhGrad(c.din[0], c.dout[0], c.in[0]) }),
+		Op{name: "sigmoid_mul", inputs: vectors(2, wide), outputs: over(0),
 			run:  func(c *call) { kernels.SigmoidMul(c.out[0], c.in[0], c.in[1]) },
 			ref:  each(func(_ float64, x ...float64) float64 { return refSigmoid(x[0]) * x[1] }),
 			grad: func(c *call) { kernels.SigmoidMulGrad(c.din[0], c.din[1], c.dout[0], c.in[0], c.in[1]) },
@@ -183,7 +183,7 @@ func shaped(kinds string) func(d []int) []array {
 
 func rowOps() []*Op {
 	return []*Op{
-		Op{name: "AddBias", inputs: shaped("mc"),
+		Op{name: "add_bias", inputs: shaped("mc"),
 			outputs: func(d []int) []array { return []array{{n: d[0] * d[1], from: 1}} },
 			run:     func(c *call) { kernels.AddBias(c.out[0], c.in[1], c.d[0], c.d[1]) },
 			ref: func(e *exact) {
@@ -195,7 +195,7 @@ func rowOps() []*Op {
 				kernels.Accumulate(c.din[0], c.dout[0])
 				kernels.BiasGrad(c.din[1], c.dout[0], c.d[0], c.d[1])
 			}, wrt: []int{0, 1}}.matrix(),
-		Op{name: "Mix", inputs: shaped("mmc"), outputs: shaped("m"),
+		Op{name: "mix", inputs: shaped("mmc"), outputs: shaped("m"),
 			run: func(c *call) { kernels.Mix(c.out[0], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1]) },
 			ref: func(e *exact) {
 				for i := range e.out[0] {
@@ -207,7 +207,7 @@ func rowOps() []*Op {
 				kernels.MixGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1])
 			}, wrt: []int{0, 1, 2}}.matrix(),
 		layerNormOp(),
-		Op{name: "Softmax", inputs: shaped("m"), outputs: shaped("m"), tol: 2e-6,
+		Op{name: "softmax", inputs: shaped("m"), outputs: shaped("m"), tol: 2e-6,
 			run: func(c *call) { kernels.Softmax(c.out[0], c.in[0], c.d[0], c.d[1]) },
 			ref: func(e *exact) {
 				refRows(e.d, func(i, k int) {
@@ -218,7 +218,7 @@ func rowOps() []*Op {
 				})
 			}}.matrix(),
 		crossEntropyOp(),
-		Op{name: "L2WrapGrad", inputs: shaped("mm"),
+		Op{name: "l2wrap_grad", inputs: shaped("mm"),
 			outputs: func(d []int) []array { return []array{{n: d[0] * d[1], from: 1}} },
 			run:     func(c *call) { kernels.L2WrapGrad(c.out[0], c.in[1], 0.125, c.d[0], c.d[1]) },
 			ref: func(e *exact) {
@@ -252,7 +252,7 @@ func refLSE(x []float64) float64 {
 
 func layerNormOp() *Op {
 	const eps = 0.01
-	return Op{name: "LayerNorm", inputs: shaped("mcc"), outputs: shaped("mrr"), tol: 2e-6, gradTol: 2e-5,
+	return Op{name: "layer_norm", inputs: shaped("mcc"), outputs: shaped("mrr"), tol: 2e-6, gradTol: 2e-5,
 		run: func(c *call) {
 			kernels.LayerNorm(c.out[0], c.out[1], c.out[2], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1], eps)
 		},
@@ -280,7 +280,7 @@ func layerNormOp() *Op {
 
 // crossEntropyOp's loss weighs every row alike, as CrossEntropyGrad's scale.
 func crossEntropyOp() *Op {
-	return Op{name: "CrossEntropy", inputs: shaped("m"), tol: 2e-6, gradTol: 5e-6,
+	return Op{name: "cross_entropy", inputs: shaped("m"), tol: 2e-6, gradTol: 5e-6,
 		outputs: func(d []int) []array { return []array{{n: 1}, {n: d[0]}, {n: d[0]}} },
 		ints: func(d []int, r *rand.Rand) []int32 {
 			t := make([]int32, d[0])
@@ -313,7 +313,7 @@ func crossEntropyOp() *Op {
 
 // reluSqOp's slope bends at 0, where a difference of ±h is off by h/2.
 func reluSqOp() *Op {
-	o := unaryOp("ReLUSq", kernels.ReLUSq, refReLUSq, func(c *call) { kernels.ReLUSqGrad(c.din[0], c.dout[0], c.in[0]) })
+	o := unaryOp("relu_sq", kernels.ReLUSq, refReLUSq, func(c *call) { kernels.ReLUSqGrad(c.din[0], c.dout[0], c.in[0]) })
 	o.gradTol = 3e-5
 	return o
 }
