@@ -45,6 +45,9 @@ func printHost(w io.Writer, h record.Host) {
 	row("Caches", "%s", orNone(each(h.Caches, func(level string, n int64) string { return level + " " + size(n) })))
 	row("FMA peak", "%s", orNone(each(h.FMAPeak, func(n string, v float64) string { return fmt.Sprintf("%.1f GFLOP/s with %s", v, threads(n)) })))
 	row("Memory read", "%s", orNone(each(h.ReadGBs, func(n string, v float64) string { return fmt.Sprintf("%.1f GB/s with %s", v, threads(n)) })))
+	for _, level := range slices.Sorted(maps.Keys(h.ReadLevels)) {
+		row(level+" read", "%s", each(h.ReadLevels[level], func(n string, v float64) string { return fmt.Sprintf("%.1f GB/s with %s", v, threads(n)) }))
+	}
 	if h.NoiseFloor != nil {
 		row("Noise floor", "%.1f %% between identical measurements (A/A)", 100**h.NoiseFloor)
 	} else {

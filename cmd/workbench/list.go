@@ -10,6 +10,7 @@ import (
 	"workbench/arch"
 	"workbench/experiments"
 	"workbench/kernels"
+	"workbench/kernels/kerneltest"
 )
 
 var listCommand = command{
@@ -70,13 +71,6 @@ var corpora = []namedItem{
 	{"PATH", "any text file, or the text files of a folder"},
 }
 
-// kernelNames are the operations of the kernels room that have a form of
-// their own in each implementation.
-var kernelNames = []string{
-	"MatMulNT", "MatMulNN", "MatMulTN", "MatVec", "LayerNorm", "CrossEntropy", "Softmax", "Exp", "Tanh", "Sigmoid",
-	"SigmoidMul", "ReLUSq", "GELU", "GELUTanh", "Add", "Mix", "NegExp", "WKV4", "Attention", "RoPE", "Elman", "AdamW", "GroupNorm", "SiLU", "ShiftMix", "MulVec", "MulMat",
-}
-
 // meters are the fields of a record that hold a measurement.
 var meters = []namedItem{
 	{"duration_ns", "wall time of a sample, monotonic clock"},
@@ -105,8 +99,12 @@ func takeInventory() (inventory, error) {
 	for _, name := range arch.Names() {
 		inv.Architectures = append(inv.Architectures, archItem{name, arch.Options(name)})
 	}
-	for _, name := range kernelNames {
-		inv.Kernels = append(inv.Kernels, kernelItem{name, kernels.Impls()})
+	seen := map[string]bool{}
+	for _, c := range kerneltest.Cases() {
+		if !seen[c.Kernel] {
+			seen[c.Kernel] = true
+			inv.Kernels = append(inv.Kernels, kernelItem{c.Kernel, kernels.Impls()})
+		}
 	}
 	return inv, nil
 }
@@ -125,10 +123,10 @@ func (inv inventory) print(w io.Writer) {
 	}
 	fmt.Fprint(w, "\nCorpora\n")
 	printItems(w, inv.Corpora)
-	fmt.Fprintf(w, "\nKernels (implementations here: %s; in use: %s)\n", strings.Join(kernels.Impls(), ", "), kernels.Impl())
-	for i := 0; i < len(inv.Kernels); i += 8 {
-		for _, k := range inv.Kernels[i:min(i+8, len(inv.Kernels))] {
-			fmt.Fprintf(w, "  %s", k.Name)
+	fmt.Fprintf(w, "\nKernels (workbench bench kernels NAME; implementations here: %s; in use: %s)\n", strings.Join(kernels.Impls(), ", "), kernels.Impl())
+	for i := 0; i < len(inv.Kernels); i += 5 {
+		for _, k := range inv.Kernels[i:min(i+5, len(inv.Kernels))] {
+			fmt.Fprintf(w, "  %-18s", k.Name)
 		}
 		fmt.Fprintln(w)
 	}

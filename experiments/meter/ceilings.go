@@ -14,24 +14,89 @@ import (
 	"workbench/kernels"
 )
 
+// Ceilings are the best rates this machine reached.
+type Ceilings struct {
+	FMA map[int]float64 // GFLOP/s by threads
+	// Read is GB/s by level ("L1d", "L2", "L3", "memory") and threads. Of a
+	// cache every thread reads a part of its own.
+	Read map[string]map[int]float64
+	// Caches are the sizes of the levels in bytes.
+	Caches map[string]int64
+
+	buf []float32 // for the memory, kept between measurements
+}
+
+// NewCeilings prepares to measure the machine that this process runs on.
+func NewCeilings() *Ceilings {
+	return newCeilings((machine{system, "/sys"}).caches())
+}
+
+func newCeilings(caches map[string]int64) *Ceilings {
+	c := &Ceilings{FMA: map[int]float64{}, Read: map[string]map[int]float64{}, Caches: map[string]int64{}}
+	for _, level := range []string{"L1d", "L2", "L3"} {
+		if size, ok := caches[level]; ok {
+			c.Caches[level], c.Read[level] = size, map[int]float64{}
+		}
+	}
+	c.Read[memory] = map[int]float64{}
+	c.buf = make([]float32, bandwidthFloats(caches))
+	kernels.HugePages(c.buf)
+	for i := range c.buf {
+		c.buf[i] = 1 // every page must exist: an untouched one is the same zero page
+	}
+	return c
+}
+
+const memory = "memory"
+
+// Measure takes about d for each ceiling and keeps the higher of what it finds
+// and what was found before.
+func (c *Ceilings) Measure(threads []int, d time.Duration) {
+	defer kernels.SetThreads(kernels.Threads())
+	for _, t := range threads {
+		kernels.SetThreads(t)
+		c.FMA[t] = max(c.FMA[t], kernels.FMAPeak(d))
+		c.Read[memory][t] = max(c.Read[memory][t], kernels.ReadBandwidth(c.buf, d))
+		for level, size := range c.Caches {
+			n := size / 2 / 4
+			if level == "L3" { // one for all
+				n = max(size/4, 2*c.Caches["L2"]) / 4 / int64(t)
+			}
+			c.Read[level][t] = max(c.Read[level][t], kernels.ReadCached(int(n), d/2))
+		}
+	}
+}
+
+// Level is where that many bytes lie that so many threads go through in parts:
+// the smallest cache that could hold them, or memory.
+func (c *Ceilings) Level(bytes float64, threads int) string {
+	for _, level := range []string{"L1d", "L2", "L3"} {
+		room := float64(c.Caches[level])
+		if level != "L3" {
+			room *= float64(threads)
+		}
+		if bytes <= room {
+			return level
+		}
+	}
+	return memory
+}
+
 // measureCeilings fills in the best arithmetic rate and read bandwidth of one
 // thread and of all, and the noise floor of the clock.
 func measureCeilings(h *record.Host, quick bool) {
-	fma, read, aa := 200*time.Millisecond, 250*time.Millisecond, time.Second
+	d, aa := 200*time.Millisecond, time.Second
 	if quick {
-		fma, read, aa = 50*time.Millisecond, 75*time.Millisecond, 250*time.Millisecond
+		d, aa = 50*time.Millisecond, 250*time.Millisecond
 	}
-	buf := make([]float32, bandwidthFloats(h.Caches))
-	for i := range buf {
-		buf[i] = 1 // every page must exist: an untouched one is the same zero page
+	c := newCeilings(h.Caches)
+	c.Measure(slices.Compact([]int{1, runtime.GOMAXPROCS(0)}), d)
+	h.FMAPeak, h.ReadGBs = byThreads(c.FMA), byThreads(c.Read[memory])
+	h.ReadLevels = make(map[string]map[string]float64)
+	for level := range c.Caches {
+		h.ReadLevels[level] = byThreads(c.Read[level])
 	}
-	h.FMAPeak, h.ReadGBs = make(map[string]float64), make(map[string]float64)
-	for _, threads := range slices.Compact([]int{1, runtime.GOMAXPROCS(0)}) {
-		key := strconv.Itoa(threads)
-		h.FMAPeak[key] = kernels.FMAPeak(threads, fma)
-		h.ReadGBs[key] = readBandwidth(buf, threads, read)
-	}
-	buf = nil
+	c = nil
 	debug.FreeOSMemory() // the buffer would count in this process's later resident sets
 	floor, err := stats.NoiseFloor(identicalArms(aa))
 	if err != nil {
@@ -41,29 +106,28 @@ func measureCeilings(h *record.Host, quick bool) {
 	h.NoiseFloor = &floor
 }
 
-// bandwidthFloats is the length of a buffer four times the largest cache, from
-// 64 to 256 MiB and at most a quarter of the memory there is.
+// byThreads has the number of threads as JSON keys.
+func byThreads(rates map[int]float64) map[string]float64 {
+	m := make(map[string]float64)
+	for t, v := range rates {
+		m[strconv.Itoa(t)] = v
+	}
+	return m
+}
+
+// bandwidthFloats is the length of a buffer eight times the largest cache, as
+// caches keep a part of what is read over and over, from 64 to 512 MiB and at
+// most a quarter of the memory there is.
 func bandwidthFloats(caches map[string]int64) int {
 	var largest int64
 	for _, size := range caches {
 		largest = max(largest, size)
 	}
-	size := min(max(4*largest, 64<<20), 256<<20)
+	size := min(max(8*largest, 64<<20), 512<<20)
 	if free, err := MemAvailable(); err == nil {
 		size = min(size, free/4)
 	}
 	return max(int(size/4), 1<<16)
-}
-
-// readBandwidth returns the rate in GB/s of the fastest pass over buf in d.
-func readBandwidth(buf []float32, threads int, d time.Duration) float64 {
-	best := 0.0
-	for end := time.Now().Add(d); best == 0 || time.Now().Before(end); {
-		start := time.Now()
-		kernels.ReadBandwidth(buf, threads)
-		best = max(best, float64(4*len(buf))/float64(time.Since(start)))
-	}
-	return best
 }
 
 // identicalArms times one small matrix product as if it were two competitors:

@@ -182,18 +182,20 @@ type Corpus struct {
 
 // Host is the machine and its settings. Ceilings are measured by the meter.
 type Host struct {
-	CPU        string             `json:"cpu"`
-	Cores      int                `json:"cores"`
-	MemBytes   int64              `json:"mem_bytes"`
-	OS         string             `json:"os"`
-	Go         string             `json:"go"`
-	Features   []string           `json:"features"`
-	Caches     map[string]int64   `json:"caches,omitempty"`          // "L1d": bytes
-	FMAPeak    map[string]float64 `json:"fma_peak_gflops,omitempty"` // by threads "1", "2"
-	ReadGBs    map[string]float64 `json:"read_gb_per_s,omitempty"`   // by threads
-	NoiseFloor *float64           `json:"noise_floor,omitempty"`     // A/A: relative difference not to be called a win
-	Energy     []Energy           `json:"energy,omitempty"`          // sources found, with tier or reason
-	Warnings   []string           `json:"warnings,omitempty"`
+	CPU      string             `json:"cpu"`
+	Cores    int                `json:"cores"`
+	MemBytes int64              `json:"mem_bytes"`
+	OS       string             `json:"os"`
+	Go       string             `json:"go"`
+	Features []string           `json:"features"`
+	Caches   map[string]int64   `json:"caches,omitempty"`          // "L1d": bytes
+	FMAPeak  map[string]float64 `json:"fma_peak_gflops,omitempty"` // by threads "1", "2"
+	ReadGBs  map[string]float64 `json:"read_gb_per_s,omitempty"`   // from memory, by threads
+	// ReadLevels is GB/s by cache and threads.
+	ReadLevels map[string]map[string]float64 `json:"read_gb_per_s_by_cache,omitempty"`
+	NoiseFloor *float64                      `json:"noise_floor,omitempty"` // A/A: relative difference not to be called a win
+	Energy     []Energy                      `json:"energy,omitempty"`      // sources found, with tier or reason
+	Warnings   []string                      `json:"warnings,omitempty"`
 }
 
 // Claim is one sentence of the article with the rule that judges it, fixed

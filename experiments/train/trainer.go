@@ -56,3 +56,6 @@ func (t *Trainer) Step(tok nn.Tokens, targets []int32, lr float64) (loss, gradNo
 
 // ArenaBytes is the most memory that activations and their gradients held.
 func (t *Trainer) ArenaBytes() int64 { return t.graph.HighWater() }
+
+// Work is what the steps so far have used the model's matrices for.
+func (t *Trainer) Work() nn.Work { return t.graph.Work }

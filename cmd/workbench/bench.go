@@ -1,0 +1,251 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"workbench/experiments/meter"
+	"workbench/kernels"
+	"workbench/kernels/kerneltest"
+)
+
+var benchCommand = command{
+	name:  "bench",
+	args:  "kernels [REGEXP] | prefill | decode | train",
+	short: "One figure quickly: kernels, or a model's prefill, decode or train, beside the ceiling of this machine measured in the same process.",
+	example: "workbench bench kernels 'matmul|attention'\n" +
+		"workbench bench decode --arch rwkv4 --set dim=768,layers=12,vocab=50277 --dtype q8_0",
+	setup: func(fs *flag.FlagSet) body {
+		var b bench
+		fs.StringVar(&b.arch, "arch", "rwkv4", "`ARCH` of the model, with random weights")
+		fs.StringVar(&b.set, "set", "", "its configuration, `key=value,...` (dim=768,layers=12)")
+		fs.StringVar(&b.model, "model", "", "a model `FILE` in place of --arch")
+		fs.StringVar(&b.dtype, "dtype", "f32", "`TYPE` the matrices are stored as: f32, bf16, f16, q8_0, q4_0")
+		fs.IntVar(&b.threads, "threads", 0, "`N` threads, 0: all (kernels: one and all)")
+		fs.IntVar(&b.context, "context", 0, "decode: `N` tokens read before; train: tokens a window (default 128)")
+		fs.IntVar(&b.tokens, "tokens", 0, "`N` tokens a sample: prefill 512, decode 16, a train step 2048 by default")
+		fs.IntVar(&b.batch, "batch", 1, "`N` sequences side by side")
+		fs.IntVar(&b.repeat, "repeat", 5, "`N` samples of everything, taken in turn")
+		fs.StringVar(&b.format, "format", "table", "`FORMAT`: table, json (a line a row, with every sample) or bench (for benchstat)")
+		return func(args []string, out output) error {
+			if err := b.check(args); err != nil {
+				return usageError{err}
+			}
+			b.out = out
+			if args[0] == "kernels" {
+				return b.kernels(strings.Join(args[1:], ""), kerneltest.Cases())
+			}
+			return b.models(args[0])
+		}
+	},
+}
+
+// bench is what the flags say.
+type bench struct {
+	arch, set, model, dtype, format         string
+	threads, context, tokens, batch, repeat int
+
+	out output
+}
+
+func (b *bench) check(args []string) error {
+	kinds := []string{"kernels", "prefill", "decode", "train"}
+	switch {
+	case len(args) == 0 || !slices.Contains(kinds, args[0]):
+		return fmt.Errorf("say what to time: one of %s", strings.Join(kinds, ", "))
+	case len(args) > 2 || len(args) == 2 && args[0] != "kernels":
+		return fmt.Errorf("unexpected argument %q", args[len(args)-1])
+	case !slices.Contains([]string{"table", "json", "bench"}, b.format):
+		return fmt.Errorf("--format %s is not one of table, json, bench", b.format)
+	case b.threads < 0 || b.context < 0 || b.tokens < 0 || b.batch < 1 || b.repeat < 1:
+		return errors.New("--threads, --context and --tokens are at least 0, --batch and --repeat at least 1")
+	}
+	t, err := kernels.ParseDType(b.dtype)
+	if err == nil && args[0] == "train" && t != kernels.F32 {
+		err = fmt.Errorf("training is in float32: leave out --dtype %s", b.dtype)
+	}
+	return err
+}
+
+// row is one figure: what programs read.
+type row struct {
+	Bench   string `json:"bench"`
+	Kernel  string `json:"kernel,omitempty"`
+	Arch    string `json:"arch,omitempty"`
+	Impl    string `json:"impl"`
+	Shape   string `json:"shape,omitempty"`
+	Params  int    `json:"params,omitempty"`
+	Depth   *int   `json:"depth,omitempty"`
+	DType   string `json:"dtype"`
+	Threads int    `json:"threads"`
+
+	Value       float64   `json:"value"` // the median of the samples
+	Unit        string    `json:"unit"`
+	Ceiling     float64   `json:"ceiling"`
+	CeilingName string    `json:"ceiling_name"`
+	Percent     float64   `json:"percent"`
+	Samples     []float64 `json:"samples"`
+	// Fault says what is wrong with the figure, Error why there is none.
+	Fault string `json:"fault,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// finish derives the figures from the samples and the ceiling.
+func (r *row) finish(ceiling float64, name string) {
+	if r.Error != "" {
+		return
+	}
+	sorted := slices.Sorted(slices.Values(r.Samples))
+	n := len(sorted)
+	r.Value = (sorted[(n-1)/2] + sorted[n/2]) / 2
+	r.Ceiling, r.CeilingName = ceiling, name
+	r.Percent = 100 * r.Value / ceiling
+	if r.Percent > 100 {
+		r.Fault = "above the measured ceiling: the ceiling was disturbed, or a cache holds part of the data"
+	}
+}
+
+// name is the row's in Go's benchmark format.
+func (r *row) name() string {
+	parts := []string{r.Bench + "/" + r.Kernel + r.Arch, "impl=" + r.Impl, "dtype=" + r.DType}
+	if r.Shape != "" {
+		parts = append(parts, "shape="+strings.ReplaceAll(r.Shape, " ", "x"))
+	}
+	if r.Depth != nil {
+		parts = append(parts, fmt.Sprintf("depth=%d", *r.Depth))
+	}
+	return "Benchmark" + strings.ToUpper(r.Bench[:1]) + strings.Join(parts, "/")[1:] + fmt.Sprintf("-%d", r.Threads)
+}
+
+// print writes the rows in the format asked for; an error where one has none.
+func (b *bench) print(rows []*row, notes ...string) error {
+	w := b.out.stdout
+	failed := 0
+	switch b.format {
+	case "json":
+		enc := json.NewEncoder(w)
+		for _, r := range rows {
+			if err := enc.Encode(r); err != nil {
+				return err
+			}
+		}
+	case "bench":
+		fmt.Fprintf(w, "goos: %s\ngoarch: %s\n", runtime.GOOS, runtime.GOARCH)
+		for _, r := range rows {
+			for _, v := range r.Samples {
+				fmt.Fprintf(w, "%s 1 %g %s\n", r.name(), v, r.Unit)
+			}
+		}
+	default:
+		printRows(w, rows)
+	}
+	for _, r := range rows {
+		if r.Error != "" {
+			failed++
+			fmt.Fprintf(b.out.stderr, "%s %s %s: no speed: %s\n", r.Kernel+r.Arch, r.Impl, r.Shape, r.Error)
+		}
+	}
+	for _, n := range notes {
+		fmt.Fprintln(b.out.stderr, n)
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d rows failed", failed, len(rows))
+	}
+	return nil
+}
+
+func printRows(w io.Writer, rows []*row) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "what\timpl\tdtype\tshape\tthreads\tmedian\tunit\tceiling\t\tshare")
+	for _, r := range rows {
+		what, shape := r.Kernel+r.Arch, r.Shape
+		if r.Depth != nil {
+			shape = strings.TrimSpace(shape + fmt.Sprintf(" depth %d", *r.Depth))
+		}
+		if r.Error != "" {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\tn/a\n", what, r.Impl, r.DType, shape, r.Threads)
+			continue
+		}
+		share := fmt.Sprintf("%.1f %%", r.Percent)
+		if r.Fault != "" {
+			share += " FAULT"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", what, r.Impl, r.DType, shape, r.Threads,
+			threeDigits(r.Value), r.Unit, threeDigits(r.Ceiling), r.CeilingName, share)
+	}
+	t.Flush()
+}
+
+// threeDigits is v with three significant digits, without an exponent.
+func threeDigits(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%.*f", max(0, 2-int(math.Floor(math.Log10(math.Abs(v))))), v)
+}
+
+// threadCounts is what --threads means: that many, or all; with one where both
+// are wanted.
+func (b *bench) threadCounts(both bool) []int {
+	all := runtime.GOMAXPROCS(0)
+	switch {
+	case b.threads > 0:
+		return []int{b.threads}
+	case both:
+		return slices.Compact([]int{1, all})
+	}
+	return []int{all}
+}
+
+// benchCeilings are measured before the work, between its rounds and after it:
+// the highest counts, so that a low one cannot flatter.
+type benchCeilings struct {
+	*meter.Ceilings
+	threads []int
+}
+
+const (
+	steadily = 150 * time.Millisecond // for a ceiling, before and after
+	briefly  = 30 * time.Millisecond  // between rounds
+)
+
+func newCeilings(threads []int) *benchCeilings {
+	c := &benchCeilings{meter.NewCeilings(), threads}
+	c.measure(steadily)
+	return c
+}
+
+func (c *benchCeilings) measure(d time.Duration) { c.Measure(c.threads, d) }
+
+// benchProgress says how far a measurement is, with its rate and time left.
+type benchProgress struct {
+	w           io.Writer
+	total, done int
+	begun, said time.Time
+}
+
+func (b *bench) progress(total int) *benchProgress {
+	now := time.Now()
+	return &benchProgress{w: b.out.stderr, total: total, begun: now, said: now}
+}
+
+func (p *benchProgress) step() {
+	p.done++
+	now := time.Now()
+	if now.Sub(p.said) < 2*time.Second {
+		return
+	}
+	p.said = now
+	gone := now.Sub(p.begun)
+	left := time.Duration(float64(gone) / float64(p.done) * float64(p.total-p.done)).Round(time.Second)
+	fmt.Fprintf(p.w, "%3d %%  %.0f samples/s  %s gone, about %s left\n", 100*p.done/p.total, float64(p.done)/gone.Seconds(), gone.Round(time.Second), left)
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"workbench/arch"
+	"workbench/arch/nn"
+	"workbench/experiments/train"
+	"workbench/kernels"
+)
+
+// models times a whole model's prefill, decode or training step.
+func (b *bench) models(kind string) error {
+	m, name, vocab, err := b.open()
+	if err != nil {
+		return err
+	}
+	threads := b.threadCounts(false)[0]
+	defer kernels.SetThreads(kernels.Threads())
+	kernels.SetThreads(threads)
+	params, _ := arch.Params(m)
+	t, err := kernels.ParseDType(b.dtype)
+	if err != nil {
+		return err
+	}
+	if err := nn.Store(m, t); err != nil {
+		return err
+	}
+	r := &row{Bench: kind, Arch: name, Impl: kernels.Impl(), Params: params, DType: b.dtype, Threads: threads, Unit: "tokens/s"}
+	prepare := map[string]func(arch.Model, int, *row) (work, error){"prefill": b.prefill, "decode": b.decode, "train": b.train}[kind]
+	w, err := prepare(m, vocab, r)
+	if err != nil {
+		return err
+	}
+	c := newCeilings([]int{threads})
+	if err := b.sampleModel(w, r, c); err != nil {
+		return err
+	}
+	c.measure(steadily)
+	operations, bytes := w.load()
+	if kind == "decode" {
+		level := c.Level(bytes, threads)
+		r.finish(c.Read[level][threads]*1e9/bytes*float64(b.batch), ceilingName(level))
+	} else {
+		r.finish(float64(w.tokens)*c.FMA[threads]*1e9/operations, "fma_peak")
+	}
+	return b.print([]*row{r})
+}
+
+// work is what is timed of a model.
+type work struct {
+	tokens int          // of a sample
+	reset  func()       // before a sample, not timed
+	sample func() error // is timed
+	// load is what the last sample asked of the machine: the operations of its
+	// matrix products in all, or the bytes that a step had to read.
+	load func() (operations, bytes float64)
+}
+
+// sampleModel takes the samples, after one to warm up.
+func (b *bench) sampleModel(w work, r *row, c *benchCeilings) error {
+	p := b.progress(b.repeat + 1)
+	for i := range b.repeat + 1 {
+		c.measure(briefly)
+		w.reset()
+		start := time.Now()
+		if err := w.sample(); err != nil {
+			return err
+		}
+		if i > 0 {
+			r.Samples = append(r.Samples, float64(w.tokens)/time.Since(start).Seconds())
+		}
+		p.step()
+	}
+	return nil
+}
+
+// open builds the model, or reads its file.
+func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
+	if b.model != "" {
+		m, vocab, err = openModel(b.model, b.set)
+		return m, b.model, vocab, err
+	}
+	set, err := arch.ParseSet(b.set)
+	if err != nil {
+		return nil, "", 0, usageError{fmt.Errorf("--set: %w", err)}
+	}
+	m, config, err := arch.New(b.arch, set, 1)
+	if err != nil {
+		return nil, "", 0, usageError{err}
+	}
+	// Matrices that start as zeros would lie in one page of zeros.
+	nn.Walk(m, func(p nn.Param) {
+		if len(p.Tensor.Shape) == 2 {
+			nn.Uniform(p.Tensor, nn.Rand(1, p.Name), 1/math.Sqrt(float64(p.Tensor.Dim(1))))
+		}
+	})
+	v, _ := config["vocab"].(float64)
+	return m, b.arch, int(v), nil
+}
+
+// text is some tokens [B,T].
+func text(B, T, vocab int) nn.Tokens {
+	tok := nn.Tokens{IDs: make([]int32, B*T), B: B, T: T}
+	for i := range tok.IDs {
+		tok.IDs[i] = int32((i*7919 + 13) % vocab)
+	}
+	return tok
+}
+
+// last are the vectors of the last position of h [B,T,C].
+func last(h *nn.Tensor) *nn.Tensor {
+	B, T, C := h.Dim(0), h.Dim(1), h.Dim(2)
+	y := nn.New(B, 1, C)
+	for b := range B {
+		copy(y.Data[b*C:(b+1)*C], h.Data[(b*T+T-1)*C:])
+	}
+	return y
+}
+
+// room tells whether m can hold that many positions.
+func room(m arch.Model, positions int) error {
+	if limit := arch.Context(m); limit > 0 && positions > limit {
+		return fmt.Errorf("%d tokens exceed the model's limit of %d positions: set context or rotary positions", positions, limit)
+	}
+	return nil
+}
+
+// prefill reads a text at once from nothing and scores what follows it.
+func (b *bench) prefill(m arch.Model, vocab int, r *row) (work, error) {
+	T := orDefault(b.tokens, 512)
+	if err := room(m, T); err != nil {
+		return work{}, err
+	}
+	r.Shape = fmt.Sprintf("B=%d T=%d", b.batch, T)
+	g, tok, empty, s := nn.Inference(), text(b.batch, T, vocab), m.NewState(b.batch), m.NewState(b.batch)
+	arch.Reserve(s, T)
+	return work{
+		tokens: b.batch * T,
+		reset: func() {
+			arch.CopyState(s, empty)
+			g.Reset()
+			g.Work = nn.Work{}
+		},
+		sample: func() error {
+			m.Logits(g, last(m.Forward(g, tok, s)))
+			return nil
+		},
+		load: func() (operations, bytes float64) { return float64(g.Work.Operations), 0 },
+	}, nil
+}
+
+// decode reads a context, then one token at a time, scoring what follows.
+func (b *bench) decode(m arch.Model, vocab int, r *row) (work, error) {
+	n, B := orDefault(b.tokens, 16), b.batch
+	if err := room(m, b.context+n); err != nil {
+		return work{}, err
+	}
+	r.Depth = &b.context
+	if B > 1 {
+		r.Shape = fmt.Sprintf("B=%d", B)
+	}
+	g, s, saved := nn.Inference(), m.NewState(B), m.NewState(B)
+	arch.Reserve(s, b.context+n)
+	if b.context > 0 {
+		m.Forward(g, text(B, b.context, vocab), s)
+	}
+	arch.CopyState(saved, s)
+	tok, one := text(B, n, vocab), nn.Tokens{IDs: make([]int32, B), B: B, T: 1}
+	return work{
+		tokens: B * n,
+		reset: func() {
+			arch.CopyState(s, saved)
+			g.Work = nn.Work{}
+		},
+		sample: func() error {
+			for t := range n {
+				copy(one.IDs, tok.IDs[t*B:(t+1)*B])
+				g.Reset()
+				m.Logits(g, m.Forward(g, one, s))
+			}
+			return nil
+		},
+		load: func() (operations, bytes float64) { // the state grows evenly, if it does
+			return 0, float64(g.Work.WeightBytes/int64(n) + (arch.StateBytes(saved)+arch.StateBytes(s))/2)
+		},
+	}, nil
+}
+
+// train does whole optimiser steps.
+func (b *bench) train(m arch.Model, vocab int, r *row) (work, error) {
+	T := orDefault(b.context, 128)
+	B := max(b.batch, orDefault(b.tokens, 2048)/T)
+	if err := room(m, T); err != nil {
+		return work{}, err
+	}
+	r.Shape = fmt.Sprintf("B=%d T=%d", B, T)
+	t, tok, targets := train.NewTrainer(m, train.Default.AdamWConfig), text(B, T, vocab), text(B, T+1, vocab).IDs[1:B*T+1]
+	var before int64
+	return work{
+		tokens: B * T,
+		reset:  func() { before = t.Work().Operations },
+		sample: func() error {
+			_, _, err := t.Step(tok, targets, 1e-4)
+			return err
+		},
+		load: func() (operations, bytes float64) { return float64(t.Work().Operations - before), 0 },
+	}, nil
+}
+
+func orDefault(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}

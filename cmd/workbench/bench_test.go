@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"workbench/kernels"
+	"workbench/kernels/kerneltest"
+)
+
+// rowsOf parses what --format json prints.
+func rowsOf(t *testing.T, out string) (rows []row) {
+	t.Helper()
+	for line := range strings.Lines(out) {
+		var r row
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%v in %q", err, line)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+func TestBenchKernels(t *testing.T) {
+	impl, threads := kernels.Impl(), kernels.Threads()
+	out, notes, err := call("bench", "kernels", "^matmul_nt M=(8|256) N=256", "--repeat", "3", "--format", "json", "--threads", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := rowsOf(t, out)
+	if want := 2 * len(kernels.Impls()); len(rows) != want { // M=8, and M=256 with K=64
+		t.Errorf("%d rows, want %d", len(rows), want)
+	}
+	for _, r := range rows {
+		if r.Bench != "kernels" || r.Kernel != "matmul_nt" || r.Unit != "GFLOP/s" || r.CeilingName != "fma_peak" || r.Threads != 1 || r.DType != "f32" {
+			t.Errorf("row %+v", r)
+		}
+		if len(r.Samples) != 3 || r.Value <= 0 || math.Abs(r.Percent-100*r.Value/r.Ceiling) > 1e-9 {
+			t.Errorf("figures of %+v", r)
+		}
+	}
+	if kernels.Impl() != impl || kernels.Threads() != threads {
+		t.Errorf("bench leaves %s with %d threads in use", kernels.Impl(), kernels.Threads())
+	}
+	if strings.Contains(notes, "geometric mean") {
+		t.Errorf("a mean of shapes below 256: %s", notes)
+	}
+}
+
+// A kernel that disagrees with its reference has no speed.
+func TestBenchGate(t *testing.T) {
+	var out, errs bytes.Buffer
+	ran := false
+	wrong := kerneltest.Case{Kernel: "wrong", Bytes: 1, Check: func() error { return errors.New("y[3] is 1, want 2") },
+		Make: func() func() { return func() { ran = true } }}
+	b := &bench{repeat: 1, threads: 1, format: "json", out: output{&out, &errs}}
+	err := b.kernels("", []kerneltest.Case{wrong})
+	if err == nil || ran {
+		t.Errorf("it was timed: %v, error %v", ran, err)
+	}
+	for _, r := range rowsOf(t, out.String()) {
+		if r.Value != 0 || !strings.Contains(r.Error, "y[3] is 1, want 2") {
+			t.Errorf("row %+v", r)
+		}
+	}
+	if !strings.Contains(errs.String(), "no speed") {
+		t.Errorf("stderr: %s", errs.String())
+	}
+}
+
+// A share above the ceiling is shown as a fault and not cut.
+func TestBenchFault(t *testing.T) {
+	r := row{Samples: []float64{30, 10, 12}}
+	r.finish(10, "read_bandwidth")
+	if r.Value != 12 || r.Percent != 120 || r.Fault == "" {
+		t.Errorf("%+v", r)
+	}
+	var b bytes.Buffer
+	printRows(&b, []*row{&r})
+	if !strings.Contains(b.String(), "120.0 % FAULT") {
+		t.Error(b.String())
+	}
+}
+
+func TestBenchModels(t *testing.T) {
+	for _, arch := range []string{"rwkv4", "transformer", "rnn"} {
+		for _, c := range []struct{ kind, dtype, ceiling string }{
+			{"prefill", "f32", "fma_peak"}, {"prefill", "q8_0", "fma_peak"},
+			{"decode", "f32", "read_bandwidth"}, {"decode", "q4_0", "read_bandwidth"}, {"train", "f32", "fma_peak"},
+		} {
+			out, _, err := call("bench", c.kind, "--arch", arch, "--set", "dim=64,layers=2,vocab=300", "--dtype", c.dtype, "--context", "8", "--tokens", "16", "--repeat", "2", "--format", "json")
+			if err != nil {
+				t.Errorf("%s %s: %v", arch, c.kind, err)
+				continue
+			}
+			r := rowsOf(t, out)[0]
+			if r.Bench != c.kind || r.Arch != arch || r.DType != c.dtype || r.Params == 0 || r.Unit != "tokens/s" || !strings.HasPrefix(r.CeilingName, c.ceiling) {
+				t.Errorf("row %+v", r)
+			}
+			if len(r.Samples) != 2 || r.Value <= 0 || r.Ceiling <= 0 || r.Percent <= 0 || (c.kind == "decode") != (r.Depth != nil) {
+				t.Errorf("figures of %+v", r)
+			}
+		}
+	}
+}
+
+func TestBenchText(t *testing.T) {
+	out, _, err := call("bench", "decode", "--set", "dim=32,layers=1", "--context", "3", "--repeat", "2", "--format", "bench", "--threads", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "BenchmarkDecode/rwkv4/impl=" + kernels.Impl() + "/dtype=f32/depth=3-1 1 "
+	if strings.Count(out, want) != 2 || !strings.Contains(out, " tokens/s\n") {
+		t.Errorf("not Go's benchmark text:\n%s", out)
+	}
+}
