@@ -29,20 +29,10 @@ func scaleAVX2(x *float32, a float32, n int)
 //go:noescape
 func mulAddRestAVX2(y *float32, a *float32, b *float32, n int)
 
-// mixAVX2 is y = mu·x + (1-mu)·prev.
-//
-//go:noescape
-func mixAVX2(y *float32, x *float32, prev *float32, mu *float32, n int)
-
 // columnSumsAVX2 is out += Σ dy.
 //
 //go:noescape
 func columnSumsAVX2(out *float32, dy *float32, R int, stride int, n int)
-
-// mixGradAVX2 is dx += mu·dy, dprev += (1-mu)·dy and dmu += dy·(x-prev).
-//
-//go:noescape
-func mixGradAVX2(dx *float32, dprev *float32, dmu *float32, dy *float32, x *float32, prev *float32, mu *float32, n int)
 
 // shiftMixAVX2 is y[i] = prev + mu[i]·(x-prev) for one row of n floats and every i < count.
 //

@@ -209,50 +209,6 @@ DATA c3f800000<>+24(SB)/4, $0x3f800000
 DATA c3f800000<>+28(SB)/4, $0x3f800000
 GLOBL c3f800000<>(SB), RODATA|NOPTR, $32
 
-// func mixAVX2(y *float32, x *float32, prev *float32, mu *float32, n int)
-// Requires: AVX, FMA3
-TEXT ·mixAVX2(SB), NOSPLIT, $0-40
-	MOVQ y+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ prev+16(FP), DX
-	MOVQ mu+24(FP), BX
-	MOVQ n+32(FP), SI
-	XORQ DI, DI
-
-vectors:
-	CMPQ        SI, $0x00000008
-	JL          rest
-	VMOVUPS     (BX)(DI*1), Y0
-	VMOVUPS     c3f800000<>+0(SB), Y1
-	VSUBPS      Y0, Y1, Y1
-	VMOVUPS     (DX)(DI*1), Y2
-	VMULPS      Y2, Y1, Y1
-	VMOVUPS     (CX)(DI*1), Y2
-	VFMADD231PS Y2, Y0, Y1
-	VMOVUPS     Y1, (AX)(DI*1)
-	ADDQ        $0x00000020, DI
-	SUBQ        $0x00000008, SI
-	JMP         vectors
-
-rest:
-	TESTQ       SI, SI
-	JZ          done
-	LEAQ        lanes<>+0(SB), R8
-	NEGQ        SI
-	VMOVUPS     32(R8)(SI*4), Y0
-	VMASKMOVPS  (BX)(DI*1), Y0, Y1
-	VMOVUPS     c3f800000<>+0(SB), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMASKMOVPS  (DX)(DI*1), Y0, Y3
-	VMULPS      Y3, Y2, Y2
-	VMASKMOVPS  (CX)(DI*1), Y0, Y3
-	VFMADD231PS Y3, Y1, Y2
-	VMASKMOVPS  Y2, Y0, (AX)(DI*1)
-
-done:
-	VZEROUPPER
-	RET
-
 // func columnSumsAVX2(out *float32, dy *float32, R int, stride int, n int)
 // Requires: AVX
 TEXT ·columnSumsAVX2(SB), NOSPLIT, $0-40
@@ -336,67 +292,6 @@ restrows:
 	CMPQ       SI, DI
 	JL         restrows
 	VMASKMOVPS Y1, Y0, (AX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func mixGradAVX2(dx *float32, dprev *float32, dmu *float32, dy *float32, x *float32, prev *float32, mu *float32, n int)
-// Requires: AVX, FMA3
-TEXT ·mixGradAVX2(SB), NOSPLIT, $0-64
-	MOVQ dx+0(FP), AX
-	MOVQ dprev+8(FP), CX
-	MOVQ dmu+16(FP), DX
-	MOVQ dy+24(FP), BX
-	MOVQ x+32(FP), SI
-	MOVQ prev+40(FP), DI
-	MOVQ mu+48(FP), R8
-	MOVQ n+56(FP), R9
-	XORQ R10, R10
-
-vectors:
-	CMPQ         R9, $0x00000008
-	JL           rest
-	VMOVUPS      (BX)(R10*1), Y0
-	VMOVUPS      (R8)(R10*1), Y1
-	VMOVUPS      (SI)(R10*1), Y2
-	VMOVUPS      (DI)(R10*1), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      (DX)(R10*1), Y3
-	VFMADD231PS  Y0, Y2, Y3
-	VMOVUPS      Y3, (DX)(R10*1)
-	VMOVUPS      (AX)(R10*1), Y2
-	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      Y2, (AX)(R10*1)
-	VFNMADD213PS Y0, Y0, Y1
-	VMOVUPS      (CX)(R10*1), Y0
-	VADDPS       Y0, Y1, Y1
-	VMOVUPS      Y1, (CX)(R10*1)
-	ADDQ         $0x00000020, R10
-	SUBQ         $0x00000008, R9
-	JMP          vectors
-
-rest:
-	TESTQ        R9, R9
-	JZ           done
-	LEAQ         lanes<>+0(SB), R11
-	NEGQ         R9
-	VMOVUPS      32(R11)(R9*4), Y0
-	VMASKMOVPS   (BX)(R10*1), Y0, Y1
-	VMASKMOVPS   (R8)(R10*1), Y0, Y2
-	VMASKMOVPS   (SI)(R10*1), Y0, Y3
-	VMASKMOVPS   (DI)(R10*1), Y0, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMASKMOVPS   (DX)(R10*1), Y0, Y4
-	VFMADD231PS  Y1, Y3, Y4
-	VMASKMOVPS   Y4, Y0, (DX)(R10*1)
-	VMASKMOVPS   (AX)(R10*1), Y0, Y3
-	VFMADD231PS  Y1, Y2, Y3
-	VMASKMOVPS   Y3, Y0, (AX)(R10*1)
-	VFNMADD213PS Y1, Y1, Y2
-	VMASKMOVPS   (CX)(R10*1), Y0, Y1
-	VADDPS       Y1, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (CX)(R10*1)
 
 done:
 	VZEROUPPER

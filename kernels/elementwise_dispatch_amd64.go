@@ -68,22 +68,6 @@ func mulAddRest(y, a, b []float32) {
 	mulAddRestGeneric(y, a, b)
 }
 
-func mix(y, x, prev, mu []float32) {
-	if useAVX2 {
-		mixAVX2(at(y), at(x), at(prev), at(mu), len(y))
-		return
-	}
-	mixGeneric(y, x, prev, mu)
-}
-
-func mixGrad(dx, dprev, dmu, dy, x, prev, mu []float32) {
-	if useAVX2 {
-		mixGradAVX2(at(dx), at(dprev), at(dmu), at(dy), at(x), at(prev), at(mu), len(mu))
-		return
-	}
-	mixGradGeneric(dx, dprev, dmu, dy, x, prev, mu)
-}
-
 func rotate(y, x, cos, sin []float32) {
 	if half := len(cos); useAVX2 {
 		rotateAVX2(at(y), at(y[half:]), at(x), at(x[half:]), at(cos), at(sin), half)

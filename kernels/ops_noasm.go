@@ -9,7 +9,6 @@ func scale(x []float32, a float32)               { scaleGeneric(x, a) }
 func columnSums(sum, x []float32, R, stride int) { columnSumsGeneric(sum, x, R, stride) }
 func sumSquares(x []float32) float64             { return sumSquaresGeneric(x) }
 func mulAddRest(y, a, b []float32)               { mulAddRestGeneric(y, a, b) }
-func mix(y, x, prev, mu []float32)               { mixGeneric(y, x, prev, mu) }
 func exp(y, x []float32)                         { expGeneric(y, x) }
 func tanh(y, x []float32)                        { tanhGeneric(y, x) }
 func sigmoid(y, x []float32)                     { sigmoidGeneric(y, x) }
@@ -33,10 +32,6 @@ func firstOf(x []float32, v float32) int { return firstOfGeneric(x, v) }
 func rotate(y, x, cos, sin []float32)    { rotateGeneric(y, x, cos, sin) }
 func rotateBackAdd(y, x, cos, sin []float32) {
 	rotateBackAddGeneric(y, x, cos, sin)
-}
-
-func mixGrad(dx, dprev, dmu, dy, x, prev, mu []float32) {
-	mixGradGeneric(dx, dprev, dmu, dy, x, prev, mu)
 }
 
 func normRow(y, x, w, b, mean, rstd []float32, eps float32) {

@@ -5,7 +5,7 @@ import "fmt"
 // maxMixes is the most outputs of ShiftMix: RWKV-7's.
 const maxMixes = 6
 
-// ShiftMix is Mix with several weights, the previous token taken from x itself:
+// ShiftMix is RWKV's token shift, with several weights at once:
 //
 //	y[i][b,t] = mu[i]·x[b,t] + (1-mu[i])·x[b,t-1],  x[b,-1] = last[b]
 //

@@ -20,3 +20,10 @@ func shiftMixGradRowGeneric(dy, mu, dmu *mixSet, n, at int, x, prev, dx, dprev [
 		}
 	}
 }
+
+// mulAddRestGeneric is y += a·(1-b).
+func mulAddRestGeneric(y, a, b []float32) {
+	for i := range y {
+		y[i] += a[i] * (1 - b[i])
+	}
+}

@@ -172,20 +172,6 @@ func LayerNorm(g *Graph, w, b, x *Tensor) *Tensor {
 	return y
 }
 
-// Mix is the token shift of RWKV-4: mu⊙x + (1-mu)⊙prev, mu [C].
-func Mix(g *Graph, mu, x, prev *Tensor) *Tensor {
-	sameLen("Mix", x, prev)
-	R, C := rows(x), mu.Len()
-	y := g.like(x)
-	kernels.Mix(y.Data, x.Data, prev.Data, mu.Data, R, C)
-	if g.record {
-		g.back(y, func() {
-			kernels.MixGrad(g.grad(x), g.grad(prev), g.grad(mu), y.Grad, x.Data, prev.Data, mu.Data, R, C)
-		})
-	}
-	return y
-}
-
 // SigmoidMul is σ(r)⊙x.
 func SigmoidMul(g *Graph, r, x *Tensor) *Tensor {
 	sameLen("SigmoidMul", r, x)

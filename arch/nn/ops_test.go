@@ -28,7 +28,13 @@ var opCases = []opCase{
 	}},
 	{"LayerNorm", [][]int{{6}, {6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return LayerNorm(g, x[0], x[1], x[2]) }},
 	{"LayerNorm without bias", [][]int{{6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return LayerNorm(g, x[0], nil, x[1]) }},
-	{"Shift and Mix", [][]int{{4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Mix(g, x[0], x[1], Shift(g, x[1], nil)) }},
+	{"ShiftMix", [][]int{{4}, {4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		y := ShiftMix(g, x[2], nil, x[0], nil, x[1])
+		return Add(g, SigmoidMul(g, y[0], y[1]), y[2])
+	}},
+	{"ShiftMix from a state, one output unused", [][]int{{4}, {4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		return ShiftMix(g, x[2], New(2, 4).Fill(0.5), x[0], x[1])[0]
+	}},
 	{"SigmoidMul", [][]int{{2, 3, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return SigmoidMul(g, x[0], x[1]) }},
 	{"ReLUSq", [][]int{{2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return ReLUSq(g, x[0]) }},
 	{"GELU", [][]int{{2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return GELU(g, x[0]) }},
@@ -123,12 +129,12 @@ func TestL2Wrap(t *testing.T) {
 	}
 }
 
-func TestShiftKeepsLast(t *testing.T) {
-	last := New(2, 1)
+func TestShiftMixKeepsLast(t *testing.T) {
+	last, mu := New(2, 1), New(1) // mu 0: the previous position alone
 	g := Inference()
 	x := &Tensor{Shape: []int{2, 3, 1}, Data: []float32{1, 2, 3, 4, 5, 6}}
-	Shift(g, x, last)
-	y := Shift(g, &Tensor{Shape: []int{2, 1, 1}, Data: []float32{7, 8}}, last)
+	ShiftMix(g, x, last, mu)
+	y := ShiftMix(g, &Tensor{Shape: []int{2, 1, 1}, Data: []float32{7, 8}}, last, mu)[0]
 	if y.Data[0] != 3 || y.Data[1] != 6 || last.Data[0] != 7 || last.Data[1] != 8 {
 		t.Errorf("shifted %v, kept %v", y.Data, last.Data)
 	}

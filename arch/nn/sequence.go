@@ -7,33 +7,60 @@ import (
 	"workbench/kernels"
 )
 
-// Shift returns the previous position of every position of x [B,T,C]. What
-// came before the first is last [B,C], which then holds the last position; a
-// nil last is zeros and keeps nothing.
-func Shift(g *Graph, x, last *Tensor) *Tensor {
+// MaxMixes is the most outputs of ShiftMix: RWKV-7's.
+const MaxMixes = 6
+
+// ShiftMix is RWKV's token shift: output i is mu[i]⊙x + (1-mu[i])⊙prev, where
+// prev is the position before, x [B,T,C], mu[i] [C]. What came before the first
+// position is last [B,C], which then holds the last position; a nil last is
+// zeros and keeps nothing. Where mu[i] is nil there is no shift: output i is x.
+func ShiftMix(g *Graph, x, last *Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) {
 	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
-	y := g.like(x)
-	for b := range B {
-		xb, yb := x.Data[b*T*C:(b+1)*T*C], y.Data[b*T*C:(b+1)*T*C]
-		copy(yb[C:], xb)
-		if last == nil {
-			clear(yb[:C])
+	var m, y [MaxMixes][]float32
+	n := 0
+	for i, w := range mu {
+		if out[i] = x; w == nil {
 			continue
 		}
-		s := last.Data[b*C : (b+1)*C]
-		copy(yb[:C], s)
-		copy(s, xb[(T-1)*C:])
+		out[i] = g.like(x)
+		m[n], y[n] = w.Data, out[i].Data
+		n++
 	}
+	if n == 0 {
+		return out
+	}
+	var first []float32
+	if last != nil {
+		first = last.Data
+	}
+	kernels.ShiftMix(y[:n], x.Data, first, m[:n], B, T, C)
 	if g.record {
-		g.back(y, func() {
-			if d := g.grad(x); d != nil {
-				for b := range B {
-					kernels.Accumulate(d[b*T*C:((b+1)*T-1)*C], y.Grad[(b*T+1)*C:(b+1)*T*C])
-				}
-			}
-		})
+		if last != nil {
+			first = g.copyOf(first)
+		}
+		g.shiftMixGrad(x, first, slices.Clone(mu), out)
 	}
-	return y
+	if last != nil {
+		for b := range B {
+			copy(last.Data[b*C:(b+1)*C], x.Data[((b+1)*T-1)*C:])
+		}
+	}
+	return out
+}
+
+// shiftMixGrad records the gradient of ShiftMix.
+func (g *Graph) shiftMixGrad(x *Tensor, first []float32, mu []*Tensor, out [MaxMixes]*Tensor) {
+	g.tape = append(g.tape, func() {
+		var m, dm, dy [MaxMixes][]float32
+		n := 0
+		for i, w := range mu {
+			if w != nil {
+				m[n], dm[n], dy[n] = w.Data, g.grad(w), g.grad(out[i])
+				n++
+			}
+		}
+		kernels.ShiftMixGrad(g.grad(x), dm[:n], dy[:n], x.Data, first, m[:n], x.Dim(0), x.Dim(1), x.Dim(2))
+	})
 }
 
 // WKV4State is the memory of one RWKV-4 time mixing: the true state is

@@ -68,20 +68,20 @@ type handBlock struct {
 	*block4
 	B, T, C, R, F int
 
-	mean1, rstd1, mean2, rstd2                                     []float32
-	ln1, prev1, xk, xv, xr, k, v, r, w, y, gated, att, x2          []float32
-	ln2, prev2, fk, fr, kk, act, val, rec, ffn                     []float32
-	a, b, p                                                        []float32
-	dln1, dprev1, dxk, dxv, dxr, dk, dv, dr, dw, dyw, dgated, datt []float32
-	dln2, dprev2, dfk, dfr, dkk, dact, dval, drec, dx2, dffn       []float32
+	mean1, rstd1, mean2, rstd2                             []float32
+	ln1, xk, xv, xr, k, v, r, w, y, gated, att, x2         []float32
+	ln2, fk, fr, kk, act, val, rec, ffn                    []float32
+	a, b, p                                                []float32
+	dln1, dxk, dxv, dxr, dk, dv, dr, dw, dyw, dgated, datt []float32
+	dln2, dfk, dfr, dkk, dact, dval, drec, dx2, dffn       []float32
 }
 
 func newHandBlock(b *block4, B, T, C int) *handBlock {
 	h := &handBlock{block4: b, B: B, T: T, C: C, R: B * T, F: 4 * C}
-	for _, p := range []*[]float32{&h.ln1, &h.prev1, &h.xk, &h.xv, &h.xr, &h.k, &h.v, &h.r, &h.y, &h.gated, &h.att, &h.x2,
-		&h.ln2, &h.prev2, &h.fk, &h.fr, &h.val, &h.rec, &h.ffn,
-		&h.dln1, &h.dprev1, &h.dxk, &h.dxv, &h.dxr, &h.dk, &h.dv, &h.dr, &h.dyw, &h.dgated, &h.datt,
-		&h.dln2, &h.dprev2, &h.dfk, &h.dfr, &h.dval, &h.drec, &h.dx2, &h.dffn} {
+	for _, p := range []*[]float32{&h.ln1, &h.xk, &h.xv, &h.xr, &h.k, &h.v, &h.r, &h.y, &h.gated, &h.att, &h.x2,
+		&h.ln2, &h.fk, &h.fr, &h.val, &h.rec, &h.ffn,
+		&h.dln1, &h.dxk, &h.dxv, &h.dxr, &h.dk, &h.dv, &h.dr, &h.dyw, &h.dgated, &h.datt,
+		&h.dln2, &h.dfk, &h.dfr, &h.dval, &h.drec, &h.dx2, &h.dffn} {
 		*p = make([]float32, h.R*C)
 	}
 	for _, p := range []*[]float32{&h.kk, &h.act, &h.dkk, &h.dact} {
@@ -97,30 +97,12 @@ func newHandBlock(b *block4, B, T, C int) *handBlock {
 	return h
 }
 
-func (h *handBlock) shift(prev, x []float32) {
-	T, C := h.T, h.C
-	for b := range h.B {
-		copy(prev[(b*T+1)*C:(b+1)*T*C], x[b*T*C:])
-		clear(prev[b*T*C : (b*T+1)*C])
-	}
-}
-
-func (h *handBlock) shiftGrad(dx, dprev []float32) {
-	T, C := h.T, h.C
-	for b := range h.B {
-		kernels.Accumulate(dx[b*T*C:((b+1)*T-1)*C], dprev[(b*T+1)*C:(b+1)*T*C])
-	}
-}
-
 func (h *handBlock) forward(x []float32) {
 	R, C, F, a, f := h.R, h.C, h.F, &h.Att, &h.FFN
 	kernels.LayerNorm(h.ln1, h.mean1, h.rstd1, x, h.LN1.Weight.Data, h.LN1.Bias.Data, R, C, 1e-5)
-	h.shift(h.prev1, h.ln1)
-	kernels.Mix(h.xk, h.ln1, h.prev1, a.MuK.Data, R, C)
+	kernels.ShiftMix([][]float32{h.xk, h.xv, h.xr}, h.ln1, nil, [][]float32{a.MuK.Data, a.MuV.Data, a.MuR.Data}, h.B, h.T, C)
 	kernels.MatMulNT(h.k, h.xk, a.Key.Data, R, C, C, false)
-	kernels.Mix(h.xv, h.ln1, h.prev1, a.MuV.Data, R, C)
 	kernels.MatMulNT(h.v, h.xv, a.Value.Data, R, C, C, false)
-	kernels.Mix(h.xr, h.ln1, h.prev1, a.MuR.Data, R, C)
 	kernels.MatMulNT(h.r, h.xr, a.Receptance.Data, R, C, C, false)
 	kernels.NegExp(h.w, a.Decay.Data)
 	clear(h.a)
@@ -134,11 +116,9 @@ func (h *handBlock) forward(x []float32) {
 	kernels.Add(h.x2, x, h.att)
 
 	kernels.LayerNorm(h.ln2, h.mean2, h.rstd2, h.x2, h.LN2.Weight.Data, h.LN2.Bias.Data, R, C, 1e-5)
-	h.shift(h.prev2, h.ln2)
-	kernels.Mix(h.fk, h.ln2, h.prev2, f.MuK.Data, R, C)
+	kernels.ShiftMix([][]float32{h.fk, h.fr}, h.ln2, nil, [][]float32{f.MuK.Data, f.MuR.Data}, h.B, h.T, C)
 	kernels.MatMulNT(h.kk, h.fk, f.Key.Data, R, F, C, false)
 	kernels.ReLUSq(h.act, h.kk)
-	kernels.Mix(h.fr, h.ln2, h.prev2, f.MuR.Data, R, C)
 	kernels.MatMulNT(h.rec, h.fr, f.Receptance.Data, R, C, C, false)
 	kernels.MatMulNT(h.val, h.act, f.Value.Data, R, C, F, false)
 	kernels.SigmoidMul(h.ffn, h.rec, h.val)
@@ -147,7 +127,7 @@ func (h *handBlock) forward(x []float32) {
 
 func (h *handBlock) backward(x *nn.Tensor, dy []float32) {
 	R, C, F, a, f := h.R, h.C, h.F, &h.Att, &h.FFN
-	for _, d := range [][]float32{h.dln1, h.dprev1, h.dk, h.dv, h.dr, h.dyw, h.dw, h.dln2, h.dprev2, h.dval, h.drec, h.dkk} {
+	for _, d := range [][]float32{h.dln1, h.dk, h.dv, h.dr, h.dyw, h.dw, h.dln2, h.dval, h.drec, h.dkk} {
 		clear(d)
 	}
 	copy(h.dffn, dy)
@@ -157,12 +137,10 @@ func (h *handBlock) backward(x *nn.Tensor, dy []float32) {
 	kernels.MatMulTN(f.Value.Grad, h.dval, h.act, C, F, R, true)
 	kernels.MatMulNN(h.dfr, h.drec, f.Receptance.Data, R, C, C, false)
 	kernels.MatMulTN(f.Receptance.Grad, h.drec, h.fr, C, C, R, true)
-	kernels.MixGrad(h.dln2, h.dprev2, f.MuR.Grad, h.dfr, h.ln2, h.prev2, f.MuR.Data, R, C)
 	kernels.ReLUSqGrad(h.dkk, h.dact, h.kk)
 	kernels.MatMulNN(h.dfk, h.dkk, f.Key.Data, R, C, F, false)
 	kernels.MatMulTN(f.Key.Grad, h.dkk, h.fk, F, C, R, true)
-	kernels.MixGrad(h.dln2, h.dprev2, f.MuK.Grad, h.dfk, h.ln2, h.prev2, f.MuK.Data, R, C)
-	h.shiftGrad(h.dln2, h.dprev2)
+	kernels.ShiftMixGrad(h.dln2, [][]float32{f.MuK.Grad, f.MuR.Grad}, [][]float32{h.dfk, h.dfr}, h.ln2, nil, [][]float32{f.MuK.Data, f.MuR.Data}, h.B, h.T, C)
 	kernels.LayerNormGrad(h.dx2, h.LN2.Weight.Grad, h.LN2.Bias.Grad, h.dln2, h.x2, h.LN2.Weight.Data, h.mean2, h.rstd2, R, C)
 
 	copy(h.datt, h.dx2)
@@ -172,17 +150,15 @@ func (h *handBlock) backward(x *nn.Tensor, dy []float32) {
 	kernels.SigmoidMulGrad(h.dr, h.dyw, h.dgated, h.r, h.y)
 	kernels.WKV4Grad(h.dw, a.First.Grad, h.dk, h.dv, h.dyw, nil, nil, nil, h.w, a.First.Data, h.k, h.v, h.B, h.T, C)
 	kernels.NegExpGrad(a.Decay.Grad, h.dw, h.w)
-	h.projectionGrad(a.Receptance, a.MuR, h.dr, h.xr, h.dxr)
-	h.projectionGrad(a.Value, a.MuV, h.dv, h.xv, h.dxv)
-	h.projectionGrad(a.Key, a.MuK, h.dk, h.xk, h.dxk)
-	h.shiftGrad(h.dln1, h.dprev1)
+	h.projectionGrad(a.Receptance, h.dr, h.xr, h.dxr)
+	h.projectionGrad(a.Value, h.dv, h.xv, h.dxv)
+	h.projectionGrad(a.Key, h.dk, h.xk, h.dxk)
+	kernels.ShiftMixGrad(h.dln1, [][]float32{a.MuK.Grad, a.MuV.Grad, a.MuR.Grad}, [][]float32{h.dxk, h.dxv, h.dxr}, h.ln1, nil, [][]float32{a.MuK.Data, a.MuV.Data, a.MuR.Data}, h.B, h.T, C)
 	kernels.LayerNormGrad(x.Grad, h.LN1.Weight.Grad, h.LN1.Bias.Grad, h.dln1, x.Data, h.LN1.Weight.Data, h.mean1, h.rstd1, R, C)
 }
 
-// projectionGrad goes back through a [C,C] projection of the time mixing and
-// the token shift before it.
-func (h *handBlock) projectionGrad(w, mu *nn.Tensor, dy, x, dx []float32) {
+// projectionGrad goes back through a [C,C] projection of the time mixing.
+func (h *handBlock) projectionGrad(w *nn.Tensor, dy, x, dx []float32) {
 	kernels.MatMulNN(dx, dy, w.Data, h.R, h.C, h.C, false)
 	kernels.MatMulTN(w.Grad, dy, x, h.C, h.C, h.R, true)
-	kernels.MixGrad(h.dln1, h.dprev1, mu.Grad, dx, h.ln1, h.prev1, mu.Data, h.R, h.C)
 }

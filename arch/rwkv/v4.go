@@ -69,7 +69,6 @@ type timeMix4 struct {
 	Receptance *nn.Tensor `w:"receptance.weight"` // [C,C]
 	Output     *nn.Tensor `w:"output.weight"`     // [C,C]
 
-	shift    shift
 	logDecay func(g *nn.Graph) *nn.Tensor // [C] ≤ 0
 }
 
@@ -80,20 +79,6 @@ type channelMix4 struct {
 	Key        *nn.Tensor `w:"key.weight"`        // [F,C]
 	Receptance *nn.Tensor `w:"receptance.weight"` // [C,C]
 	Value      *nn.Tensor `w:"value.weight"`      // [C,F]
-
-	shift shift
-}
-
-// shift is the token shift: how a part sees the previous position.
-type shift struct {
-	prev func(g *nn.Graph, x, last *nn.Tensor) *nn.Tensor
-	mix  func(g *nn.Graph, mu, x, prev *nn.Tensor) *nn.Tensor
-}
-
-// noShift sees the present token alone and keeps nothing.
-var noShift = shift{
-	prev: func(*nn.Graph, *nn.Tensor, *nn.Tensor) *nn.Tensor { return nil },
-	mix:  func(_ *nn.Graph, _, x, _ *nn.Tensor) *nn.Tensor { return x },
 }
 
 type state4 struct {
@@ -152,18 +137,18 @@ func (m *model4) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNOut.f
 func (m *model4) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.Head, h) }
 
 func (m *timeMix4) forward(g *nn.Graph, x *nn.Tensor, s *layerState4) *nn.Tensor {
-	prev := m.shift.prev(g, x, s.AttX)
-	k := nn.Linear(g, m.Key, m.shift.mix(g, m.MuK, x, prev))
-	v := nn.Linear(g, m.Value, m.shift.mix(g, m.MuV, x, prev))
-	r := nn.Linear(g, m.Receptance, m.shift.mix(g, m.MuR, x, prev))
+	mixed := nn.ShiftMix(g, x, s.AttX, m.MuK, m.MuV, m.MuR)
+	k := nn.Linear(g, m.Key, mixed[0])
+	v := nn.Linear(g, m.Value, mixed[1])
+	r := nn.Linear(g, m.Receptance, mixed[2])
 	y := nn.WKV4(g, m.logDecay(g), m.First, k, v, s.WKV)
 	return nn.Linear(g, m.Output, nn.SigmoidMul(g, r, y))
 }
 
 func (m *channelMix4) forward(g *nn.Graph, x *nn.Tensor, s *layerState4) *nn.Tensor {
-	prev := m.shift.prev(g, x, s.FFNX)
-	k := nn.ReLUSq(g, nn.Linear(g, m.Key, m.shift.mix(g, m.MuK, x, prev)))
-	r := nn.Linear(g, m.Receptance, m.shift.mix(g, m.MuR, x, prev))
+	mixed := nn.ShiftMix(g, x, s.FFNX, m.MuK, m.MuR)
+	k := nn.ReLUSq(g, nn.Linear(g, m.Key, mixed[0]))
+	r := nn.Linear(g, m.Receptance, mixed[1])
 	return nn.SigmoidMul(g, r, nn.Linear(g, m.Value, k))
 }
 
@@ -226,15 +211,13 @@ func newBlock4(c Config4, l int, seed uint64) *block4 {
 
 // ablate resolves the two ablations; Forward does not know of them.
 func (b *block4) ablate(c Config4) {
-	b.Att.shift, b.FFN.shift = shift{nn.Shift, nn.Mix}, shift{nn.Shift, nn.Mix}
 	mus := []**nn.Tensor{&b.Att.MuK, &b.Att.MuV, &b.Att.MuR, &b.FFN.MuK, &b.FFN.MuR}
 	for _, mu := range mus {
 		switch c.TokenShift {
 		case "fixed":
 			(*mu).Const = true
 		case "none":
-			*mu = nil
-			b.Att.shift, b.FFN.shift = noShift, noShift
+			*mu = nil // ShiftMix then sees the present token alone
 		}
 	}
 

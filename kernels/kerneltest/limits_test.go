@@ -110,9 +110,6 @@ func TestGradNil(t *testing.T) {
 		{"LayerNormGrad", layerNormOp(), []int{5, 27}, func(c *call, d [][]float32) {
 			kernels.LayerNormGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], 5, 27)
 		}},
-		{"MixGrad", opNamed("mix"), []int{5, 27}, func(c *call, d [][]float32) {
-			kernels.MixGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.in[2], 5, 27)
-		}},
 		{"SigmoidMulGrad", opNamed("sigmoid_mul"), []int{27}, func(c *call, d [][]float32) {
 			kernels.SigmoidMulGrad(d[0], d[1], c.dout[0], c.in[0], c.in[1])
 		}},
@@ -147,7 +144,6 @@ func TestShapePanics(t *testing.T) {
 		"Add":       func() { kernels.Add(x(3), x(3), x(2)) },
 		"Exp":       func() { kernels.Exp(x(3), x(4)) },
 		"AddBias":   func() { kernels.AddBias(x(6), x(3), 2, 4) },
-		"Mix":       func() { kernels.Mix(x(6), x(6), x(5), x(3), 2, 3) },
 		"LayerNorm": func() { kernels.LayerNorm(x(6), x(1), nil, x(6), x(3), x(3), 2, 3, 0) },
 		"Softmax":   func() { kernels.Softmax(x(6), x(6), -2, -3) },
 		"target":    func() { kernels.CrossEntropy(x(1), nil, x(3), []int32{3}, 1, 3) },

@@ -195,17 +195,6 @@ func rowOps() []*Op {
 				kernels.Accumulate(c.din[0], c.dout[0])
 				kernels.BiasGrad(c.din[1], c.dout[0], c.d[0], c.d[1])
 			}, wrt: []int{0, 1}}.matrix(),
-		Op{name: "mix", inputs: shaped("mmc"), outputs: shaped("m"),
-			run: func(c *call) { kernels.Mix(c.out[0], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1]) },
-			ref: func(e *exact) {
-				for i := range e.out[0] {
-					mu := e.in[2][i%e.d[1]]
-					e.out[0][i] = mu*e.in[0][i] + (1-mu)*e.in[1][i]
-				}
-			},
-			grad: func(c *call) {
-				kernels.MixGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1])
-			}, wrt: []int{0, 1, 2}}.matrix(),
 		layerNormOp(),
 		Op{name: "softmax", inputs: shaped("m"), outputs: shaped("m"), tol: 2e-6,
 			run: func(c *call) { kernels.Softmax(c.out[0], c.in[0], c.d[0], c.d[1]) },
