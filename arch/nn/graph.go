@@ -27,6 +27,11 @@ type Graph struct {
 // Linear, Elman and the embeddings read going forward, once a call.
 type Work struct{ Operations, WeightBytes int64 }
 
+// Plus is the sum of both.
+func (w Work) Plus(v Work) Work {
+	return Work{w.Operations + v.Operations, w.WeightBytes + v.WeightBytes}
+}
+
 // product counts a use of the matrix w by that many rows.
 func (g *Graph) product(w *Tensor, rows int) {
 	g.Work.Operations += 2 * int64(rows) * int64(w.Len())

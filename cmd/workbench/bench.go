@@ -33,6 +33,8 @@ var benchCommand = command{
 		fs.IntVar(&b.threads, "threads", 0, "`N` threads, 0: all (kernels: one and all)")
 		fs.IntVar(&b.context, "context", 0, "decode: `N` tokens read before; train: tokens a window (default 128)")
 		fs.IntVar(&b.tokens, "tokens", 0, "`N` tokens a sample: prefill 512, decode 16, a train step 2048 by default")
+		fs.IntVar(&b.chunk, "chunk", 0, "prefill: `N` tokens at a time, 0: all at once")
+		fs.BoolVar(&b.cascade, "cascade", false, "prefill: layers at work side by side on successive chunks")
 		fs.IntVar(&b.batch, "batch", 1, "`N` sequences side by side")
 		fs.IntVar(&b.repeat, "repeat", 5, "`N` samples of everything, taken in turn")
 		fs.StringVar(&b.format, "format", "table", "`FORMAT`: table, json (a line a row, with every sample) or bench (for benchstat)")
@@ -51,8 +53,9 @@ var benchCommand = command{
 
 // bench is what the flags say.
 type bench struct {
-	arch, set, model, dtype, format         string
-	threads, context, tokens, batch, repeat int
+	arch, set, model, dtype, format                string
+	threads, context, tokens, batch, repeat, chunk int
+	cascade                                        bool
 
 	out output
 }
@@ -66,8 +69,12 @@ func (b *bench) check(args []string) error {
 		return fmt.Errorf("unexpected argument %q", args[len(args)-1])
 	case !slices.Contains([]string{"table", "json", "bench"}, b.format):
 		return fmt.Errorf("--format %s is not one of table, json, bench", b.format)
-	case b.threads < 0 || b.context < 0 || b.tokens < 0 || b.batch < 1 || b.repeat < 1:
-		return errors.New("--threads, --context and --tokens are at least 0, --batch and --repeat at least 1")
+	case b.threads < 0 || b.context < 0 || b.tokens < 0 || b.chunk < 0 || b.batch < 1 || b.repeat < 1:
+		return errors.New("--threads, --context, --tokens and --chunk are at least 0, --batch and --repeat at least 1")
+	case (b.chunk > 0 || b.cascade) && args[0] != "prefill":
+		return fmt.Errorf("--chunk and --cascade are for prefill, not for %s", args[0])
+	case b.cascade && b.chunk == 0:
+		return errors.New("--cascade wants the tokens of a chunk: --chunk 8")
 	}
 	t, err := kernels.ParseDType(b.dtype)
 	if err == nil && args[0] == "train" && t != kernels.F32 {

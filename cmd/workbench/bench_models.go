@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -134,9 +135,19 @@ func (b *bench) prefill(m arch.Model, vocab int, r *row) (work, error) {
 	if err := room(m, T); err != nil {
 		return work{}, err
 	}
-	r.Shape = fmt.Sprintf("B=%d T=%d", b.batch, T)
 	g, tok, empty, s := nn.Inference(), text(b.batch, T, vocab), m.NewState(b.batch), m.NewState(b.batch)
 	arch.Reserve(s, T)
+	read, err := b.reader(m, g, tok, s)
+	if err != nil {
+		return work{}, err
+	}
+	r.Shape = fmt.Sprintf("B=%d T=%d", b.batch, T)
+	if b.chunk > 0 {
+		r.Shape += fmt.Sprintf(" chunk=%d", b.chunk)
+	}
+	if b.cascade {
+		r.Shape += " cascade"
+	}
 	return work{
 		tokens: b.batch * T,
 		reset: func() {
@@ -145,10 +156,41 @@ func (b *bench) prefill(m arch.Model, vocab int, r *row) (work, error) {
 			g.Work = nn.Work{}
 		},
 		sample: func() error {
-			m.Logits(g, last(m.Forward(g, tok, s)))
+			m.Logits(g, last(read()))
 			return nil
 		},
 		load: func() (operations, bytes float64) { return float64(g.Work.Operations), 0 },
+	}, nil
+}
+
+// reader returns what reads tok from s: at once, or in chunks, these in order
+// or in a cascade.
+func (b *bench) reader(m arch.Model, g *nn.Graph, tok nn.Tokens, s arch.State) (func() *nn.Tensor, error) {
+	if b.chunk == 0 {
+		return func() *nn.Tensor { return m.Forward(g, tok, s) }, nil
+	}
+	if b.batch > 1 {
+		return nil, errors.New("--chunk reads one sequence: leave out --batch")
+	}
+	if !b.cascade {
+		return func() (h *nn.Tensor) {
+			for from := 0; from < tok.T; from += b.chunk {
+				to := min(from+b.chunk, tok.T)
+				g.Reset()
+				h = m.Forward(g, nn.Tokens{IDs: tok.IDs[from:to], B: 1, T: to - from}, s)
+			}
+			return h
+		}, nil
+	}
+	stack, ok := m.(arch.Layered)
+	if !ok {
+		return nil, errors.New("--cascade wants a model of layers, which this is not")
+	}
+	c := arch.NewCascade(stack)
+	return func() *nn.Tensor {
+		h := c.Run(tok, s, b.chunk)
+		g.Work = g.Work.Plus(c.Work())
+		return h
 	}, nil
 }
 

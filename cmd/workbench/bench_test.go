@@ -108,6 +108,25 @@ func TestBenchModels(t *testing.T) {
 	}
 }
 
+// All ways to read a text ask for the same products.
+func TestBenchChunks(t *testing.T) {
+	var ceilings []float64
+	for _, how := range [][]string{nil, {"--chunk", "8"}, {"--chunk", "8", "--cascade"}} {
+		out, _, err := call(append([]string{"bench", "prefill", "--set", "dim=64,layers=3", "--tokens", "30", "--repeat", "2", "--format", "json"}, how...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := rowsOf(t, out)[0]
+		ceilings = append(ceilings, r.Ceiling)
+		if want := []string{"B=1 T=30", "B=1 T=30 chunk=8", "B=1 T=30 chunk=8 cascade"}[len(ceilings)-1]; r.Shape != want {
+			t.Errorf("shape %q, want %q", r.Shape, want)
+		}
+		if got := r.Ceiling / ceilings[0]; got < 0.5 || got > 2 {
+			t.Errorf("%v: ceiling %g tokens/s, read at once %g", how, r.Ceiling, ceilings[0])
+		}
+	}
+}
+
 func TestBenchText(t *testing.T) {
 	out, _, err := call("bench", "decode", "--set", "dim=32,layers=1", "--context", "3", "--repeat", "2", "--format", "bench", "--threads", "1")
 	if err != nil {
