@@ -11,7 +11,7 @@ RACE := ./arch/nn ./experiments ./experiments/meter
 
 export CGO_ENABLED := 0
 
-.PHONY: run build charts test check fmt vet staticcheck generate generated purego race smoke clean
+.PHONY: run build charts test check fmt vet staticcheck generate generated purego arm64 race smoke clean
 
 run: build charts
 	bin/workbench run
@@ -29,7 +29,7 @@ charts:
 test:
 	go test ./...
 
-check: fmt vet staticcheck generated test purego race smoke
+check: fmt vet staticcheck generated test purego arm64 race smoke
 
 fmt:
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "gofmt differs in:"; echo "$$files"; exit 1; }
@@ -55,6 +55,17 @@ generated:
 
 purego:
 	go test -tags purego $(PUREGO)
+
+# The tests of the kernels on 64-bit Arm, emulated where that is another machine.
+arm64:
+	GOARCH=arm64 go build ./...
+	@if [ "$$(go env GOHOSTARCH)" = arm64 ]; then \
+		go test -short $(PUREGO); \
+	elif command -v qemu-aarch64-static >/dev/null; then \
+		GOARCH=arm64 go test -short -exec qemu-aarch64-static ./kernels/... ./arch/nn; \
+	else \
+		echo "arm64: built only, the tests need qemu-user-static"; \
+	fi
 
 # TestDeath waits by the clock, which the race detector slows down.
 race:
