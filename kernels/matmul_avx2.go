@@ -28,10 +28,11 @@ const (
 )
 
 var (
-	packings  jobs[packing, *packing]
-	rowses    jobs[rowBlocks, *rowBlocks]
-	columnses jobs[columnBlocks, *columnBlocks]
-	skinnys   jobs[dotting, *dotting]
+	packings     jobs[packing, *packing]
+	rowses       jobs[rowBlocks, *rowBlocks]
+	columnses    jobs[columnBlocks, *columnBlocks]
+	transposings jobs[transposing, *transposing]
+	skinnys      jobs[dotting, *dotting]
 
 	packedBs, blocksA, panelsB lender
 )
@@ -70,12 +71,7 @@ func (p product) avx2(threaded bool) {
 			d.span(0, d.chunks)
 		}
 	case p.byColumns():
-		w := columnBlocks{p, panels}
-		if threads > 1 {
-			columnses.run(panels, max(1, panels/(perThread*threads)), w)
-		} else {
-			w.span(0, panels)
-		}
+		p.columns(panels, threads)
 	default:
 		group := max(1, groupFloats/(p.K*tileN))
 		for n := 0; n < panels; n += group {
@@ -88,7 +84,7 @@ func (p product) avx2(threaded bool) {
 }
 
 // byColumns says whether the rows are one block of a. A transposed a is copied
-// in every chunk of columns: they must pay for it.
+// first: the columns must pay for it.
 func (p *product) byColumns() bool { return p.M <= narrow && (p.ak == 1 || p.N >= 4*p.M) }
 
 // blockK is how much of k a tile sums up at once: K in parts alike.
@@ -101,23 +97,38 @@ func (p *product) blockK() int {
 	return ((p.K+parts-1)/parts + 7) &^ 7
 }
 
+// columns is a product by columns; threads share one copy of a's transpose.
+func (p product) columns(panels, threads int) {
+	w := columnBlocks{product: p}
+	if threads == 1 {
+		w.span(0, panels)
+		return
+	}
+	var owner *[]float32
+	if p.ak != 1 {
+		tiles := (p.M + tileM - 1) / tileM
+		owner, w.shared = packedBs.borrow(p.sharedAt(p.K) + tiles*tileM*pad)
+		transposings.run(tiles, max(1, tiles/(perThread*threads)), transposing{p, w.shared})
+	}
+	columnses.run(panels, max(1, panels/(perThread*threads)), w)
+	if owner != nil {
+		packedBs.free.Put(owner)
+	}
+}
+
 // group is a product whose b is packed as a whole.
 func (p product) group(panels, threads int) {
 	owner, packed := packedBs.borrow(panels * tileN * p.K)
-	w, r := packing{p, packed, panels}, rowBlocks{p, packed, panels}
 	rows := min(max(blockFloatsA/p.blockK(), tileM), p.M)
-	// As many blocks for every thread, alike in size.
 	blocks := (p.M + rows - 1) / rows
-	blocks = (blocks + threads - 1) / threads * threads
-	rows = ((p.M+blocks-1)/blocks + tileM - 1) / tileM * tileM
+	blocks = (blocks + threads - 1) / threads * threads // as many for every thread
+	w, r := packing{p, packed, panels}, rowBlocks{p, packed, panels, blocks}
 	if threads > 1 {
 		packings.run(panels, max(1, panels/(perThread*threads)), w)
-		rowses.run(p.M, rows, r)
+		rowses.run(blocks, 1, r)
 	} else {
 		w.span(0, panels)
-		for m := 0; m < p.M; m += rows {
-			r.span(m, min(m+rows, p.M))
-		}
+		r.span(0, blocks)
 	}
 	packedBs.free.Put(owner)
 }
@@ -141,11 +152,22 @@ func (p *packing) span(lo, hi int) {
 // rowBlocks computes rows of c from packed panels.
 type rowBlocks struct {
 	product
-	packed []float32
-	panels int
+	packed         []float32
+	panels, blocks int
 }
 
-func (p *rowBlocks) span(m0, m1 int) {
+// row is where block i begins.
+func (p *rowBlocks) row(i int) int {
+	return min(i*((p.M+tileM-1)/tileM)/p.blocks*tileM, p.M)
+}
+
+func (p *rowBlocks) span(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		p.block(p.row(i), p.row(i+1))
+	}
+}
+
+func (p *rowBlocks) block(m0, m1 int) {
 	owner, scratch := blocksA.borrow((m1-m0+tileM)*(p.blockK()+pad) + 8)
 	for k0 := 0; k0 < p.K; k0 += p.blockK() {
 		kc := min(p.blockK(), p.K-k0)
@@ -162,7 +184,7 @@ func (p *rowBlocks) span(m0, m1 int) {
 // columnBlocks computes columns of c for all of its rows.
 type columnBlocks struct {
 	product
-	panels int
+	shared []float32 // blocks of a for all, nil: every chunk copies its own
 }
 
 func (p *columnBlocks) span(lo, hi int) {
@@ -170,7 +192,12 @@ func (p *columnBlocks) span(lo, hi int) {
 	ownerB, panel := panelsB.borrow(p.blockK() * tileN)
 	for k0 := 0; k0 < p.K; k0 += p.blockK() {
 		kc := min(p.blockK(), p.K-k0)
-		a := p.rows(scratch, 0, p.M, k0, kc)
+		var a aBlock
+		if p.shared != nil {
+			a = aBlock{p.shared[p.sharedAt(k0):], 1, tileM, kc + pad}
+		} else {
+			a = p.rows(scratch, 0, p.M, k0, kc)
+		}
 		for i := lo; i < hi; i++ {
 			n := i * tileN
 			b, bk := p.b[k0*p.bk+n*p.bn:], p.bk
@@ -183,6 +210,26 @@ func (p *columnBlocks) span(lo, hi int) {
 	}
 	panelsB.free.Put(ownerB)
 	blocksA.free.Put(owner)
+}
+
+// transposing copies groups of six rows of a's transpose for all chunks of
+// columnBlocks.
+type transposing struct {
+	product
+	shared []float32
+}
+
+// sharedAt is where the block of a from k0 on begins.
+func (p *product) sharedAt(k0 int) int {
+	return (p.M + tileM - 1) / tileM * tileM * (k0 + pad*(k0/p.blockK()))
+}
+
+func (p *transposing) span(lo, hi int) {
+	m0, m1 := lo*tileM, min(hi*tileM, p.M)
+	for k0 := 0; k0 < p.K; k0 += p.blockK() {
+		kc := min(p.blockK(), p.K-k0)
+		pack6(&p.shared[p.sharedAt(k0)+m0*(kc+pad)], tileM*(kc+pad), &p.a[m0*p.am+k0*p.ak], p.ak, m1-m0, kc)
+	}
 }
 
 // aBlock is rows of a, in place or copied: element (m,k) of a tile is m·am +
