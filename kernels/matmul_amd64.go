@@ -54,6 +54,11 @@ func dots4x1(y *float32, ym int, yn int, a *float32, lda int, b *float32, ldb in
 //go:noescape
 func dots4x2(y *float32, ym int, yn int, a *float32, lda int, b *float32, ldb int, k int, acc bool)
 
+// dots4x3 is y[4,3] = a·bᵀ, or += with acc, over k floats of rows lda and ldb floats apart; y's element (m,n) is ym and yn floats apart.
+//
+//go:noescape
+func dots4x3(y *float32, ym int, yn int, a *float32, lda int, b *float32, ldb int, k int, acc bool)
+
 // pack16 writes dst[k,16] = src[16,k]ᵀ, rows of src ld floats apart; k is a multiple of 8.
 //
 //go:noescape

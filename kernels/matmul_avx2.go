@@ -64,7 +64,8 @@ func (p product) avx2(threaded bool) {
 	panels := (p.N + tileN - 1) / tileN
 	switch {
 	case p.ak == 1 && p.bk == 1 && p.M <= skinny:
-		d := dotting{p, (p.N + dotRows - 1) / dotRows}
+		chunks := (p.N + dotRows - 1) / dotRows
+		d := dotting{p, (chunks + threads - 1) / threads * threads} // as many for every thread
 		if threads > 1 {
 			skinnys.run(d.chunks, 1, d)
 		} else {
@@ -336,26 +337,33 @@ func tile(rows int, c *float32, ldc int, a *float32, am, ak int, b *float32, bk,
 	}
 }
 
-// dotRows is the rows of b in a chunk of a skinny product.
+// dotRows is about the rows of b in a chunk of a skinny product.
 const dotRows = 48
 
-// dotting computes chunks of dotRows columns of c by dot products, four rows
-// of a at a time and then what is left of them.
+// dotting computes chunks of columns of c by dot products, four rows of a at a
+// time and then what is left of them.
 type dotting struct {
 	product
 	chunks int
 }
 
+// column is where chunk i begins: a multiple of the three columns that rows of
+// a take at once and of the four streams, so that borders change no sum.
+func (p *dotting) column(i int) int {
+	const unit = 12
+	return min(i*((p.N+unit-1)/unit)/p.chunks*unit, p.N)
+}
+
 func (p *dotting) span(lo, hi int) {
-	n0, n1 := lo*dotRows, min(hi*dotRows, p.N)
+	n0, n1 := p.column(lo), p.column(hi)
 	fours := p.M &^ 3
 	for m := 0; m < fours; m += 4 {
 		a, c := &p.a[m*p.am], p.c[m*p.ldc:]
 		n := n0
-		for ; n+2 <= n1; n += 2 {
-			dots4x2(&c[n], p.ldc, 1, a, p.am, &p.b[n*p.bn], p.bn, p.K, p.acc)
+		for ; n+3 <= n1; n += 3 {
+			dots4x3(&c[n], p.ldc, 1, a, p.am, &p.b[n*p.bn], p.bn, p.K, p.acc)
 		}
-		if n < n1 {
+		for ; n < n1; n++ {
 			dots4x1(&c[n], p.ldc, 1, a, p.am, &p.b[n*p.bn], p.bn, p.K, p.acc)
 		}
 	}

@@ -21,6 +21,7 @@ func main() {
 			dots(rows, cols)
 		}
 	}
+	dots(4, 3)
 	packTransposed()
 	copyPanels()
 	packRows()
@@ -172,22 +173,21 @@ func dots(rows, cols int) {
 		sums[i] = YMM()
 		VXORPS(sums[i], sums[i], sums[i])
 	}
-	body := func(load func(m Mem, v reg.VecVirtual), u int) {
+	body := func(u int) {
 		var bv []reg.VecVirtual
 		for n := range cols {
 			v := YMM()
-			load(at(b, nil, ldb, n, 32*u), v)
+			VMOVUPS(at(b, nil, ldb, n, 32*u), v)
 			bv = append(bv, v)
 		}
 		for m := range rows {
 			v := YMM()
-			load(at(a, a3, lda, m, 32*u), v)
+			VMOVUPS(at(a, a3, lda, m, 32*u), v)
 			for n := range cols {
 				VFMADD231PS(v, bv[n], sums[(m*cols+n)*unroll+u])
 			}
 		}
 	}
-	plain := func(m Mem, v reg.VecVirtual) { VMOVUPS(m, v) }
 	advance := func(n int) {
 		ADDQ(Imm(uint64(4*n)), a)
 		if a3 != nil {
@@ -199,7 +199,7 @@ func dots(rows, cols int) {
 	JLT(LabelRef("tail"))
 	Label("loop")
 	for u := range unroll {
-		body(plain, u)
+		body(u)
 	}
 	advance(8 * unroll)
 	SUBQ(Imm(uint64(8*unroll)), k)
@@ -209,7 +209,7 @@ func dots(rows, cols int) {
 	if unroll > 1 {
 		SUBQ(Imm(8), k)
 		JLT(LabelRef("masked"))
-		body(plain, 0)
+		body(0)
 		advance(8)
 		SUBQ(Imm(8), k)
 		Label("masked")
@@ -221,10 +221,54 @@ func dots(rows, cols int) {
 	MOVQ(U32(8), end)
 	SUBQ(k, end)
 	VMOVUPS(Mem{Base: table, Index: end, Scale: 4}, mask)
-	body(func(m Mem, v reg.VecVirtual) { VMASKMOVPS(m, mask, v) }, 0)
+	for n := range cols {
+		bv := YMM()
+		VMASKMOVPS(at(b, nil, ldb, n, 0), mask, bv)
+		for m := range rows {
+			v := YMM()
+			VMASKMOVPS(at(a, a3, lda, m, 0), mask, v)
+			VFMADD231PS(v, bv, sums[(m*cols+n)*unroll])
+		}
+	}
 
 	Label("reduce")
 	acc := Load(Param("acc"), GP8())
+	if rows == 4 {
+		y3 := GP64()
+		LEAQ(Mem{Base: ym, Index: ym, Scale: 2}, y3)
+		ADDQ(y, y3)
+		for n := range cols {
+			var four [4]reg.VecVirtual
+			for m := range four {
+				four[m] = sums[(m*cols+n)*unroll]
+				if unroll > 1 {
+					VADDPS(sums[(m*cols+n)*unroll+1], four[m], four[m])
+				}
+			}
+			lo := sumOfFour(four)
+			skip := fmt.Sprintf("new%d", n)
+			TESTB(acc, acc)
+			JZ(LabelRef(skip))
+			old := XMM()
+			VMOVSS(at(y, y3, ym, 0, 0), old)
+			for m := 1; m < 4; m++ {
+				VINSERTPS(Imm(uint64(m)<<4), at(y, y3, ym, m, 0), old, old)
+			}
+			VADDPS(old, lo, lo)
+			Label(skip)
+			VMOVSS(lo, at(y, y3, ym, 0, 0))
+			for m := 1; m < 4; m++ {
+				VEXTRACTPS(Imm(uint64(m)), lo, at(y, y3, ym, m, 0))
+			}
+			if n < cols-1 {
+				ADDQ(yn, y)
+				ADDQ(yn, y3)
+			}
+		}
+		VZEROUPPER()
+		RET()
+		return
+	}
 	for m := range rows {
 		row := GP64()
 		MOVQ(y, row)
@@ -256,6 +300,26 @@ func dots(rows, cols int) {
 	}
 	VZEROUPPER()
 	RET()
+}
+
+// sumOfFour is the sums of four vectors as the four floats of one.
+func sumOfFour(s [4]reg.VecVirtual) reg.VecVirtual {
+	pair := func(a, b reg.VecVirtual, lo, hi func(...Op)) reg.VecVirtual {
+		l := YMM()
+		lo(b, a, l)
+		hi(b, a, a)
+		VADDPS(a, l, l)
+		return l
+	}
+	lops := func(o ...Op) { VUNPCKLPS(o[0], o[1], o[2]) }
+	hips := func(o ...Op) { VUNPCKHPS(o[0], o[1], o[2]) }
+	lopd := func(o ...Op) { VUNPCKLPD(o[0], o[1], o[2]) }
+	hipd := func(o ...Op) { VUNPCKHPD(o[0], o[1], o[2]) }
+	all := pair(pair(s[0], s[1], lops, hips), pair(s[2], s[3], lops, hips), lopd, hipd)
+	high := XMM()
+	VEXTRACTF128(Imm(1), all, high)
+	VADDPS(high, all.AsX(), high)
+	return high.(reg.VecVirtual)
 }
 
 var table *Mem
