@@ -117,7 +117,7 @@ func (r *row) finish(ceiling float64, name string) {
 	r.Ceiling, r.CeilingName = ceiling, name
 	r.Percent = 100 * r.Value / ceiling
 	if r.Percent > 100 {
-		r.Fault = "above the measured ceiling: the ceiling was disturbed, or a cache holds part of the data"
+		r.Fault = "above the measured ceiling: it was disturbed, a cache holds part of the data, or a cache wrote beside reading"
 	}
 }
 

@@ -88,6 +88,8 @@ func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
 	if err != nil {
 		return nil, "", 0, usageError{fmt.Errorf("--set: %w", err)}
 	}
+	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(b.out.stderr, "making the model's weights: a large one takes half a minute") })
+	defer slow.Stop()
 	m, config, err := arch.New(b.arch, set, 1)
 	if err != nil {
 		return nil, "", 0, usageError{err}
