@@ -50,14 +50,14 @@ func checkTargets(R int, targets []int32) {
 }
 
 // L2Wrap adds RWKV's extra gradient to logits [...,V]: every row's largest
-// logit is pulled towards 0 by 1e-4/R of itself. It has no loss.
+// logit is pulled towards 0 by 1e-4/R of itself, times share. It has no loss.
 // Source: BlinkDL/RWKV-LM RWKV-v4neo/src/model.py, class L2Wrap.
-func L2Wrap(g *Graph, logits *Tensor) {
+func L2Wrap(g *Graph, logits *Tensor, share float32) {
 	R, V := rows(logits), logits.Dim(-1)
 	if g.record {
 		g.tape = append(g.tape, func() {
 			if d := g.grad(logits); d != nil {
-				kernels.L2WrapGrad(d, logits.Data, 1e-4/float32(R), R, V)
+				kernels.L2WrapGrad(d, logits.Data, share*1e-4/float32(R), R, V)
 			}
 		})
 	}

@@ -115,7 +115,7 @@ func TestL2Wrap(t *testing.T) {
 	logits := &Tensor{Shape: []int{2, 3}, Data: []float32{1, 4, 4, -1, -2, -3}, Grad: make([]float32, 6)}
 	g := NewGraph()
 	loss := CrossEntropy(g, logits, []int32{0, 0})
-	L2Wrap(g, logits)
+	L2Wrap(g, logits, 1)
 	plain := append([]float32(nil), logits.Grad...)
 	g.Backward(loss)
 	with := append([]float32(nil), logits.Grad...)

@@ -14,6 +14,9 @@ type AdamWConfig struct {
 	Beta1, Beta2, Eps float64
 	WeightDecay       float64
 	Clip              float64 // largest norm of the whole gradient, 0: no limit
+	// LayerLR learns time_decay at twice and time_first at three times the rate.
+	// Source: BlinkDL/RWKV-LM RWKV-v4neo/src/model.py, configure_optimizers.
+	LayerLR bool
 }
 
 // Check tells what is wrong with the settings.
@@ -47,6 +50,7 @@ type moments struct {
 	weight *nn.Tensor
 	m, v   []float32
 	decay  float32
+	rate   float32 // of the learning rate
 }
 
 // NewAdamW returns the optimiser of a model's weights, frozen ones left out.
@@ -62,7 +66,13 @@ func NewAdamW(model any, c AdamWConfig) *AdamW {
 		if t.Const {
 			return
 		}
-		s := moments{weight: t, m: make([]float32, t.Len()), v: make([]float32, t.Len())}
+		s := moments{weight: t, m: make([]float32, t.Len()), v: make([]float32, t.Len()), rate: 1}
+		switch {
+		case c.LayerLR && (strings.HasSuffix(p.Name, ".time_decay") || strings.HasSuffix(p.Name, ".att.w0")):
+			s.rate = 2
+		case c.LayerLR && strings.HasSuffix(p.Name, ".time_first"):
+			s.rate = 3
+		}
 		if len(t.Shape) == 2 && strings.HasSuffix(p.Name, ".weight") {
 			s.decay = float32(c.WeightDecay)
 		}
@@ -92,7 +102,7 @@ func (o *AdamW) Step(lr float64) (gradNorm float64) {
 	}
 	o.step++
 	for _, p := range o.params {
-		kernels.AdamW(p.weight.Data, p.weight.Grad, p.m, p.v, float32(lr), float32(o.Beta1), float32(o.Beta2),
+		kernels.AdamW(p.weight.Data, p.weight.Grad, p.m, p.v, float32(lr)*p.rate, float32(o.Beta1), float32(o.Beta2),
 			float32(o.Eps), p.decay, o.step, float32(scale))
 	}
 	return norm

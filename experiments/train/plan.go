@@ -18,15 +18,23 @@ type Plan struct {
 	Context int // tokens a window
 
 	LR       float64
-	MinLR    float64 // at the end of the cosine
+	MinLR    float64 // at the end of the schedule
 	Warmup   int     // steps of linear warm-up
-	Schedule string  // "cosine" or "constant" after the warm-up
+	Schedule string  // "cosine", "exponential" or "constant" after the warm-up
+
+	// Accumulate is the batches whose mean gradient makes a step, 0: one.
+	Accumulate int
+	// L2Wrap adds the extra gradient of RWKV's official trainer: see nn.L2Wrap.
+	L2Wrap bool
 
 	AdamWConfig
 
 	EvalEvery  int // steps between evaluations, 0: only before and after
 	EvalTokens int // held-out tokens an evaluation
-	Seed       uint64
+	// Patience ends a run when that many evaluations in a row have not
+	// improved on the best, 0: never.
+	Patience int
+	Seed     uint64
 }
 
 // Default is a plan for small models on bytes.
@@ -37,7 +45,7 @@ var Default = Plan{
 	EvalEvery:   100, EvalTokens: 1 << 15, Seed: 1,
 }
 
-var schedules = []string{"cosine", "constant"}
+var schedules = []string{"cosine", "exponential", "constant"}
 
 // Check tells what is wrong with a plan.
 func (p Plan) Check() error {
@@ -45,7 +53,7 @@ func (p Plan) Check() error {
 		name       string
 		value, min int
 	}{{"steps", p.Steps, 1}, {"batch", p.Batch, 1}, {"context", p.Context, 1}, {"warm-up steps", p.Warmup, 0},
-		{"steps between evaluations", p.EvalEvery, 0}, {"held-out tokens", p.EvalTokens, 1}} {
+		{"steps between evaluations", p.EvalEvery, 0}, {"held-out tokens", p.EvalTokens, 1}, {"accumulated batches", p.Accumulate, 0}, {"patience", p.Patience, 0}} {
 		if n.value < n.min {
 			return fmt.Errorf("%s: %d is less than %d", n.name, n.value, n.min)
 		}
@@ -59,6 +67,9 @@ func (p Plan) Check() error {
 	if p.Schedule == "cosine" && !(p.MinLR >= 0 && p.MinLR <= p.LR) {
 		return fmt.Errorf("final learning rate %v is not between 0 and %v", p.MinLR, p.LR)
 	}
+	if p.Schedule == "exponential" && !(p.MinLR > 0 && p.MinLR <= p.LR) {
+		return fmt.Errorf("final learning rate %v of an exponential schedule is not above 0 and at most %v", p.MinLR, p.LR)
+	}
 	if p.Schedule == "constant" && p.MinLR != 0 {
 		return fmt.Errorf("a constant schedule has no final learning rate, got %v", p.MinLR)
 	}
@@ -71,7 +82,9 @@ func (p Plan) Check() error {
 // Rate is the learning rate of a step, counted from 0:
 //
 //	LR·(step+1)/(Warmup+1)                                  during the warm-up
-//	MinLR + (LR-MinLR)·½(1+cos(π·(step-W)/(Steps-W)))       after it, or LR
+//	MinLR + (LR-MinLR)·½(1+cos(π·(step-W)/(Steps-W)))       after it: cosine
+//	LR·(MinLR/LR)^((step-W)/(Steps-W))                      exponential, as RWKV-LM's
+//	LR                                                      constant
 func (p Plan) Rate(step int) float64 {
 	switch {
 	case step < p.Warmup:
@@ -80,5 +93,8 @@ func (p Plan) Rate(step int) float64 {
 		return p.LR
 	}
 	progress := float64(step-p.Warmup) / float64(p.Steps-p.Warmup)
+	if p.Schedule == "exponential" {
+		return p.LR * math.Pow(p.MinLR/p.LR, progress)
+	}
 	return p.MinLR + (p.LR-p.MinLR)*(1+math.Cos(math.Pi*progress))/2
 }

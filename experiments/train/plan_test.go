@@ -38,7 +38,7 @@ func TestPlanCheck(t *testing.T) {
 		{func(p *Plan) { p.Warmup = p.Steps + 1 }, "warm-up"},
 		{func(p *Plan) { p.EvalEvery = -1 }, "evaluations"},
 		{func(p *Plan) { p.EvalTokens = 0 }, "held-out"},
-		{func(p *Plan) { p.Schedule = "linear" }, `"linear" is not one of cosine, constant`},
+		{func(p *Plan) { p.Schedule = "linear" }, `"linear" is not one of cosine, exponential, constant`},
 		{func(p *Plan) { p.LR = 0 }, "learning rate 0"},
 		{func(p *Plan) { p.LR = math.NaN() }, "learning rate NaN"},
 		{func(p *Plan) { p.LR = math.Inf(1) }, "learning rate +Inf"},
@@ -55,5 +55,18 @@ func TestPlanCheck(t *testing.T) {
 		if err := p.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
+	}
+}
+
+func TestExponentialSchedule(t *testing.T) {
+	p := Plan{Steps: 110, Warmup: 10, LR: 4e-3, MinLR: 1e-5, Schedule: "exponential"}
+	for step, want := range map[int]float64{10: 4e-3, 60: math.Sqrt(4e-3 * 1e-5), 110: 1e-5} {
+		if got := p.Rate(step); math.Abs(got-want) > 1e-12 {
+			t.Errorf("step %d: %v, want %v", step, got, want)
+		}
+	}
+	p.AdamWConfig, p.Batch, p.Context, p.EvalTokens, p.MinLR = Default.AdamWConfig, 1, 1, 1, 0
+	if err := p.Check(); err == nil {
+		t.Error("an exponential schedule ends at 0")
 	}
 }

@@ -45,98 +45,152 @@ type Progress struct {
 // *Diverged, the end of ctx with its error; m then holds the weights so far
 // and the result the points so far.
 func Run(ctx context.Context, m arch.Model, text, heldOut []byte, p Plan, progress func(Progress)) (*Result, error) {
-	r := &run{Plan: p, model: m, heldOut: heldOut, result: &Result{}}
-	if err := r.prepare(text); err != nil {
-		return r.result, err
+	s, err := NewSession(m, text, heldOut, p)
+	if err != nil {
+		return &Result{}, err
 	}
-	if err := r.start(); err != nil {
-		return r.result, err
+	err = s.Run(ctx, Hooks{Progress: progress})
+	if err == nil {
+		s.WeightsHash = Hash(m)
 	}
-	for step := range p.Steps {
-		if err := ctx.Err(); err != nil {
-			return r.result, err
-		}
-		if err := r.step(step, progress); err != nil {
-			return r.result, err
-		}
-	}
-	last := r.result.Curve[len(r.result.Curve)-1]
-	r.result.ValBPB, r.result.WeightsHash = last.ValBPB, Hash(m)
-	return r.result, nil
+	return &s.Result, err
 }
 
-// run is a Run under way.
-type run struct {
+// A Session is a training run that can be left and taken up again: what it has
+// done is in Save's file, and everything else follows from the plan and the
+// number of the step.
+type Session struct {
 	Plan
-	model        arch.Model
+	Result
+	Model arch.Model
+
 	heldOut      []byte
 	sampler      *corpus.Sampler
 	trainer      *Trainer
 	tok, targets []int32 // [Batch,Context]
 	since        mean    // losses since the last point
-	result       *Result
 }
 
-func (r *run) prepare(text []byte) (err error) {
-	if err := r.Check(); err != nil {
-		return err
+// Hooks are called while a session runs; each may be nil.
+type Hooks struct {
+	Progress  func(Progress)        // after every step
+	Evaluated func(Point) error     // after every evaluation
+	Made      func(steps int) error // after a step and its evaluation: the place to save
+}
+
+// NewSession prepares to train m on the text.
+func NewSession(m arch.Model, text, heldOut []byte, p Plan) (*Session, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
 	}
-	if err := usable(r.model, r.heldOut, r.Batch, r.Context); err != nil {
-		return fmt.Errorf("held-out text: %w", err)
+	if err := usable(m, heldOut, p.Batch, p.Context); err != nil {
+		return nil, fmt.Errorf("held-out text: %w", err)
 	}
-	if r.sampler, err = corpus.Windows(text, r.Batch, r.Context, r.Seed); err != nil {
-		return fmt.Errorf("training text: %w", err)
+	p.Accumulate = max(1, p.Accumulate)
+	sampler, err := corpus.Windows(text, p.Batch, p.Context, p.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("training text: %w", err)
 	}
-	r.trainer = NewTrainer(r.model, r.AdamWConfig)
-	r.tok, r.targets = make([]int32, r.Batch*r.Context), make([]int32, r.Batch*r.Context)
+	s := &Session{Plan: p, Model: m, heldOut: heldOut, sampler: sampler, trainer: NewTrainer(m, p.AdamWConfig)}
+	s.trainer.l2wrap = p.L2Wrap
+	s.tok, s.targets = make([]int32, p.Batch*p.Context), make([]int32, p.Batch*p.Context)
+	return s, nil
+}
+
+// Made is the number of steps made.
+func (s *Session) Made() int { return s.trainer.step }
+
+// StepTokens is the number of tokens of a step.
+func (s *Session) StepTokens() int { return len(s.tok) * s.Accumulate }
+
+// Work is what the steps so far have used the model's matrices for.
+func (s *Session) Work() nn.Work { return s.trainer.Work() }
+
+// Run goes on to the end of the plan, or until no evaluation improves.
+func (s *Session) Run(ctx context.Context, h Hooks) error {
+	if len(s.Curve) == 0 {
+		if err := s.start(h); err != nil {
+			return err
+		}
+	}
+	for s.Made() < s.Steps && !s.stale() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := s.step(h); err != nil {
+			return err
+		}
+	}
+	s.ValBPB = s.Curve[len(s.Curve)-1].ValBPB
 	return nil
 }
 
-// batch is that of a step, counted from 0.
-func (r *run) batch(step int) nn.Tokens {
-	r.sampler.Batch(step, r.tok, r.targets)
-	return nn.Tokens{IDs: r.tok, B: r.Batch, T: r.Context}
+// stale tells that Patience evaluations in a row have not improved.
+func (s *Session) stale() bool {
+	best := 0
+	for i, p := range s.Curve {
+		if p.ValBPB < s.Curve[best].ValBPB {
+			best = i
+		}
+	}
+	return s.Patience > 0 && len(s.Curve)-1-best >= s.Patience
+}
+
+// batch is batch i, counted from 0 over all steps.
+func (s *Session) batch(i int) (nn.Tokens, []int32) {
+	s.sampler.Batch(i, s.tok, s.targets)
+	return nn.Tokens{IDs: s.tok, B: s.Batch, T: s.Context}, s.targets
 }
 
 // start makes the point of step 0.
-func (r *run) start() error {
-	tok := r.batch(0)
+func (s *Session) start(h Hooks) error {
+	tok, targets := s.batch(0)
 	g := nn.Inference()
-	y := nn.CrossEntropy(g, r.model.Logits(g, r.model.Forward(g, tok, nil)), r.targets)
-	r.since.add(y.Data[0])
-	return r.evaluate(0)
+	y := nn.CrossEntropy(g, s.Model.Logits(g, s.Model.Forward(g, tok, nil)), targets)
+	s.since.add(y.Data[0])
+	return s.evaluate(h)
 }
 
-func (r *run) step(step int, progress func(Progress)) error {
+func (s *Session) step(h Hooks) error {
 	begin := time.Now()
-	lr := r.Rate(step)
-	loss, norm, err := r.trainer.Step(r.batch(step), r.targets, lr)
+	step := s.Made()
+	lr := s.Rate(step)
+	loss, norm, err := s.trainer.StepOn(s.Accumulate, func(i int) (nn.Tokens, []int32) { return s.batch(step*s.Accumulate + i) }, lr)
 	if err != nil {
 		return err
 	}
 	seconds := time.Since(begin).Seconds()
-	r.since.add(float32(loss))
-	r.result.ArenaBytes = r.trainer.ArenaBytes()
-	if progress != nil {
-		progress(Progress{step + 1, r.Steps, loss, norm, lr, float64(len(r.tok)) / max(seconds, 1e-9)})
+	s.since.add(float32(loss))
+	s.ArenaBytes = s.trainer.ArenaBytes()
+	if h.Progress != nil {
+		h.Progress(Progress{step + 1, s.Steps, loss, norm, lr, float64(s.StepTokens()) / max(seconds, 1e-9)})
 	}
-	if step+1 == r.Steps || r.EvalEvery > 0 && (step+1)%r.EvalEvery == 0 {
-		return r.evaluate(step + 1)
+	if step+1 == s.Steps || s.EvalEvery > 0 && (step+1)%s.EvalEvery == 0 {
+		if err := s.evaluate(h); err != nil {
+			return err
+		}
+	}
+	if h.Made != nil {
+		return h.Made(step + 1)
 	}
 	return nil
 }
 
-// evaluate adds the point after that many steps.
-func (r *run) evaluate(steps int) error {
-	bpb, err := Evaluate(r.model, r.heldOut, r.Batch, r.Context, r.EvalTokens)
+// evaluate adds the point after the steps made.
+func (s *Session) evaluate(h Hooks) error {
+	bpb, err := Evaluate(s.Model, s.heldOut, s.Batch, s.Context, s.EvalTokens)
 	if err != nil {
 		return err
 	}
-	if loss := r.since.nats(); !finite(bpb) || !finite(loss) {
-		return &Diverged{steps, loss, math.NaN()}
+	if loss := s.since.nats(); !finite(bpb) || !finite(loss) {
+		return &Diverged{s.Made(), loss, math.NaN()}
 	}
-	r.result.Curve = append(r.result.Curve, Point{steps, steps * len(r.tok), r.since.nats(), bpb})
-	r.since = mean{}
+	p := Point{s.Made(), s.Made() * s.StepTokens(), s.since.nats(), bpb}
+	s.Curve = append(s.Curve, p)
+	s.since = mean{}
+	if h.Evaluated != nil {
+		return h.Evaluated(p)
+	}
 	return nil
 }
 

@@ -15,6 +15,8 @@ type Trainer struct {
 	opt   *AdamW
 	graph *nn.Graph
 	step  int
+	// l2wrap adds RWKV's extra gradient.
+	l2wrap bool
 }
 
 // NewTrainer returns a trainer of m that has made no step.
@@ -38,12 +40,26 @@ func (e *Diverged) Error() string {
 // before clipping. The error is *Diverged, and the weights are then those
 // before the step.
 func (t *Trainer) Step(tok nn.Tokens, targets []int32, lr float64) (loss, gradNorm float64, err error) {
-	g := t.graph
-	g.Reset()
+	return t.StepOn(1, func(int) (nn.Tokens, []int32) { return tok, targets }, lr)
+}
+
+// StepOn is Step with the mean loss and gradient of n batches.
+func (t *Trainer) StepOn(n int, batch func(i int) (nn.Tokens, []int32), lr float64) (loss, gradNorm float64, err error) {
 	nn.ZeroGrad(t.model)
-	y := nn.CrossEntropy(g, t.model.Logits(g, t.model.Forward(g, tok, nil)), targets)
-	g.Backward(y)
-	loss, gradNorm = float64(y.Data[0]), math.NaN()
+	share := []float32{1 / float32(n)}
+	for i := range n {
+		tok, targets := batch(i)
+		g := t.graph
+		g.Reset()
+		logits := t.model.Logits(g, t.model.Forward(g, tok, nil))
+		if t.l2wrap {
+			nn.L2Wrap(g, logits, share[0])
+		}
+		y := nn.CrossEntropy(g, logits, targets)
+		g.BackwardFrom(y, share)
+		loss += float64(y.Data[0]) / float64(n)
+	}
+	gradNorm = math.NaN()
 	if finite(loss) {
 		gradNorm = t.opt.Step(lr)
 	}
