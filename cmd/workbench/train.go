@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"workbench/arch"
+	"workbench/experiments/corpus"
+	"workbench/experiments/train"
+	"workbench/kernels"
+)
+
+var trainCommand = command{
+	name:  "train",
+	short: "Train one model on a text; a run that is interrupted or killed goes on with --resume.",
+	example: "workbench train --arch rwkv4 --set dim=128,layers=4 --corpus book.txt --steps 2000 --out runs/book\n" +
+		"workbench train --resume runs/book",
+	setup: func(fs *flag.FlagSet) body {
+		job := trainJob{Plan: train.Default}
+		p := &job.Plan
+		fs.StringVar(&job.Arch, "arch", "rwkv4", "`ARCH`: see workbench list")
+		set := fs.String("set", "", "its configuration, `key=value,...` (dim=256,layers=6)")
+		fs.StringVar(&job.Corpus, "corpus", "go", "`FILE`, folder or name of the text: see workbench list")
+		fs.StringVar(&job.Tokenizer, "tokenizer", "bytes", "`NAME`: bytes")
+		fs.Float64Var(&job.HeldOut, "held-out", 0.1, "`FRACTION` of the text, its end, that is evaluated on")
+		fs.IntVar(&p.Steps, "steps", p.Steps, "`N` optimiser steps")
+		fs.IntVar(&p.Batch, "batch", p.Batch, "`N` windows a batch")
+		fs.IntVar(&p.Context, "context", p.Context, "`N` tokens a window")
+		fs.IntVar(&p.Accumulate, "accumulate", 1, "`N` batches a step")
+		fs.Float64Var(&p.LR, "lr", p.LR, "highest learning `RATE`")
+		minLR := fs.Float64("min-lr", -1, "learning `RATE` at the end (default a tenth of --lr, constant: none)")
+		fs.IntVar(&p.Warmup, "warmup", -1, "`N` steps of linear warm-up (default a twentieth of --steps, at most 100)")
+		fs.StringVar(&p.Schedule, "schedule", p.Schedule, "`NAME` after the warm-up: cosine, exponential or constant")
+		fs.Float64Var(&p.Beta1, "beta1", p.Beta1, "AdamW's `BETA` of the mean")
+		fs.Float64Var(&p.Beta2, "beta2", p.Beta2, "AdamW's `BETA` of the square")
+		fs.Float64Var(&p.WeightDecay, "weight-decay", p.WeightDecay, "`RATE` of decay, of matrices alone; 0 is Adam")
+		fs.Float64Var(&p.Clip, "clip", p.Clip, "largest `NORM` of the gradient, 0: no limit")
+		fs.BoolVar(&p.LayerLR, "layer-lr", false, "RWKV's own rates: time_decay twice, time_first three times --lr")
+		fs.BoolVar(&p.L2Wrap, "l2wrap", false, "the extra gradient of RWKV's trainer, which keeps logits small")
+		fs.IntVar(&p.EvalEvery, "val-every", p.EvalEvery, "`N` steps between evaluations, 0: only at the ends")
+		fs.IntVar(&p.EvalTokens, "val-tokens", p.EvalTokens, "`N` held-out tokens an evaluation")
+		fs.IntVar(&p.Patience, "patience", 0, "end after `N` evaluations without a better one, 0: never")
+		fs.IntVar(&job.CheckpointEvery, "checkpoint-every", 100, "`N` steps between checkpoints, 0: only at the end")
+		fs.Uint64Var(&p.Seed, "seed", p.Seed, "`SEED` of the initial weights and of the windows")
+		out := fs.String("out", "", "`DIR` of the run (default runs/train-ARCH-TIME)")
+		resume := fs.String("resume", "", "`DIR` of a run to go on with; all else is taken from there")
+		nthreads := fs.Int("threads", 0, "`N` threads, 0: all; they change no number")
+		return func(args []string, o output) error {
+			if err := noArgs(args); err != nil {
+				return err
+			}
+			if *nthreads > 0 {
+				kernels.SetThreads(*nthreads)
+			}
+			if *resume != "" {
+				if err := onlyFlags(fs, "resume", "threads"); err != nil {
+					return err
+				}
+				return resumeTraining(*resume, o)
+			}
+			config, err := arch.ParseSet(*set)
+			if err != nil {
+				return usageError{fmt.Errorf("--set: %w", err)}
+			}
+			job.defaults(*minLR)
+			return job.begin(config, *out, o)
+		}
+	},
+}
+
+// onlyFlags refuses flags beside those named.
+func onlyFlags(fs *flag.FlagSet, names ...string) (err error) {
+	fs.Visit(func(f *flag.Flag) {
+		for _, n := range names {
+			if f.Name == n {
+				return
+			}
+		}
+		err = usageError{fmt.Errorf("--resume takes everything from its folder: leave out --%s", f.Name)}
+	})
+	return err
+}
+
+// trainJob is what decides a run, as train.json in its folder keeps it.
+type trainJob struct {
+	Arch            string         `json:"arch"`
+	Config          map[string]any `json:"config"` // resolved
+	Corpus          string         `json:"corpus"`
+	CorpusSHA256    string         `json:"corpus_sha256"`
+	Tokenizer       string         `json:"tokenizer"`
+	HeldOut         float64        `json:"held_out"`
+	CheckpointEvery int            `json:"checkpoint_every"`
+	Plan            train.Plan     `json:"plan"`
+}
+
+// defaults fills in what follows from other flags.
+func (j *trainJob) defaults(minLR float64) {
+	p := &j.Plan
+	if p.Warmup < 0 {
+		p.Warmup = min(p.Steps/20, 100)
+	}
+	switch {
+	case minLR >= 0:
+		p.MinLR = minLR
+	case p.Schedule == "constant":
+		p.MinLR = 0
+	default:
+		p.MinLR = p.LR / 10
+	}
+}
+
+// begin makes the run's folder and trains.
+func (j *trainJob) begin(config map[string]any, dir string, o output) error {
+	if j.Tokenizer != "bytes" {
+		return usageError{fmt.Errorf("--tokenizer %s is not known: bytes", j.Tokenizer)}
+	}
+	if !(j.HeldOut > 0 && j.HeldOut < 1) || j.CheckpointEvery < 0 {
+		return usageError{fmt.Errorf("--held-out %v and --checkpoint-every %d: give a fraction between 0 and 1, and 0 or more steps", j.HeldOut, j.CheckpointEvery)}
+	}
+	if err := j.Plan.Check(); err != nil {
+		return usageError{err}
+	}
+	m, resolved, err := arch.New(j.Arch, config, j.Plan.Seed)
+	if err != nil {
+		return usageError{err}
+	}
+	j.Config = resolved
+	text, err := corpus.Open(j.Corpus)
+	if err != nil {
+		return err
+	}
+	if j.Corpus, err = steady(j.Corpus); err != nil {
+		return err
+	}
+	j.CorpusSHA256 = text.SHA256
+	s, err := j.session(m, text)
+	if err != nil {
+		return err
+	}
+	if dir == "" {
+		dir = filepath.Join("runs", "train-"+j.Arch+"-"+time.Now().Format("20060102-150405"))
+	}
+	if _, err := os.Stat(filepath.Join(dir, jobFile)); err == nil {
+		return fmt.Errorf("%s holds a run already: go on with --resume %s, or give another --out", dir, dir)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if err := writeJob(dir, j); err != nil {
+		return err
+	}
+	return j.train(s, dir, o)
+}
+
+// steady is the corpus' name or its absolute path.
+func steady(name string) (string, error) {
+	if name == "go" || name == "grammar" {
+		return name, nil
+	}
+	return filepath.Abs(name)
+}
+
+func (j *trainJob) session(m arch.Model, text *corpus.Text) (*train.Session, error) {
+	training, held := text.Split(j.HeldOut)
+	return train.NewSession(m, training, held, j.Plan)
+}
+
+// resumeTraining goes on with the run of a folder.
+func resumeTraining(dir string, o output) error {
+	j, err := readJob(dir)
+	if err != nil {
+		return err
+	}
+	if done, err := trainLogDone(dir); err != nil || done {
+		return err
+	}
+	text, err := corpus.Open(j.Corpus)
+	if err != nil {
+		return err
+	}
+	if text.SHA256 != j.CorpusSHA256 {
+		return fmt.Errorf("the text %s is not the one that %s was begun with: it has changed", j.Corpus, dir)
+	}
+	m, _, err := arch.New(j.Arch, j.Config, j.Plan.Seed)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(dir, jobFile), err)
+	}
+	s, err := j.session(m, text)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, sessionFile)); err == nil {
+		if err := s.Load(filepath.Join(dir, sessionFile)); err != nil {
+			return err
+		}
+	}
+	return j.train(s, dir, o)
+}
+
+// train runs a session in its folder, to the end or until it is interrupted.
+func (j *trainJob) train(s *train.Session, dir string, o output) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log, err := openTrainLog(dir, s.Made(), len(s.Curve) > 0)
+	if err != nil {
+		return err
+	}
+	defer log.close()
+	view := newTrainView(s, o.stderr)
+	err = s.Run(ctx, train.Hooks{
+		Progress: func(p train.Progress) {
+			view.step(p)
+			log.step(p)
+		},
+		Evaluated: func(p train.Point) error {
+			view.point(p)
+			return log.point(p)
+		},
+		Made: func(steps int) error {
+			if j.CheckpointEvery > 0 && steps%j.CheckpointEvery == 0 && steps < s.Steps {
+				return j.keep(s, dir)
+			}
+			return nil
+		},
+	})
+	var diverged *train.Diverged
+	switch {
+	case errors.Is(err, context.Canceled):
+		if err := j.keep(s, dir); err != nil {
+			return err
+		}
+		return fmt.Errorf("interrupted after step %d, which is kept: workbench train --resume %s", s.Made(), dir)
+	case errors.As(err, &diverged):
+		return fmt.Errorf("%w; the last checkpoint is kept in %s", err, dir)
+	case err != nil:
+		return err
+	}
+	if err := j.keep(s, dir); err != nil {
+		return err
+	}
+	sum, err := sha256File(filepath.Join(dir, modelFile))
+	if err != nil {
+		return err
+	}
+	if err := log.done(s.Made(), sum); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.stderr, "held-out %.4f bits a byte after %d steps, weights sha256 %s\n", s.ValBPB, s.Made(), sum)
+	fmt.Fprintln(o.stdout, filepath.Join(dir, modelFile))
+	return nil
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"workbench/arch/checkpoint"
+	"workbench/experiments/train"
+	"workbench/kernels"
+)
+
+// The files of a training run's folder.
+const (
+	jobFile     = "train.json"
+	sessionFile = "session.safetensors" // the weights, their moments and where the run stands
+	modelFile   = "model.safetensors"
+	logFile     = "log.jsonl"
+)
+
+// keep writes the session and then the model alone.
+func (j *trainJob) keep(s *train.Session, dir string) error {
+	if err := s.Save(filepath.Join(dir, sessionFile)); err != nil {
+		return err
+	}
+	config, err := json.Marshal(j.Config)
+	if err != nil {
+		return err
+	}
+	return checkpoint.Save(filepath.Join(dir, modelFile), s.Model,
+		map[string]string{"arch": j.Arch, "config": string(config), "tokenizer": j.Tokenizer})
+}
+
+// writeWhole makes the file appear at path whole or not at all.
+func writeWhole(path string, data []byte) error {
+	tmp := fmt.Sprintf("%s.tmp%d", path, os.Getpid())
+	f, err := os.Create(tmp)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		os.Remove(tmp)
+	}
+	return err
+}
+
+func writeJob(dir string, j *trainJob) error {
+	b, err := json.MarshalIndent(j, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeWhole(filepath.Join(dir, jobFile), append(b, '\n'))
+}
+
+func readJob(dir string) (*trainJob, error) {
+	path := filepath.Join(dir, jobFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("no training run in %s: %w", dir, err)
+	}
+	var j trainJob
+	if err := json.Unmarshal(b, &j); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := j.Plan.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &j, nil
+}
+
+// logLine is any line of log.jsonl.
+type logLine struct {
+	Step            *int     `json:"step,omitempty"`
+	Loss            *float64 `json:"loss,omitempty"`
+	GradNorm        *float64 `json:"grad_norm,omitempty"`
+	LR              *float64 `json:"lr,omitempty"`
+	TokensPerSecond *float64 `json:"tokens_per_second,omitempty"`
+	ValLoss         *float64 `json:"val_loss,omitempty"`
+	ValBPB          *float64 `json:"val_bits_per_byte,omitempty"`
+	Done            bool     `json:"done,omitempty"`
+	Steps           *int     `json:"steps,omitempty"`
+	SHA256          string   `json:"weights_sha256,omitempty"`
+}
+
+// logLines reads the whole lines of a log; a torn last one is left out.
+func logLines(dir string) (lines [][]byte, parsed []logLine, err error) {
+	f, err := os.Open(filepath.Join(dir, logFile))
+	if os.IsNotExist(err) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	for r := bufio.NewReader(f); ; {
+		line, err := r.ReadBytes('\n')
+		if err == io.EOF {
+			return lines, parsed, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		var l logLine
+		if json.Unmarshal(line, &l) == nil {
+			lines, parsed = append(lines, line), append(parsed, l)
+		}
+	}
+}
+
+func trainLogDone(dir string) (bool, error) {
+	_, parsed, err := logLines(dir)
+	return err == nil && len(parsed) > 0 && parsed[len(parsed)-1].Done, err
+}
+
+// trainLog writes log.jsonl.
+type trainLog struct {
+	f   *os.File
+	err error // the first of a step's line, told at the next chance
+}
+
+// openTrainLog goes on with a log after that many steps: what a run wrote
+// beyond its checkpoint is written again. begun tells that the evaluation at
+// step 0 is among them.
+func openTrainLog(dir string, made int, begun bool) (*trainLog, error) {
+	lines, parsed, err := logLines(dir)
+	if err != nil {
+		return nil, err
+	}
+	var keep []byte
+	for i, l := range parsed {
+		if begun && l.Step != nil && *l.Step <= made {
+			keep = append(keep, lines[i]...)
+		}
+	}
+	path := filepath.Join(dir, logFile)
+	if err := writeWhole(path, keep); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	return &trainLog{f: f}, err
+}
+
+func (l *trainLog) write(line logLine) error {
+	b, err := json.Marshal(line)
+	if err == nil && l.err == nil {
+		_, err = l.f.Write(append(b, '\n'))
+	}
+	if l.err == nil {
+		l.err = err
+	}
+	return l.err
+}
+
+func (l *trainLog) step(p train.Progress) {
+	_ = l.write(logLine{Step: &p.Step, Loss: &p.Loss, GradNorm: &p.GradNorm, LR: &p.LR, TokensPerSecond: &p.TokensPerSecond})
+}
+
+func (l *trainLog) point(p train.Point) error {
+	nats := p.ValBPB * math.Ln2
+	return l.write(logLine{Step: &p.Step, ValLoss: &nats, ValBPB: &p.ValBPB})
+}
+
+func (l *trainLog) done(steps int, sum string) error {
+	if err := l.write(logLine{Done: true, Steps: &steps, SHA256: sum}); err != nil {
+		return err
+	}
+	return l.f.Sync()
+}
+
+func (l *trainLog) close() { l.f.Close() }
+
+func sha256File(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// trainView tells a person how far training is.
+type trainView struct {
+	w           io.Writer
+	s           *train.Session
+	peak        float64 // GFLOP/s of multiply-adds on all threads
+	begun, said time.Time
+	first       int // steps made before
+}
+
+func newTrainView(s *train.Session, w io.Writer) *trainView {
+	now := time.Now()
+	return &trainView{w: w, s: s, peak: kernels.FMAPeak(50 * time.Millisecond), begun: now, said: now, first: s.Made()}
+}
+
+func (v *trainView) step(p train.Progress) {
+	now := time.Now()
+	if now.Sub(v.said) < 2*time.Second {
+		return
+	}
+	v.said = now
+	gone, steps := now.Sub(v.begun), p.Step-v.first
+	left := time.Duration(float64(gone) / float64(steps) * float64(p.Steps-p.Step)).Round(time.Second)
+	flops := float64(v.s.Work().Operations) / gone.Seconds() / 1e9
+	fmt.Fprintf(v.w, "step %d of %d  loss %.4f  %.0f tokens/s  %.0f %% of the FMA peak  about %s left\n",
+		p.Step, p.Steps, p.Loss, p.TokensPerSecond, 100*flops/v.peak, left)
+}
+
+func (v *trainView) point(p train.Point) {
+	fmt.Fprintf(v.w, "step %d  held-out %.4f bits a byte, training loss %.4f nats\n", p.Step, p.ValBPB, p.TrainLoss)
+}
