@@ -51,7 +51,7 @@ func NegExpGrad(dx, dy, y []float32) { mapGrad("NegExpGrad", negExpGrad, dx, dy,
 func SigmoidMul(y, r, x []float32) { mapGrad("SigmoidMul", sigmoidMul, y, r, x) }
 
 // SigmoidMulGrad is, with s = σ(r[i]), dx[i] += dy[i]·s and
-// dr[i] += dy[i]·x[i]·s·(1-s). dr or dx may be nil.
+// dr[i] += dy[i]·x[i]·s·(1-s). dr or dx may be nil, but they must not overlap.
 func SigmoidMulGrad(dr, dx, dy, r, x []float32) {
 	n := len(dy)
 	needOrNil("SigmoidMulGrad", "dr", dr, n)

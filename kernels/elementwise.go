@@ -2,13 +2,6 @@ package kernels
 
 import "sync"
 
-// Add is y[i] = a[i] + b[i].
-func Add(y, a, b []float32) {
-	need("Add", "a", a, len(y))
-	need("Add", "b", b, len(y))
-	mapJobs.run(len(y), blockFloats, mapJob{f3: add, y: y, a: a, b: b})
-}
-
 // Accumulate is y[i] += x[i].
 func Accumulate(y, x []float32) {
 	need("Accumulate", "x", x, len(y))

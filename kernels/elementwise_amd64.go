@@ -4,11 +4,6 @@
 
 package kernels
 
-// addAVX2 is y = a + b.
-//
-//go:noescape
-func addAVX2(y *float32, a *float32, b *float32, n int)
-
 // accumulateAVX2 is y += x.
 //
 //go:noescape

@@ -13,14 +13,6 @@ import "unsafe"
 // at is the address of x's first float. The callers checked every length.
 func at(x []float32) *float32 { return unsafe.SliceData(x) }
 
-func add(y, a, b []float32) {
-	if useAVX2 {
-		addAVX2(at(y), at(a), at(b), len(y))
-		return
-	}
-	addGeneric(y, a, b)
-}
-
 func accumulate(y, x []float32) {
 	if useAVX2 {
 		accumulateAVX2(at(y), at(x), len(y))

@@ -1,11 +1,5 @@
 package kernels
 
-func addGeneric(y, a, b []float32) {
-	for i := range y {
-		y[i] = a[i] + b[i]
-	}
-}
-
 func accumulateGeneric(y, x []float32) {
 	for i := range y {
 		y[i] += x[i]

@@ -10,6 +10,14 @@ func MatMulNT(c, a, b []float32, M, N, K int, acc bool) {
 	product{c: c, a: a, b: b, M: M, N: N, K: K, ldc: N, am: K, ak: 1, bk: 1, bn: K, acc: acc}.run(true)
 }
 
+// MatMulNTThen is C[M,N] = A[M,K]·B[N,K]ᵀ with every element finished by then:
+// a linear layer with what follows it.
+func MatMulNTThen(c, a, b []float32, M, N, K int, then Epilogue) {
+	needProduct("MatMulNTThen", c, a, b, M, N, K)
+	then.need("MatMulNTThen", M, N)
+	product{c: c, a: a, b: b, M: M, N: N, K: K, ldc: N, am: K, ak: 1, bk: 1, bn: K, then: then}.run(true)
+}
+
 // MatMulNN is C[M,N] = A[M,K]·B[K,N], or += with acc: a linear layer's
 // gradient to its input.
 //
@@ -79,6 +87,7 @@ type product struct {
 	M, N, K             int
 	ldc, am, ak, bk, bn int
 	acc                 bool
+	then                Epilogue
 }
 
 func (p product) run(threaded bool) {
@@ -90,6 +99,7 @@ func (p product) run(threaded bool) {
 				clear(p.c[m*p.ldc : m*p.ldc+p.N])
 			}
 		}
+		p.then.rows(p.c, p.ldc, 0, p.M, 0, p.N)
 	case useAVX2:
 		p.avx2(threaded)
 	case threaded:

@@ -78,7 +78,7 @@ func (p product) avx2(threaded bool) {
 		for n := 0; n < panels; n += group {
 			q := p
 			q.N = min(group*tileN, p.N-n*tileN)
-			q.b, q.c = p.b[n*tileN*p.bn:], p.c[n*tileN:]
+			q.b, q.c, q.then = p.b[n*tileN*p.bn:], p.c[n*tileN:], p.then.from(n*tileN)
 			q.group(min(group, panels-n), threads)
 		}
 	}
@@ -179,6 +179,7 @@ func (p *rowBlocks) block(m0, m1 int) {
 			p.strip(a, m0, m1, i*tileN, panel, tileN, next, k0, kc)
 		}
 	}
+	p.then.rows(p.c, p.ldc, m0, m1, 0, p.N)
 	blocksA.free.Put(owner)
 }
 
@@ -209,6 +210,7 @@ func (p *columnBlocks) span(lo, hi int) {
 			p.strip(a, 0, p.M, n, b, bk, panel, k0, kc)
 		}
 	}
+	p.then.rows(p.c, p.ldc, 0, p.M, lo*tileN, min(hi*tileN, p.N))
 	panelsB.free.Put(ownerB)
 	blocksA.free.Put(owner)
 }
@@ -374,6 +376,7 @@ func (p *dotting) span(lo, hi int) {
 			p.stream(dots4x1, dots1x1, m, n0, n1)
 		}
 	}
+	p.then.rows(p.c, p.ldc, 0, p.M, n0, n1)
 }
 
 type dots = func(y *float32, ym, yn int, a *float32, lda int, b *float32, ldb, k int, acc bool)

@@ -18,6 +18,7 @@ func (p *product) span(lo, hi int) {
 			}
 		}
 	}
+	p.then.rows(p.c, p.ldc, lo, hi, 0, p.N)
 }
 
 // rowOfDots adds to row m of c the products of a's row and b's rows, four

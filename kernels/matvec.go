@@ -28,17 +28,22 @@ func MulVec(y []float32, m *Matrix, x []float32) { mulRows("MulVec", y, x, m, 1)
 // MulMat is y[M,N] = x[M,K]·mᵀ. Few rows, up to 16 of the quantised types and
 // 4 of the others, are MulVec for each with the weights read once. Beyond, the
 // weights become floats a strip at a time and x stays as it is.
-func MulMat(y, x []float32, m *Matrix, M int) {
+func MulMat(y, x []float32, m *Matrix, M int) { MulMatThen(y, x, m, M, Epilogue{}) }
+
+// MulMatThen is MulMat with every element finished by then.
+func MulMatThen(y, x []float32, m *Matrix, M int, then Epilogue) {
 	needDims("MulMat", M)
+	then.need("MulMat", M, m.N)
 	switch {
 	case m.Type == F32 && M > 1:
-		MatMulNT(y, x, m.f32, M, m.N, m.K, false)
+		MatMulNTThen(y, x, m.f32, M, m.N, m.K, then)
 	case M <= fewRows(m.Type) || m.K == 0:
 		mulRows("MulMat", y, x, m, M)
+		then.Apply(y, M, m.N)
 	default:
 		need("MulMat", "y", y, M*m.N)
 		need("MulMat", "x", x, M*m.K)
-		mulUnpacked(y, x, m, M)
+		mulUnpacked(y, x, m, M, then)
 	}
 }
 
@@ -187,7 +192,7 @@ func (v *vector) groups(y []float32, x []actBlock, lo, hi int, rest bool) {
 }
 
 // mulUnpacked is MulMat with a strip of weights as floats at a time.
-func mulUnpacked(y, x []float32, m *Matrix, M int) {
+func mulUnpacked(y, x []float32, m *Matrix, M int, then Epilogue) {
 	w := floats.Get().(*[]float32)
 	strip := max(1, stripFloats/(stripRows*m.K)) * stripRows
 	for n0 := 0; n0 < m.N; n0 += strip {
@@ -199,7 +204,7 @@ func mulUnpacked(y, x []float32, m *Matrix, M int) {
 		*w = grown(*w, (rows+groupRows-1)*u.ld)
 		u.dst = *w
 		unpackings.run(u.units, max(1, unpackFloats/(rows*u.ld/u.units)), u)
-		product{c: y[n0:], a: x, b: *w, M: M, N: rows, K: m.K, ldc: m.N, am: m.K, ak: 1, bk: 1, bn: u.ld}.run(true)
+		product{c: y[n0:], a: x, b: *w, M: M, N: rows, K: m.K, ldc: m.N, am: m.K, ak: 1, bk: 1, bn: u.ld, then: then.from(n0)}.run(true)
 	}
 	floats.Put(w)
 }

@@ -2,7 +2,6 @@
 
 package kernels
 
-func add(y, a, b []float32)                      { addGeneric(y, a, b) }
 func accumulate(y, x []float32)                  { accumulateGeneric(y, x) }
 func axpy(y, x []float32, a float32)             { axpyGeneric(y, x, a) }
 func scale(x []float32, a float32)               { scaleGeneric(x, a) }

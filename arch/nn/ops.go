@@ -61,51 +61,6 @@ func Positions(g *Graph, table, x *Tensor, pos int) *Tensor {
 	return x
 }
 
-// Linear is y = x·Wᵀ, x [...,K], W [N,K], y [...,N].
-func Linear(g *Graph, w, x *Tensor) *Tensor {
-	N, K, M := w.Dim(0), w.Dim(1), rows(x)
-	if x.Dim(-1) != K {
-		panic(fmt.Sprintf("nn: Linear: input %v does not fit weight %v", x.Shape, w.Shape))
-	}
-	var shape [4]int
-	n := copy(shape[:], x.Shape)
-	shape[n-1] = N
-	y := g.Tensor(shape[:n]...)
-	g.untrained("Linear", w)
-	g.product(w, M)
-	switch {
-	case w.Stored != nil:
-		kernels.MulMat(y.Data, x.Data, w.Stored, M)
-	case M == 1:
-		kernels.MatVec(y.Data, w.Data, x.Data, N, K)
-	default:
-		kernels.MatMulNT(y.Data, x.Data, w.Data, M, N, K, false)
-	}
-	if g.record {
-		g.back(y, func() {
-			if dx, fresh := g.fresh(x); dx != nil {
-				kernels.MatMulNN(dx, y.Grad, w.Data, M, K, N, !fresh)
-				g.Work.Operations += 2 * int64(M*N*K)
-			}
-			if dw := g.grad(w); dw != nil {
-				kernels.MatMulTN(dw, y.Grad, x.Data, N, K, M, true)
-				g.Work.Operations += 2 * int64(M*N*K)
-			}
-		})
-	}
-	return y
-}
-
-// fresh is the gradient of t and whether it has just been made and holds
-// nothing yet: then a kernel may overwrite rather than add.
-func (g *Graph) fresh(t *Tensor) (d []float32, fresh bool) {
-	if t.Grad == nil && t.temp && !t.Const {
-		t.Grad = g.floats(t.Len())
-		return t.Grad, true
-	}
-	return g.grad(t), false
-}
-
 // Bias adds b [C] to every row of x [...,C], in place.
 func Bias(g *Graph, b, x *Tensor) *Tensor {
 	R, C := rows(x), b.Len()
@@ -118,29 +73,6 @@ func Bias(g *Graph, b, x *Tensor) *Tensor {
 		})
 	}
 	return x
-}
-
-// Add is a + b. Its gradient passes through: a takes over the memory of the
-// sum's gradient where a has none yet, so the residual stream has one.
-func Add(g *Graph, a, b *Tensor) *Tensor {
-	sameLen("Add", a, b)
-	y := g.like(a)
-	kernels.Add(y.Data, a.Data, b.Data)
-	if g.record {
-		g.back(y, func() {
-			if d, fresh := g.fresh(b); fresh {
-				copy(d, y.Grad)
-			} else if d != nil {
-				kernels.Accumulate(d, y.Grad)
-			}
-			if a.Grad == nil && a.temp && !a.Const {
-				a.Grad = y.Grad
-			} else if d := g.grad(a); d != nil {
-				kernels.Accumulate(d, y.Grad)
-			}
-		})
-	}
-	return y
 }
 
 // LayerNorm normalises the rows of x [...,C] (biased variance, eps 1e-5) and
@@ -172,7 +104,7 @@ func LayerNorm(g *Graph, w, b, x *Tensor) *Tensor {
 	return y
 }
 
-// SigmoidMul is σ(r)⊙x.
+// SigmoidMul is σ(r)⊙x for two tensors.
 func SigmoidMul(g *Graph, r, x *Tensor) *Tensor {
 	sameLen("SigmoidMul", r, x)
 	y := g.like(x)
@@ -180,33 +112,6 @@ func SigmoidMul(g *Graph, r, x *Tensor) *Tensor {
 	if g.record {
 		g.back(y, func() {
 			kernels.SigmoidMulGrad(g.grad(r), g.grad(x), y.Grad, r.Data, x.Data)
-		})
-	}
-	return y
-}
-
-// ReLUSq is max(x,0)².
-func ReLUSq(g *Graph, x *Tensor) *Tensor {
-	return unary(g, x, kernels.ReLUSq, kernels.ReLUSqGrad)
-}
-
-// GELU is x·Φ(x) with the exact normal distribution.
-func GELU(g *Graph, x *Tensor) *Tensor { return unary(g, x, kernels.GELU, kernels.GELUGrad) }
-
-// GELUTanh is GPT-2's approximation of GELU.
-func GELUTanh(g *Graph, x *Tensor) *Tensor {
-	return unary(g, x, kernels.GELUTanh, kernels.GELUTanhGrad)
-}
-
-// unary is an elementwise operation whose gradient is known from its input.
-func unary(g *Graph, x *Tensor, f func(y, x []float32), df func(dx, dy, x []float32)) *Tensor {
-	y := g.like(x)
-	f(y.Data, x.Data)
-	if g.record {
-		g.back(y, func() {
-			if d := g.grad(x); d != nil {
-				df(d, y.Grad, x.Data)
-			}
 		})
 	}
 	return y

@@ -3,6 +3,8 @@ package nn
 import (
 	"math"
 	"testing"
+
+	"workbench/kernels"
 )
 
 // opCase is one differentiable operation: inputs by shape, and the operation.
@@ -12,33 +14,40 @@ type opCase struct {
 	op     func(g *Graph, x []*Tensor) *Tensor
 }
 
+func linearThen(f kernels.Activation) func(g *Graph, x []*Tensor) *Tensor {
+	return func(g *Graph, x []*Tensor) *Tensor {
+		return LinearThen(g, x[0], x[1], Then{Bias: x[2], F: f, Residual: x[3]})
+	}
+}
+
 var opCases = []opCase{
 	{"Linear", [][]int{{5, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Linear(g, x[0], x[1]) }},
 	{"Linear one row", [][]int{{5, 4}, {1, 1, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Linear(g, x[0], x[1]) }},
-	{"Bias", [][]int{{5, 4}, {2, 3, 4}, {5}}, func(g *Graph, x []*Tensor) *Tensor { return Bias(g, x[2], Linear(g, x[0], x[1])) }},
-	{"Add", [][]int{{2, 3, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Add(g, x[0], x[1]) }},
-	{"Add to itself", [][]int{{4, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor {
-		y := Linear(g, x[0], x[1])
-		return Add(g, y, y)
+	{"Linear and bias", [][]int{{5, 4}, {2, 3, 4}, {5}}, func(g *Graph, x []*Tensor) *Tensor {
+		return LinearThen(g, x[0], x[1], Then{Bias: x[2]})
+	}},
+	{"Linear, bias, ReLUSq, residual", [][]int{{5, 4}, {2, 3, 4}, {5}, {2, 3, 5}}, linearThen(kernels.ActReLUSq)},
+	{"Linear, bias, GELU, residual", [][]int{{5, 4}, {2, 3, 4}, {5}, {2, 3, 5}}, linearThen(kernels.ActGELU)},
+	{"Linear, bias, GELUTanh, residual", [][]int{{5, 4}, {1, 1, 4}, {5}, {1, 1, 5}}, linearThen(kernels.ActGELUTanh)},
+	{"Linear, gate, residual", [][]int{{5, 4}, {2, 3, 4}, {2, 3, 5}, {2, 3, 5}}, func(g *Graph, x []*Tensor) *Tensor {
+		return LinearThen(g, x[0], x[1], Then{Gate: x[2], Residual: x[3]})
 	}},
 	{"residual chain", [][]int{{4, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor {
 		y := Linear(g, x[0], x[1])
-		y = Add(g, y, ReLUSq(g, y))
-		return Add(g, y, Linear(g, x[0], y))
+		y = LinearThen(g, x[0], SigmoidMul(g, y, x[1]), Then{Residual: y})
+		return LinearThen(g, x[0], y, Then{Gate: y, Residual: y})
 	}},
+	{"Bias", [][]int{{5, 4}, {2, 3, 4}, {5}}, func(g *Graph, x []*Tensor) *Tensor { return Bias(g, x[2], Linear(g, x[0], x[1])) }},
 	{"LayerNorm", [][]int{{6}, {6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return LayerNorm(g, x[0], x[1], x[2]) }},
 	{"LayerNorm without bias", [][]int{{6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return LayerNorm(g, x[0], nil, x[1]) }},
 	{"ShiftMix", [][]int{{4}, {4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor {
 		y := ShiftMix(g, x[2], nil, x[0], nil, x[1])
-		return Add(g, SigmoidMul(g, y[0], y[1]), y[2])
+		return SigmoidMul(g, SigmoidMul(g, y[0], y[1]), y[2])
 	}},
 	{"ShiftMix from a state, one output unused", [][]int{{4}, {4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor {
 		return ShiftMix(g, x[2], New(2, 4).Fill(0.5), x[0], x[1])[0]
 	}},
 	{"SigmoidMul", [][]int{{2, 3, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return SigmoidMul(g, x[0], x[1]) }},
-	{"ReLUSq", [][]int{{2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return ReLUSq(g, x[0]) }},
-	{"GELU", [][]int{{2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return GELU(g, x[0]) }},
-	{"GELUTanh", [][]int{{2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return GELUTanh(g, x[0]) }},
 	{"WKV4", [][]int{{4}, {4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
 		return WKV4(g, NegExp(g, x[0]), x[1], x[2], x[3], nil)
 	}},

@@ -83,8 +83,8 @@ func (m *model) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor
 		h = s.Layers[i].H
 	}
 	w := &m.Cells
-	x = nn.Bias(g, w.HiddenB[i], nn.Bias(g, w.InputB[i], nn.Linear(g, w.Input[i], x)))
-	return nn.Elman(g, w.Hidden[i], x, h)
+	x = nn.LinearThen(g, w.Input[i], x, nn.Then{Bias: w.InputB[i]})
+	return nn.Elman(g, w.Hidden[i], nn.Bias(g, w.HiddenB[i], x), h)
 }
 
 // Finish implements arch.Layered.
@@ -92,7 +92,7 @@ func (m *model) Finish(_ *nn.Graph, x *nn.Tensor) *nn.Tensor { return x }
 
 // Logits implements arch.Model.
 func (m *model) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor {
-	return nn.Bias(g, m.HeadB, nn.Linear(g, m.Head, h))
+	return nn.LinearThen(g, m.Head, h, nn.Then{Bias: m.HeadB})
 }
 
 // New builds a stack with PyTorch's initial weights: U(±1/√H) in the cells and

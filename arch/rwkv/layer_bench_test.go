@@ -58,8 +58,8 @@ func BenchmarkLayer4(b *testing.B) {
 
 func tapeBlock(g *nn.Graph, b *block4, x *nn.Tensor) *nn.Tensor {
 	var none layerState4
-	x = nn.Add(g, x, b.Att.forward(g, b.LN1.forward(g, x), &none))
-	return nn.Add(g, x, b.FFN.forward(g, b.LN2.forward(g, x), &none))
+	x = b.Att.forward(g, x, b.LN1.forward(g, x), &none)
+	return b.FFN.forward(g, x, b.LN2.forward(g, x), &none)
 }
 
 // handBlock is one block's kernels called by hand, forward and backward, on
@@ -68,19 +68,19 @@ type handBlock struct {
 	*block4
 	B, T, C, R, F int
 
-	mean1, rstd1, mean2, rstd2                             []float32
-	ln1, xk, xv, xr, k, v, r, w, y, gated, att, x2         []float32
-	ln2, fk, fr, kk, act, val, rec, ffn                    []float32
-	a, b, p                                                []float32
-	dln1, dxk, dxv, dxr, dk, dv, dr, dw, dyw, dgated, datt []float32
-	dln2, dfk, dfr, dkk, dact, dval, drec, dx2, dffn       []float32
+	mean1, rstd1, mean2, rstd2                       []float32
+	ln1, xk, xv, xr, k, v, r, w, y, gated, x2        []float32
+	ln2, fk, fr, kk, act, val, rec                   []float32
+	a, b, p                                          []float32
+	dln1, dxk, dxv, dxr, dk, dv, dr, dw, dyw, dgated []float32
+	dln2, dfk, dfr, dkk, dact, dval, drec, dx2, dffn []float32
 }
 
 func newHandBlock(b *block4, B, T, C int) *handBlock {
 	h := &handBlock{block4: b, B: B, T: T, C: C, R: B * T, F: 4 * C}
-	for _, p := range []*[]float32{&h.ln1, &h.xk, &h.xv, &h.xr, &h.k, &h.v, &h.r, &h.y, &h.gated, &h.att, &h.x2,
-		&h.ln2, &h.fk, &h.fr, &h.val, &h.rec, &h.ffn,
-		&h.dln1, &h.dxk, &h.dxv, &h.dxr, &h.dk, &h.dv, &h.dr, &h.dyw, &h.dgated, &h.datt,
+	for _, p := range []*[]float32{&h.ln1, &h.xk, &h.xv, &h.xr, &h.k, &h.v, &h.r, &h.y, &h.gated, &h.x2,
+		&h.ln2, &h.fk, &h.fr, &h.val, &h.rec,
+		&h.dln1, &h.dxk, &h.dxv, &h.dxr, &h.dk, &h.dv, &h.dr, &h.dyw, &h.dgated,
 		&h.dln2, &h.dfk, &h.dfr, &h.dval, &h.drec, &h.dx2, &h.dffn} {
 		*p = make([]float32, h.R*C)
 	}
@@ -112,17 +112,13 @@ func (h *handBlock) forward(x []float32) {
 	}
 	kernels.WKV4(h.y, h.a, h.b, h.p, h.w, a.First.Data, h.k, h.v, h.B, h.T, C)
 	kernels.SigmoidMul(h.gated, h.r, h.y)
-	kernels.MatMulNT(h.att, h.gated, a.Output.Data, R, C, C, false)
-	kernels.Add(h.x2, x, h.att)
+	kernels.MatMulNTThen(h.x2, h.gated, a.Output.Data, R, C, C, kernels.Epilogue{Residual: x})
 
 	kernels.LayerNorm(h.ln2, h.mean2, h.rstd2, h.x2, h.LN2.Weight.Data, h.LN2.Bias.Data, R, C, 1e-5)
 	kernels.ShiftMix([][]float32{h.fk, h.fr}, h.ln2, nil, [][]float32{f.MuK.Data, f.MuR.Data}, h.B, h.T, C)
-	kernels.MatMulNT(h.kk, h.fk, f.Key.Data, R, F, C, false)
-	kernels.ReLUSq(h.act, h.kk)
+	kernels.MatMulNTThen(h.act, h.fk, f.Key.Data, R, F, C, kernels.Epilogue{Raw: h.kk, F: kernels.ActReLUSq})
 	kernels.MatMulNT(h.rec, h.fr, f.Receptance.Data, R, C, C, false)
-	kernels.MatMulNT(h.val, h.act, f.Value.Data, R, C, F, false)
-	kernels.SigmoidMul(h.ffn, h.rec, h.val)
-	kernels.Add(h.dffn, h.x2, h.ffn) // the block's output, which nothing here reads
+	kernels.MatMulNTThen(h.dffn, h.act, f.Value.Data, R, C, F, kernels.Epilogue{Raw: h.val, Gate: h.rec, Residual: h.x2}) // the block's output, which nothing here reads
 }
 
 func (h *handBlock) backward(x *nn.Tensor, dy []float32) {
@@ -143,10 +139,9 @@ func (h *handBlock) backward(x *nn.Tensor, dy []float32) {
 	kernels.ShiftMixGrad(h.dln2, [][]float32{f.MuK.Grad, f.MuR.Grad}, [][]float32{h.dfk, h.dfr}, h.ln2, nil, [][]float32{f.MuK.Data, f.MuR.Data}, h.B, h.T, C)
 	kernels.LayerNormGrad(h.dx2, h.LN2.Weight.Grad, h.LN2.Bias.Grad, h.dln2, h.x2, h.LN2.Weight.Data, h.mean2, h.rstd2, R, C)
 
-	copy(h.datt, h.dx2)
 	kernels.Accumulate(x.Grad, h.dx2)
-	kernels.MatMulNN(h.dgated, h.datt, a.Output.Data, R, C, C, false)
-	kernels.MatMulTN(a.Output.Grad, h.datt, h.gated, C, C, R, true)
+	kernels.MatMulNN(h.dgated, h.dx2, a.Output.Data, R, C, C, false)
+	kernels.MatMulTN(a.Output.Grad, h.dx2, h.gated, C, C, R, true)
 	kernels.SigmoidMulGrad(h.dr, h.dyw, h.dgated, h.r, h.y)
 	kernels.WKV4Grad(h.dw, a.First.Grad, h.dk, h.dv, h.dyw, nil, nil, nil, h.w, a.First.Data, h.k, h.v, h.B, h.T, C)
 	kernels.NegExpGrad(a.Decay.Grad, h.dw, h.w)

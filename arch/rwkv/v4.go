@@ -7,6 +7,7 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/nn"
+	"workbench/kernels"
 )
 
 // Config4 is the configuration of RWKV-4 "Dove".
@@ -126,8 +127,8 @@ func (m *model4) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tenso
 	if s, ok := s.(*state4); ok {
 		l = s.Layers[i]
 	}
-	x = nn.Add(g, x, b.Att.forward(g, b.LN1.forward(g, x), l))
-	return nn.Add(g, x, b.FFN.forward(g, b.LN2.forward(g, x), l))
+	x = b.Att.forward(g, x, b.LN1.forward(g, x), l)
+	return b.FFN.forward(g, x, b.LN2.forward(g, x), l)
 }
 
 // Finish implements arch.Layered.
@@ -136,20 +137,22 @@ func (m *model4) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNOut.f
 // Logits implements arch.Model.
 func (m *model4) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.Head, h) }
 
-func (m *timeMix4) forward(g *nn.Graph, x *nn.Tensor, s *layerState4) *nn.Tensor {
+// forward is residual + what the time mixing makes of x.
+func (m *timeMix4) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState4) *nn.Tensor {
 	mixed := nn.ShiftMix(g, x, s.AttX, m.MuK, m.MuV, m.MuR)
 	k := nn.Linear(g, m.Key, mixed[0])
 	v := nn.Linear(g, m.Value, mixed[1])
 	r := nn.Linear(g, m.Receptance, mixed[2])
 	y := nn.WKV4(g, m.logDecay(g), m.First, k, v, s.WKV)
-	return nn.Linear(g, m.Output, nn.SigmoidMul(g, r, y))
+	return nn.LinearThen(g, m.Output, nn.SigmoidMul(g, r, y), nn.Then{Residual: residual})
 }
 
-func (m *channelMix4) forward(g *nn.Graph, x *nn.Tensor, s *layerState4) *nn.Tensor {
+// forward is residual + what the channel mixing makes of x.
+func (m *channelMix4) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState4) *nn.Tensor {
 	mixed := nn.ShiftMix(g, x, s.FFNX, m.MuK, m.MuR)
-	k := nn.ReLUSq(g, nn.Linear(g, m.Key, mixed[0]))
+	k := nn.LinearThen(g, m.Key, mixed[0], nn.Then{F: kernels.ActReLUSq})
 	r := nn.Linear(g, m.Receptance, mixed[1])
-	return nn.SigmoidMul(g, r, nn.Linear(g, m.Value, k))
+	return nn.LinearThen(g, m.Value, k, nn.Then{Gate: r, Residual: residual})
 }
 
 // New4 builds an RWKV-4 with the official initial weights.

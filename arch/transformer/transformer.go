@@ -8,6 +8,7 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/nn"
+	"workbench/kernels"
 )
 
 // Config is the configuration of a transformer.
@@ -68,7 +69,7 @@ type mlp struct {
 	In  linear `w:"c_fc"`   // [F,C]
 	Out linear `w:"c_proj"` // [C,F]
 
-	activation func(g *nn.Graph, x *nn.Tensor) *nn.Tensor
+	activation kernels.Activation
 }
 
 type linear struct {
@@ -76,12 +77,9 @@ type linear struct {
 	Bias   *nn.Tensor `w:"bias"` // nil: none
 }
 
-func (l linear) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
-	y := nn.Linear(g, l.Weight, x)
-	if l.Bias != nil {
-		nn.Bias(g, l.Bias, y)
-	}
-	return y
+func (l linear) forward(g *nn.Graph, x *nn.Tensor, then nn.Then) *nn.Tensor {
+	then.Bias = l.Bias
+	return nn.LinearThen(g, l.Weight, x, then)
 }
 
 type norm struct {
@@ -143,8 +141,8 @@ func (m *model) Embed(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
 func (m *model) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor {
 	b := m.Blocks[i]
 	cache, pos := cacheOf(s, i)
-	x = nn.Add(g, x, b.Attn.forward(g, b.LN1.forward(g, x), cache, pos))
-	return nn.Add(g, x, b.MLP.forward(g, b.LN2.forward(g, x)))
+	x = b.Attn.forward(g, x, b.LN1.forward(g, x), cache, pos)
+	return b.MLP.forward(g, x, b.LN2.forward(g, x))
 }
 
 // Finish implements arch.Layered.
@@ -162,13 +160,16 @@ func cacheOf(s arch.State, i int) (*nn.KVCache, int) {
 // Logits implements arch.Model.
 func (m *model) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.unembed, h) }
 
-func (a *attention) forward(g *nn.Graph, x *nn.Tensor, cache *nn.KVCache, pos int) *nn.Tensor {
-	qkv := a.rotate(g, a.QKV.forward(g, x), a.heads, pos)
-	return a.Out.forward(g, nn.Attention(g, qkv, a.heads, cache))
+// forward is residual + attention over x.
+func (a *attention) forward(g *nn.Graph, residual, x *nn.Tensor, cache *nn.KVCache, pos int) *nn.Tensor {
+	qkv := a.rotate(g, a.QKV.forward(g, x, nn.Then{}), a.heads, pos)
+	return a.Out.forward(g, nn.Attention(g, qkv, a.heads, cache), nn.Then{Residual: residual})
 }
 
-func (m *mlp) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
-	return m.Out.forward(g, m.activation(g, m.In.forward(g, x)))
+// forward is residual + the MLP of x.
+func (m *mlp) forward(g *nn.Graph, residual, x *nn.Tensor) *nn.Tensor {
+	h := m.In.forward(g, x, nn.Then{F: m.activation})
+	return m.Out.forward(g, h, nn.Then{Residual: residual})
 }
 
 // unrotated leaves positions to the embedding.
@@ -200,9 +201,9 @@ func New(c Config, seed uint64) (arch.Model, error) {
 		m.Position = normal("wpe", std, c.Context, c.Dim)
 		rotate = unrotated
 	}
-	activation := nn.GELU
+	activation := kernels.ActGELU
 	if c.Activation == "gelu_tanh" {
-		activation = nn.GELUTanh
+		activation = kernels.ActGELUTanh
 	}
 	m.unembed = m.Token
 	if !c.Tied {

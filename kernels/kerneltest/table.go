@@ -81,9 +81,6 @@ func (o Op) vector() *Op {
 
 func elementwiseOps() []*Op {
 	return []*Op{
-		Op{name: "add", inputs: vectors(2, nil), outputs: over(0),
-			run: func(c *call) { kernels.Add(c.out[0], c.in[0], c.in[1]) },
-			ref: each(func(_ float64, x ...float64) float64 { return x[0] + x[1] })}.vector(),
 		Op{name: "accumulate", inputs: vectors(2, nil), outputs: over(1),
 			run: func(c *call) { kernels.Accumulate(c.out[0], c.in[1]) },
 			ref: each(func(y float64, x ...float64) float64 { return y + x[1] })}.vector(),

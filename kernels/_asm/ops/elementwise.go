@@ -7,11 +7,6 @@ import (
 )
 
 func elementwise() {
-	lanes("add", "is y = a + b.", []string{"y", "a", "b"}, nil, func(f *frame, _ []Vec) {
-		v := f.load("a")
-		VADDPS(f.load("b"), v, v)
-		f.store(v, "y")
-	})
 	lanes("accumulate", "is y += x.", []string{"y", "x"}, nil, func(f *frame, _ []Vec) {
 		v := f.load("y")
 		VADDPS(f.load("x"), v, v)

@@ -1,0 +1,116 @@
+package nn
+
+import (
+	"fmt"
+
+	"workbench/kernels"
+)
+
+// Then is what a linear layer does with its product z, in the same pass over
+// it; what is nil is left out:
+//
+//	z = x·Wᵀ + bias;  y = residual + σ(gate)·f(z)
+//
+// Bias is [N], Gate and Residual have y's shape; F and Gate exclude each other.
+type Then struct {
+	Bias           *Tensor
+	F              kernels.Activation
+	Gate, Residual *Tensor
+}
+
+// Linear is y = x·Wᵀ, x [...,K], W [N,K], y [...,N].
+func Linear(g *Graph, w, x *Tensor) *Tensor { return LinearThen(g, w, x, Then{}) }
+
+// LinearThen is Linear with what follows it.
+func LinearThen(g *Graph, w, x *Tensor, then Then) *Tensor {
+	N, K, M := w.Dim(0), w.Dim(1), rows(x)
+	if x.Dim(-1) != K {
+		panic(fmt.Sprintf("nn: Linear: input %v does not fit weight %v", x.Shape, w.Shape))
+	}
+	if then.F != kernels.Identity && then.Gate != nil {
+		panic("nn: Linear: an activation and a gate")
+	}
+	var shape [4]int
+	n := copy(shape[:], x.Shape)
+	shape[n-1] = N
+	y := g.Tensor(shape[:n]...)
+	g.untrained("Linear", w)
+	g.product(w, M)
+	e := kernels.Epilogue{Bias: data(then.Bias), F: then.F, Gate: data(then.Gate), Residual: data(then.Residual)}
+	if g.record && (then.F != kernels.Identity || then.Gate != nil) {
+		e.Raw = g.floats(M * N)
+	}
+	switch {
+	case w.Stored != nil:
+		kernels.MulMatThen(y.Data, x.Data, w.Stored, M, e)
+	case M == 1:
+		kernels.MatVec(y.Data, w.Data, x.Data, N, K)
+		e.Apply(y.Data, M, N)
+	default:
+		kernels.MatMulNTThen(y.Data, x.Data, w.Data, M, N, K, e)
+	}
+	if g.record {
+		raw := e.Raw
+		g.back(y, func() { g.linearGrad(w, x, y, then, raw) })
+	}
+	return y
+}
+
+// linearGrad is the gradient of LinearThen; raw is z where it is needed.
+func (g *Graph) linearGrad(w, x, y *Tensor, then Then, raw []float32) {
+	N, K, M := w.Dim(0), w.Dim(1), rows(x)
+	dz := y.Grad
+	if raw != nil {
+		dz = g.floats(M * N)
+		clear(dz)
+		if then.Gate != nil {
+			kernels.SigmoidMulGrad(g.grad(then.Gate), dz, y.Grad, then.Gate.Data, raw)
+		} else {
+			then.F.Grad(dz, y.Grad, raw)
+		}
+	}
+	if then.Bias != nil {
+		if d := g.grad(then.Bias); d != nil {
+			kernels.BiasGrad(d, dz, M, N)
+		}
+	}
+	if dx, fresh := g.fresh(x); dx != nil {
+		kernels.MatMulNN(dx, dz, w.Data, M, K, N, !fresh)
+		g.Work.Operations += 2 * int64(M*N*K)
+	}
+	if dw := g.grad(w); dw != nil {
+		kernels.MatMulTN(dw, dz, x.Data, N, K, M, true)
+		g.Work.Operations += 2 * int64(M*N*K)
+	}
+	if then.Residual != nil {
+		g.pass(then.Residual, y.Grad)
+	}
+}
+
+// pass adds dy, which nothing reads any more, to the gradient of t, or makes
+// it that gradient where t has none yet: a residual stream has one.
+func (g *Graph) pass(t *Tensor, dy []float32) {
+	if t.Grad == nil && t.temp && !t.Const {
+		t.Grad = dy
+	} else if d := g.grad(t); d != nil {
+		kernels.Accumulate(d, dy)
+	}
+}
+
+// fresh is the gradient of t and whether it has just been made and holds
+// nothing yet: then a kernel may overwrite rather than add.
+func (g *Graph) fresh(t *Tensor) (d []float32, fresh bool) {
+	if t.Grad == nil && t.temp && !t.Const {
+		t.Grad = g.floats(t.Len())
+		return t.Grad, true
+	}
+	return g.grad(t), false
+}
+
+// data is what t holds, nil for nil.
+func data(t *Tensor) []float32 {
+	if t == nil {
+		return nil
+	}
+	return t.Data
+}

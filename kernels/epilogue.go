@@ -1,0 +1,115 @@
+package kernels
+
+// Activation is an element's function in an Epilogue.
+type Activation uint8
+
+// The activations of feed-forward layers; see the functions of these names.
+const (
+	Identity Activation = iota
+	ActReLUSq
+	ActGELU
+	ActGELUTanh
+)
+
+// Grad is dx[i] += dy[i]·f'(x[i]).
+func (f Activation) Grad(dx, dy, x []float32) {
+	switch f {
+	case Identity:
+		Accumulate(dx, dy)
+	case ActReLUSq:
+		ReLUSqGrad(dx, dy, x)
+	case ActGELU:
+		GELUGrad(dx, dy, x)
+	case ActGELUTanh:
+		GELUTanhGrad(dx, dy, x)
+	}
+}
+
+func (f Activation) span(y, x []float32) {
+	switch f {
+	case ActReLUSq:
+		reluSq(y, x)
+	case ActGELU:
+		gelu(y, x)
+	case ActGELUTanh:
+		geluTanh(y, x)
+	}
+}
+
+// Epilogue is what becomes of the elements of a product c[M,N] once their sums
+// are complete and while they are in the cache; what is nil is left out:
+//
+//	c += bias[n];  raw = c;  c = f(c);  c = σ(gate)·c;  c += residual
+//
+// bias is [N], the others are [M,N]; raw is written, for the gradient. The
+// values are those of the operations done one by one, to the bit.
+type Epilogue struct {
+	Bias, Raw      []float32
+	F              Activation
+	Gate, Residual []float32
+}
+
+func (e *Epilogue) need(op string, M, N int) {
+	needOrNil(op, "bias", e.Bias, N)
+	needOrNil(op, "raw", e.Raw, M*N)
+	needOrNil(op, "gate", e.Gate, M*N)
+	needOrNil(op, "residual", e.Residual, M*N)
+}
+
+func (e *Epilogue) empty() bool {
+	return e.Bias == nil && e.Raw == nil && e.F == Identity && e.Gate == nil && e.Residual == nil
+}
+
+// from is e for the columns from n on.
+func (e Epilogue) from(n int) Epilogue {
+	for _, x := range []*[]float32{&e.Bias, &e.Raw, &e.Gate, &e.Residual} {
+		if *x != nil {
+			*x = (*x)[n:]
+		}
+	}
+	return e
+}
+
+// rows finishes columns n0 … n1-1 of rows m0 … m1-1, which are ld apart.
+func (e *Epilogue) rows(c []float32, ld, m0, m1, n0, n1 int) {
+	if e.empty() {
+		return
+	}
+	for m := m0; m < m1; m++ {
+		lo, hi := m*ld+n0, m*ld+n1
+		y := c[lo:hi]
+		if e.Bias != nil {
+			accumulate(y, e.Bias[n0:n1])
+		}
+		if e.Raw != nil {
+			copy(e.Raw[lo:hi], y)
+		}
+		e.F.span(y, y)
+		if e.Gate != nil {
+			sigmoidMul(y, e.Gate[lo:hi], y)
+		}
+		if e.Residual != nil {
+			accumulate(y, e.Residual[lo:hi])
+		}
+	}
+}
+
+// Apply finishes a product c[M,N] that is there already.
+func (e Epilogue) Apply(c []float32, M, N int) {
+	needDims("Epilogue", M, N)
+	need("Epilogue", "c", c, M*N)
+	e.need("Epilogue", M, N)
+	if !e.empty() {
+		finishings.run(M, rowGrain(N), finishing{e, c, N})
+	}
+}
+
+type finishing struct {
+	Epilogue
+	c []float32
+	N int
+}
+
+var finishings jobs[finishing, *finishing]
+
+func (f *finishing) span(lo, hi int) { f.rows(f.c, f.N, lo, hi, 0, f.N) }
