@@ -19,14 +19,6 @@ func Scale(x []float32, a float32) {
 	axpyJobs.run(len(x), blockFloats, axpyJob{x, nil, a})
 }
 
-// AddBias is y[r,c] += b[c] in place; y is [R,C], b is [C].
-func AddBias(y, b []float32, R, C int) {
-	needDims("AddBias", R, C)
-	need("AddBias", "y", y, R*C)
-	need("AddBias", "b", b, C)
-	addBiasJobs.run(R, rowGrain(C), addBiasJob{y, b, C})
-}
-
 // BiasGrad is db[c] += Σ_r dy[r,c]; dy is [R,C], db is [C]. Rows are summed in
 // order, within blocks that are joined in order.
 func BiasGrad(db, dy []float32, R, C int) {
@@ -136,19 +128,6 @@ func (j *axpyJob) span(lo, hi int) {
 		return
 	}
 	axpy(j.y[lo:hi], j.x[lo:hi], j.a)
-}
-
-type addBiasJob struct {
-	y, b []float32
-	C    int
-}
-
-var addBiasJobs jobs[addBiasJob, *addBiasJob]
-
-func (j *addBiasJob) span(lo, hi int) {
-	for r := lo; r < hi; r++ {
-		accumulate(j.y[r*j.C:(r+1)*j.C], j.b)
-	}
 }
 
 // biasGradJob leaves the sum of every block of rows in parts [n,C].

@@ -9,6 +9,11 @@ package kernels
 //go:noescape
 func accumulateAVX2(y *float32, x *float32, n int)
 
+// tanhSlopeAVX2 is y *= 1-h².
+//
+//go:noescape
+func tanhSlopeAVX2(y *float32, h *float32, n int)
+
 // axpyAVX2 is y += a·x.
 //
 //go:noescape

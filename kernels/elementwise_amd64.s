@@ -56,6 +56,54 @@ DATA lanes<>+56(SB)/4, $0x00000000
 DATA lanes<>+60(SB)/4, $0x00000000
 GLOBL lanes<>(SB), RODATA|NOPTR, $64
 
+// func tanhSlopeAVX2(y *float32, h *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·tanhSlopeAVX2(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ h+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+
+vectors:
+	CMPQ         DX, $0x00000008
+	JL           rest
+	VMOVUPS      (CX)(BX*1), Y1
+	VMOVUPS      c3f800000<>+0(SB), Y0
+	VFNMADD231PS Y1, Y1, Y0
+	VMOVUPS      (AX)(BX*1), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)(BX*1)
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000008, DX
+	JMP          vectors
+
+rest:
+	TESTQ        DX, DX
+	JZ           done
+	LEAQ         lanes<>+0(SB), SI
+	NEGQ         DX
+	VMOVUPS      32(SI)(DX*4), Y0
+	VMASKMOVPS   (CX)(BX*1), Y0, Y2
+	VMOVUPS      c3f800000<>+0(SB), Y1
+	VFNMADD231PS Y2, Y2, Y1
+	VMASKMOVPS   (AX)(BX*1), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA c3f800000<>+0(SB)/4, $0x3f800000
+DATA c3f800000<>+4(SB)/4, $0x3f800000
+DATA c3f800000<>+8(SB)/4, $0x3f800000
+DATA c3f800000<>+12(SB)/4, $0x3f800000
+DATA c3f800000<>+16(SB)/4, $0x3f800000
+DATA c3f800000<>+20(SB)/4, $0x3f800000
+DATA c3f800000<>+24(SB)/4, $0x3f800000
+DATA c3f800000<>+28(SB)/4, $0x3f800000
+GLOBL c3f800000<>(SB), RODATA|NOPTR, $32
+
 // func axpyAVX2(y *float32, x *float32, a float32, n int)
 // Requires: AVX, FMA3
 TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
@@ -163,16 +211,6 @@ rest:
 done:
 	VZEROUPPER
 	RET
-
-DATA c3f800000<>+0(SB)/4, $0x3f800000
-DATA c3f800000<>+4(SB)/4, $0x3f800000
-DATA c3f800000<>+8(SB)/4, $0x3f800000
-DATA c3f800000<>+12(SB)/4, $0x3f800000
-DATA c3f800000<>+16(SB)/4, $0x3f800000
-DATA c3f800000<>+20(SB)/4, $0x3f800000
-DATA c3f800000<>+24(SB)/4, $0x3f800000
-DATA c3f800000<>+28(SB)/4, $0x3f800000
-GLOBL c3f800000<>(SB), RODATA|NOPTR, $32
 
 // func columnSumsAVX2(out *float32, dy *float32, R int, stride int, n int)
 // Requires: AVX

@@ -21,6 +21,14 @@ func accumulate(y, x []float32) {
 	accumulateGeneric(y, x)
 }
 
+func tanhSlope(y, h []float32) {
+	if useAVX2 {
+		tanhSlopeAVX2(at(y), at(h), len(y))
+		return
+	}
+	tanhSlopeGeneric(y, h)
+}
+
 func axpy(y, x []float32, a float32) {
 	if useAVX2 {
 		axpyAVX2(at(y), at(x), a, len(y))

@@ -1,5 +1,11 @@
 package kernels
 
+func tanhSlopeGeneric(y, h []float32) {
+	for i, v := range h {
+		y[i] *= 1 - v*v
+	}
+}
+
 func accumulateGeneric(y, x []float32) {
 	for i := range y {
 		y[i] += x[i]

@@ -41,7 +41,9 @@ func epilogues(M, N int) (all []Epilogue) {
 func stepwise(e Epilogue, c []float32, M, N int) (y, raw []float32) {
 	y = slices.Clone(c)
 	if e.Bias != nil {
-		AddBias(y, e.Bias, M, N)
+		for m := range M {
+			Accumulate(y[m*N:(m+1)*N], e.Bias)
+		}
 	}
 	if e.Raw != nil {
 		raw = slices.Clone(y)

@@ -109,4 +109,25 @@ func (p product) run(threaded bool) {
 	}
 }
 
+// column is where chunk i of the columns of a product of few rows begins: a
+// multiple of the three columns that rows of a take at once and of the four
+// streams, so that borders change no sum.
+func (p *product) column(i, chunks int) int {
+	const unit = 12
+	return min(i*((p.N+unit-1)/unit)/chunks*unit, p.N)
+}
+
+// few computes chunks lo … hi-1 of the columns on this thread, by dot products
+// of a's and b's rows.
+func (p *product) few(lo, hi, chunks int) {
+	if useAVX2 {
+		p.dots(lo, hi, chunks)
+		return
+	}
+	q := *p
+	n0 := p.column(lo, chunks)
+	q.c, q.b, q.N = p.c[n0:], p.b[n0*p.bn:], p.column(hi, chunks)-n0
+	q.span(0, q.M)
+}
+
 var genericProducts jobs[product, *product]

@@ -349,15 +349,14 @@ type dotting struct {
 	chunks int
 }
 
-// column is where chunk i begins: a multiple of the three columns that rows of
-// a take at once and of the four streams, so that borders change no sum.
-func (p *dotting) column(i int) int {
-	const unit = 12
-	return min(i*((p.N+unit-1)/unit)/p.chunks*unit, p.N)
+// dots computes chunks lo … hi-1 of p on this thread.
+func (p product) dots(lo, hi, chunks int) {
+	d := dotting{p, chunks}
+	d.span(lo, hi)
 }
 
 func (p *dotting) span(lo, hi int) {
-	n0, n1 := p.column(lo), p.column(hi)
+	n0, n1 := p.column(lo, p.chunks), p.column(hi, p.chunks)
 	fours := p.M &^ 3
 	for m := 0; m < fours; m += 4 {
 		a, c := &p.a[m*p.am], p.c[m*p.ldc:]

@@ -3,3 +3,5 @@
 package kernels
 
 func (p product) avx2(bool) { panic("kernels: no AVX2 here") }
+
+func (p product) dots(lo, hi, chunks int) { panic("kernels: no AVX2 here") }

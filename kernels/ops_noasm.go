@@ -3,6 +3,7 @@
 package kernels
 
 func accumulate(y, x []float32)                  { accumulateGeneric(y, x) }
+func tanhSlope(y, h []float32)                   { tanhSlopeGeneric(y, h) }
 func axpy(y, x []float32, a float32)             { axpyGeneric(y, x, a) }
 func scale(x []float32, a float32)               { scaleGeneric(x, a) }
 func columnSums(sum, x []float32, R, stride int) { columnSumsGeneric(sum, x, R, stride) }

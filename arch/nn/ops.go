@@ -61,18 +61,22 @@ func Positions(g *Graph, table, x *Tensor, pos int) *Tensor {
 	return x
 }
 
-// Bias adds b [C] to every row of x [...,C], in place.
-func Bias(g *Graph, b, x *Tensor) *Tensor {
-	R, C := rows(x), b.Len()
-	kernels.AddBias(x.Data, b.Data, R, C)
+// Sum is a + b, of small vectors.
+func Sum(g *Graph, a, b *Tensor) *Tensor {
+	sameLen("Sum", a, b)
+	y := g.like(a)
+	copy(y.Data, a.Data)
+	kernels.Accumulate(y.Data, b.Data)
 	if g.record {
-		g.back(x, func() {
-			if d := g.grad(b); d != nil {
-				kernels.BiasGrad(d, x.Grad, R, C)
+		g.back(y, func() {
+			for _, t := range []*Tensor{a, b} {
+				if d := g.grad(t); d != nil {
+					kernels.Accumulate(d, y.Grad)
+				}
 			}
 		})
 	}
-	return x
+	return y
 }
 
 // LayerNorm normalises the rows of x [...,C] (biased variance, eps 1e-5) and

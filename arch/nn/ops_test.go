@@ -37,7 +37,7 @@ var opCases = []opCase{
 		y = LinearThen(g, x[0], SigmoidMul(g, y, x[1]), Then{Residual: y})
 		return LinearThen(g, x[0], y, Then{Gate: y, Residual: y})
 	}},
-	{"Bias", [][]int{{5, 4}, {2, 3, 4}, {5}}, func(g *Graph, x []*Tensor) *Tensor { return Bias(g, x[2], Linear(g, x[0], x[1])) }},
+	{"Sum", [][]int{{2, 3, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Sum(g, x[0], x[1]) }},
 	{"LayerNorm", [][]int{{6}, {6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return LayerNorm(g, x[0], x[1], x[2]) }},
 	{"LayerNorm without bias", [][]int{{6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return LayerNorm(g, x[0], nil, x[1]) }},
 	{"ShiftMix", [][]int{{4}, {4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor {

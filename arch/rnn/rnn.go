@@ -83,8 +83,8 @@ func (m *model) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor
 		h = s.Layers[i].H
 	}
 	w := &m.Cells
-	x = nn.LinearThen(g, w.Input[i], x, nn.Then{Bias: w.InputB[i]})
-	return nn.Elman(g, w.Hidden[i], nn.Bias(g, w.HiddenB[i], x), h)
+	x = nn.LinearThen(g, w.Input[i], x, nn.Then{Bias: nn.Sum(g, w.InputB[i], w.HiddenB[i])})
+	return nn.Elman(g, w.Hidden[i], x, h)
 }
 
 // Finish implements arch.Layered.

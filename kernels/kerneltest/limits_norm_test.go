@@ -116,7 +116,7 @@ func TestSoftmaxLimits(t *testing.T) {
 // agree with the definition at every length to 130.
 func TestLongRest(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
-		for _, name := range []string{"layer_norm", "add_bias", "sigmoid_mul", "gelu", "adamw", "sum_squares"} {
+		for _, name := range []string{"layer_norm", "bias", "sigmoid_mul", "gelu", "adamw", "sum_squares"} {
 			o := opNamed(name)
 			for n := 71; n <= 130; n++ {
 				d := []int{2, n}

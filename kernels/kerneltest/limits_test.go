@@ -142,7 +142,7 @@ func TestShapePanics(t *testing.T) {
 	x := func(n int) []float32 { return make([]float32, n) }
 	for name, f := range map[string]func(){
 		"Exp":       func() { kernels.Exp(x(3), x(4)) },
-		"AddBias":   func() { kernels.AddBias(x(6), x(3), 2, 4) },
+		"Epilogue":  func() { kernels.Epilogue{Bias: x(3)}.Apply(x(8), 2, 4) },
 		"LayerNorm": func() { kernels.LayerNorm(x(6), x(1), nil, x(6), x(3), x(3), 2, 3, 0) },
 		"Softmax":   func() { kernels.Softmax(x(6), x(6), -2, -3) },
 		"target":    func() { kernels.CrossEntropy(x(1), nil, x(3), []int32{3}, 1, 3) },

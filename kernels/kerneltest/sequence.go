@@ -186,8 +186,8 @@ func ropeOp() *Op {
 // elmanOp has dims B, T, H; in are x, w, h0.
 func elmanOp() *Op {
 	return &Op{name: "elman", tol: 3e-6, gradTol: 2e-5,
-		dims:  [][]int{{1, 1, 1}, {1, 4, 5}, {2, 3, 4}, {3, 2, 8}, {1, 9, 33}, {5, 7, 17}},
-		speed: [][]int{{1, 1, 256}, {4, 32, 256}},
+		dims:  [][]int{{1, 1, 1}, {1, 4, 5}, {2, 3, 4}, {3, 2, 8}, {1, 9, 33}, {5, 7, 17}, {8, 3, 64}, {9, 2, 61}, {4, 2, 370}},
+		speed: [][]int{{1, 1, 256}, {8, 32, 256}, {4, 32, 512}},
 		operations: func(d []int) (float64, float64) {
 			product := 2 * float64(d[0]*d[1]) * float64(d[2]*d[2])
 			return product, 2 * product

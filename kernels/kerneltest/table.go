@@ -180,9 +180,9 @@ func shaped(kinds string) func(d []int) []array {
 
 func rowOps() []*Op {
 	return []*Op{
-		Op{name: "add_bias", inputs: shaped("mc"),
+		Op{name: "bias", inputs: shaped("mc"),
 			outputs: func(d []int) []array { return []array{{n: d[0] * d[1], from: 1}} },
-			run:     func(c *call) { kernels.AddBias(c.out[0], c.in[1], c.d[0], c.d[1]) },
+			run:     func(c *call) { kernels.Epilogue{Bias: c.in[1]}.Apply(c.out[0], c.d[0], c.d[1]) },
 			ref: func(e *exact) {
 				for i := range e.out[0] {
 					e.out[0][i] += e.in[1][i%e.d[1]]

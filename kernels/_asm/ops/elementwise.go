@@ -12,6 +12,13 @@ func elementwise() {
 		VADDPS(f.load("x"), v, v)
 		f.store(v, "y")
 	})
+	lanes("tanhSlope", "is y *= 1-h².", []string{"y", "h"}, nil, func(f *frame, _ []Vec) {
+		s, h := YMM(), f.load("h")
+		VMOVUPS(num(1), s)
+		VFNMADD231PS(h, h, s)
+		VMULPS(f.load("y"), s, s)
+		f.store(s, "y")
+	})
 	lanes("axpy", "is y += a·x.", []string{"y", "x"}, []string{"a"}, func(f *frame, s []Vec) {
 		v := f.load("y")
 		VFMADD231PS(f.load("x"), s[0], v)
