@@ -1,0 +1,204 @@
+// Package tokenizer maps text to tokens and back: bytes, characters, the RWKV
+// World vocabulary and byte-level BPE from a tokenizer.json.
+package tokenizer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Tokenizer is a vocabulary. It may be used by several goroutines.
+type Tokenizer interface {
+	// Vocab is how many tokens a model over this vocabulary knows.
+	Vocab() int
+	// Encode appends the tokens of text to ids. What the vocabulary does not
+	// hold is an error: a character, or a byte that is never in UTF-8.
+	Encode(ids []int32, text []byte) ([]int32, error)
+	// Token is the bytes that a token stands for, none for one that ends a
+	// text or is not in use. Tokens from Vocab on are a mistake.
+	Token(id int32) []byte
+	// SHA256 names the vocabulary: the same sum, the same tokens.
+	SHA256() string
+}
+
+// Decode is the text of tokens.
+func Decode(t Tokenizer, ids []int32) (text []byte) {
+	for _, id := range ids {
+		text = append(text, t.Token(id)...)
+	}
+	return text
+}
+
+func sum(text []byte) string {
+	s := sha256.Sum256(text)
+	return hex.EncodeToString(s[:])
+}
+
+type byteTokens struct{}
+
+// Bytes is the vocabulary of the 256 bytes.
+func Bytes() Tokenizer { return byteTokens{} }
+
+var everyByte = func() (all [256]byte) {
+	for i := range all {
+		all[i] = byte(i)
+	}
+	return all
+}()
+
+// Vocab implements Tokenizer.
+func (byteTokens) Vocab() int { return 256 }
+
+// Encode implements Tokenizer.
+func (byteTokens) Encode(ids []int32, text []byte) ([]int32, error) {
+	for _, b := range text {
+		ids = append(ids, int32(b))
+	}
+	return ids, nil
+}
+
+// Token implements Tokenizer.
+func (byteTokens) Token(id int32) []byte { return everyByte[id : id+1] }
+
+// SHA256 implements Tokenizer.
+func (byteTokens) SHA256() string { return sum(everyByte[:]) }
+
+// Characters is a vocabulary of characters in the order of their code points:
+// nanoGPT's character-level one.
+type Characters struct {
+	alphabet string
+	ids      map[rune]int32
+	text     [][]byte
+}
+
+// Chars is the vocabulary of the characters that text has, which is UTF-8.
+func Chars(text []byte) (*Characters, error) {
+	seen := map[rune]bool{}
+	for at := 0; at < len(text); {
+		r, n := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && n <= 1 {
+			return nil, fmt.Errorf("byte %d of the text is not UTF-8: use --tokenizer bytes", at)
+		}
+		seen[r] = true
+		at += n
+	}
+	c := &Characters{ids: map[rune]int32{}}
+	var all []rune
+	for r := range seen {
+		all = append(all, r)
+	}
+	slices.Sort(all)
+	for i, r := range all {
+		c.ids[r] = int32(i)
+		c.text = append(c.text, []byte(string(r)))
+	}
+	c.alphabet = string(all)
+	return c, nil
+}
+
+// Alphabet is every character in order: Chars of it is the same vocabulary.
+func (c *Characters) Alphabet() string { return c.alphabet }
+
+// Vocab implements Tokenizer.
+func (c *Characters) Vocab() int { return len(c.text) }
+
+// Encode implements Tokenizer.
+func (c *Characters) Encode(ids []int32, text []byte) ([]int32, error) {
+	for at := 0; at < len(text); {
+		r, n := utf8.DecodeRune(text[at:])
+		id, ok := c.ids[r]
+		if !ok || r == utf8.RuneError && n <= 1 {
+			return ids, fmt.Errorf("the vocabulary of %d characters lacks %q, at byte %d of the text", len(c.text), text[at:at+n], at)
+		}
+		ids = append(ids, id)
+		at += n
+	}
+	return ids, nil
+}
+
+// Token implements Tokenizer.
+func (c *Characters) Token(id int32) []byte { return c.text[id] }
+
+// SHA256 implements Tokenizer.
+func (c *Characters) SHA256() string { return sum([]byte("chars\x00" + c.alphabet)) }
+
+// The World vocabulary's file, with LF at the end of every line.
+const (
+	worldFile = "rwkv_vocab_v20230424.txt"
+	worldSum  = "e6dee3d4e31b4d5c40ac99508ac6c701ceef4bed681bf2167ce9a908552bca89"
+)
+
+// Find opens a vocabulary by name: bytes; world, whose file is looked for in
+// the folders beside and then in the user's cache; or a file's path for Read.
+func Find(name string, beside ...string) (Tokenizer, error) {
+	switch name {
+	case "bytes":
+		return Bytes(), nil
+	case "chars":
+		return nil, errors.New("a vocabulary of characters comes from the text, or from the model file that was trained on it")
+	case "world":
+		return findWorld(beside)
+	}
+	return Read(name)
+}
+
+func findWorld(beside []string) (Tokenizer, error) {
+	var paths []string
+	for _, dir := range beside {
+		paths = append(paths, filepath.Join(dir, worldFile))
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		paths = append(paths, filepath.Join(cache, "workbench", "tokenizers", worldSum))
+	}
+	for _, path := range paths {
+		t, err := Read(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && t.SHA256() != worldSum {
+			err = fmt.Errorf("%s is not the World vocabulary: its sha256 is %s, want %s", path, t.SHA256(), worldSum)
+		}
+		return t, err
+	}
+	return nil, fmt.Errorf("the World vocabulary is not at %s: take tokenizer/%s from https://github.com/BlinkDL/ChatRWKV (sha256 %s) and put it there",
+		strings.Join(paths, " nor at "), worldFile, worldSum)
+}
+
+// maxFile is the largest vocabulary that is read.
+const maxFile = 64 << 20
+
+// Read opens a vocabulary's file: a tokenizer.json, or World's lines of a
+// number, a Python literal and a length.
+func Read(path string) (Tokenizer, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("vocabulary %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, fmt.Errorf("vocabulary %s is not a regular file of at most %d MiB", path, maxFile>>20)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("vocabulary %w", err)
+	}
+	t, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("vocabulary %s: %w", path, err)
+	}
+	return t, nil
+}
+
+func parse(data []byte) (Tokenizer, error) {
+	if text := strings.TrimLeft(string(data[:min(len(data), 64)]), " \t\r\n\ufeff"); strings.HasPrefix(text, "{") {
+		return parseBPE(data)
+	}
+	return parseWorld(data)
+}
