@@ -22,10 +22,16 @@ type Layered interface {
 }
 
 // InOrder is the Forward of a stack: one layer after the other over all tokens.
+// Where the graph asks for it and no state is given, layers keep their inputs
+// alone for the gradient.
 func InOrder(g *nn.Graph, m Layered, tok nn.Tokens, s State) *nn.Tensor {
 	mark := g.Mark()
 	x := m.Embed(g, tok, s)
 	for i := range m.Layers() {
+		if g.Recompute && s == nil {
+			x = nn.Recompute(g, x, func(x *nn.Tensor) *nn.Tensor { return m.Layer(g, i, x, nil) })
+			continue
+		}
 		x = g.Release(mark, m.Layer(g, i, x, s))
 	}
 	return m.Finish(g, x)

@@ -47,7 +47,7 @@ func (t *trainTask) reach(context int) error {
 // fill reads the next batch of windows.
 func (t *trainTask) fill(context int) error {
 	t.context = context
-	windows, err := corpus.Windows(t.text, t.batch(), context, t.seed)
+	windows, err := corpus.Windows(corpus.OfBytes(t.text), t.batch(), context, t.seed)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (c *cell) quality() (reply, error) {
 	plan.Steps, plan.Batch, plan.Context, plan.Seed = q.Steps, q.Batch, q.Context, c.spec.Seed
 	plan.LR, plan.MinLR, plan.Warmup = c.spec.LR, c.spec.LR/10, min(plan.Warmup, q.Steps/10)
 	plan.EvalEvery, plan.EvalTokens = q.EvalEvery, q.EvalTokens
-	result, err := train.Run(context.Background(), c.model, training, held, plan, func(p train.Progress) {
+	result, err := train.Run(context.Background(), c.model, corpus.OfBytes(training), corpus.OfBytes(held), plan, func(p train.Progress) {
 		if p.Step%max(1, p.Steps/50) == 0 {
 			c.send(reply{Progress: &progressNote{p.Step, p.Steps, p.TokensPerSecond}})
 		}
@@ -102,7 +102,7 @@ func (c *cell) quality() (reply, error) {
 	r.Quality = &record.Quality{Corpus: text.Name, LR: c.spec.LR, Steps: q.Steps,
 		ValBPB: result.ValBPB, WeightsHash: result.WeightsHash}
 	for _, p := range result.Curve {
-		r.Quality.Curve = append(r.Quality.Curve, record.CurvePoint(p))
+		r.Quality.Curve = append(r.Quality.Curve, record.CurvePoint{Step: p.Step, Tokens: p.Tokens, TrainLoss: p.TrainLoss, ValBPB: p.ValBPB})
 	}
 	if r.Quality.ByPosition, err = longContext(c.model, held, q); err != nil {
 		r.Warnings = append(r.Warnings, "long context: "+err.Error())
@@ -135,7 +135,7 @@ func longContext(m arch.Model, held []byte, q *Quality) ([]record.Bucket, error)
 	var sum []record.Bucket
 	for k := range q.LongContext {
 		from := k * q.Context
-		buckets, err := train.EvaluateByPosition(m, held[from:from+region], evalBatch, T, region, q.Context)
+		buckets, err := train.EvaluateByPosition(m, corpus.OfBytes(held[from:from+region]), evalBatch, T, region, q.Context)
 		if err != nil {
 			return nil, err
 		}
@@ -160,7 +160,7 @@ func probes(m arch.Model, held []byte, q *Quality) []record.Probe {
 		bpb, ok := known[key]
 		if !ok {
 			var err error
-			if bpb, err = train.EvaluateForgetting(m, held, evalBatch, T, q.EvalTokens, slots, every); err != nil {
+			if bpb, err = train.EvaluateForgetting(m, corpus.OfBytes(held), evalBatch, T, q.EvalTokens, slots, every); err != nil {
 				bpb = math.NaN()
 			}
 			known[key] = bpb

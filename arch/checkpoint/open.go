@@ -26,6 +26,8 @@ type Weights struct {
 	Tensors map[string]*nn.Tensor
 	// Source is the name in the file of each tensor.
 	Source map[string]string
+	// Metadata is the file's own.
+	Metadata map[string]string
 	// Transposed marks the matrices that the file holds [in,out].
 	Transposed map[string]bool
 }
@@ -50,7 +52,7 @@ func Open(path string) (*Weights, error) {
 }
 
 func (f *File) weights(configFile string) (*Weights, error) {
-	w := &Weights{Tensors: map[string]*nn.Tensor{}, Source: map[string]string{}}
+	w := &Weights{Tensors: map[string]*nn.Tensor{}, Source: map[string]string{}, Metadata: f.Metadata}
 	ts := tensors{}
 	for _, name := range f.Names() {
 		ours, t := ourName(name), f.tensors[name]

@@ -16,8 +16,13 @@ type Graph struct {
 	// Work is what the matrices of the model were used for since the graph was
 	// made, or since the caller cleared it.
 	Work Work
+	// Drop zeroes some elements in training.
+	Drop Drop
+	// Recompute asks a model to keep its layers' inputs alone: see Recompute.
+	Recompute bool
 
 	record bool
+	dry    bool // the first pass of Recompute
 	tape   []func()
 	arena  arena
 }
@@ -52,6 +57,7 @@ func (g *Graph) Recording() bool { return g.record }
 func (g *Graph) Reset() {
 	clear(g.tape)
 	g.tape = g.tape[:0]
+	g.Drop.n = 0
 	g.arena.rewind(Mark{})
 }
 
@@ -70,8 +76,17 @@ func (g *Graph) Backward(loss *Tensor) {
 // BackwardFrom is Backward from a tensor whose gradient is known.
 func (g *Graph) BackwardFrom(y *Tensor, dy []float32) {
 	copy(g.grad(y), dy)
-	for i := len(g.tape) - 1; i >= 0; i-- {
-		g.tape[i]()
+	g.unwind(0)
+}
+
+// unwind runs the tape backwards to place from, and forgets it: what runs may
+// record more, which it unwinds itself.
+func (g *Graph) unwind(from int) {
+	for i := len(g.tape) - 1; i >= from; i-- {
+		f := g.tape[i]
+		g.tape[i] = nil
+		g.tape = g.tape[:i]
+		f()
 	}
 }
 

@@ -21,7 +21,8 @@ type Then struct {
 // Linear is y = x·Wᵀ, x [...,K], W [N,K], y [...,N].
 func Linear(g *Graph, w, x *Tensor) *Tensor { return LinearThen(g, w, x, Then{}) }
 
-// LinearThen is Linear with what follows it.
+// LinearThen is Linear with what follows it. In training, dropout falls on what
+// is added to the residual.
 func LinearThen(g *Graph, w, x *Tensor, then Then) *Tensor {
 	N, K, M := w.Dim(0), w.Dim(1), rows(x)
 	if x.Dim(-1) != K {
@@ -37,6 +38,10 @@ func LinearThen(g *Graph, w, x *Tensor, then Then) *Tensor {
 	g.untrained("Linear", w)
 	g.product(w, M)
 	e := kernels.Epilogue{Bias: data(then.Bias), F: then.F, Gate: data(then.Gate), Residual: data(then.Residual)}
+	var mask []float32
+	if then.Residual != nil && g.dropping() {
+		mask, e.Residual = g.dropMask(M*N), nil
+	}
 	if g.record && (then.F != kernels.Identity || then.Gate != nil) {
 		e.Raw = g.floats(M * N)
 	}
@@ -49,24 +54,34 @@ func LinearThen(g *Graph, w, x *Tensor, then Then) *Tensor {
 	default:
 		kernels.MatMulNTThen(y.Data, x.Data, w.Data, M, N, K, e)
 	}
+	if mask != nil {
+		mulBy(y.Data, mask)
+		kernels.Accumulate(y.Data, then.Residual.Data)
+	}
 	if g.record {
 		raw := e.Raw
-		g.back(y, func() { g.linearGrad(w, x, y, then, raw) })
+		g.back(y, func() { g.linearGrad(w, x, y, then, raw, mask) })
 	}
 	return y
 }
 
-// linearGrad is the gradient of LinearThen; raw is z where it is needed.
-func (g *Graph) linearGrad(w, x, y *Tensor, then Then, raw []float32) {
+// linearGrad is the gradient of LinearThen; raw is z where it is needed, mask
+// what was dropped of what is added to the residual.
+func (g *Graph) linearGrad(w, x, y *Tensor, then Then, raw, mask []float32) {
 	N, K, M := w.Dim(0), w.Dim(1), rows(x)
-	dz := y.Grad
+	dy := y.Grad
+	if mask != nil {
+		dy = g.copyOf(dy)
+		mulBy(dy, mask)
+	}
+	dz := dy
 	if raw != nil {
 		dz = g.floats(M * N)
 		clear(dz)
 		if then.Gate != nil {
-			kernels.SigmoidMulGrad(g.grad(then.Gate), dz, y.Grad, then.Gate.Data, raw)
+			kernels.SigmoidMulGrad(g.grad(then.Gate), dz, dy, then.Gate.Data, raw)
 		} else {
-			then.F.Grad(dz, y.Grad, raw)
+			then.F.Grad(dz, dy, raw)
 		}
 	}
 	if then.Bias != nil {

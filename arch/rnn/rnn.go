@@ -82,6 +82,9 @@ func (m *model) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor
 	if s, ok := s.(*state); ok {
 		h = s.Layers[i].H
 	}
+	if i > 0 {
+		x = nn.Dropout(g, x) // as torch.nn.RNN, between layers
+	}
 	w := &m.Cells
 	x = nn.LinearThen(g, w.Input[i], x, nn.Then{Bias: nn.Sum(g, w.InputB[i], w.HiddenB[i])})
 	return nn.Elman(g, w.Hidden[i], x, h)

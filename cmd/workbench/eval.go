@@ -16,7 +16,8 @@ var evalCommand = command{
 	short:   "Print how well a model file predicts a text as JSON: loss, bits per byte, perplexity.",
 	example: "workbench eval --model runs/book/model.safetensors --corpus book.txt --context 256",
 	setup: func(fs *flag.FlagSet) body {
-		model := fs.String("model", "", "model `FILE` over bytes")
+		model := fs.String("model", "", "model `FILE`")
+		vocabulary := fs.String("tokenizer", "", "`NAME`: bytes, chars, world or a vocabulary file (default: the one the model was trained with)")
 		text := fs.String("corpus", "go", "`FILE`, folder or name of the text")
 		window := fs.Int("context", 128, "`N` tokens a window; every window starts from nothing")
 		tokens := fs.Int("tokens", 0, "`N` tokens, in windows evenly over the text, 0: all of it")
@@ -29,7 +30,11 @@ var evalCommand = command{
 			if *model == "" || *window < 1 || *tokens < 0 || *batch < 1 {
 				return usageError{errors.New("--model FILE is needed, --context and --batch of at least 1, --tokens of at least 0")}
 			}
-			m, _, err := openModel(*model, *set)
+			m, w, size, err := openWeights(*model, *set)
+			if err != nil {
+				return err
+			}
+			v, err := modelVocabulary(*model, *vocabulary, w, size)
 			if err != nil {
 				return err
 			}
@@ -37,24 +42,26 @@ var evalCommand = command{
 			if err != nil {
 				return err
 			}
-			if *tokens == 0 {
-				*tokens = len(t.Data)
-			}
-			bits, err := train.Evaluate(m, t.Data, *batch, *window, *tokens)
+			data, err := t.Tokens(v)
 			if err != nil {
 				return err
 			}
-			if math.IsNaN(bits) || math.IsInf(bits, 0) {
-				return fmt.Errorf("%s: the loss is %v: the weights overflow float32", *model, bits)
+			if *tokens == 0 {
+				*tokens = data.Len()
 			}
-			windows := min((len(t.Data)-1) / *window, max(1, *tokens / *window))
-			nats := bits * math.Ln2
+			score, err := train.Evaluate(m, data, *batch, *window, *tokens)
+			if err != nil {
+				return err
+			}
+			if loss := score.Loss(); math.IsNaN(loss) || math.IsInf(loss, 0) {
+				return fmt.Errorf("%s: the loss is %v: the weights overflow float32", *model, loss)
+			}
 			return json.NewEncoder(out.stdout).Encode(struct {
 				Tokens     int     `json:"tokens"`
 				Loss       float64 `json:"loss_nats"`
 				Bits       float64 `json:"bits_per_byte"`
 				Perplexity float64 `json:"perplexity"`
-			}{windows * *window, nats, bits, math.Exp(nats)})
+			}{score.Tokens, score.Loss(), score.BPB(), math.Exp(score.Loss())})
 		}
 	},
 }

@@ -66,29 +66,35 @@ func parseTokens(s string) ([]int32, error) {
 // openModel reads a model file; set adds to the configuration that it implies.
 // It also returns the size of the vocabulary.
 func openModel(path, set string) (arch.Model, int, error) {
+	m, _, vocab, err := openWeights(path, set)
+	return m, vocab, err
+}
+
+// openWeights is openModel with what else the file says.
+func openWeights(path, set string) (arch.Model, *checkpoint.Weights, int, error) {
 	more, err := arch.ParseSet(set)
 	if err != nil {
-		return nil, 0, usageError{fmt.Errorf("--set: %w", err)}
+		return nil, nil, 0, usageError{fmt.Errorf("--set: %w", err)}
 	}
 	w, err := checkpoint.Open(path)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	for key, value := range more {
 		w.Config[key] = value
 	}
 	if _, ok := w.Config["heads"]; !ok && w.Arch == "transformer" {
-		return nil, 0, fmt.Errorf("%s does not say how many attention heads the model has: give --set heads=N", path)
+		return nil, nil, 0, fmt.Errorf("%s does not say how many attention heads the model has: give --set heads=N", path)
 	}
 	m, config, err := arch.New(w.Arch, w.Config, 0)
 	if err == nil {
 		err = checkpoint.Assign(m, w)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	vocab, _ := config["vocab"].(float64)
-	return m, int(vocab), nil
+	return m, w, int(vocab), nil
 }
 
 // fits tells whether m can read the tokens.

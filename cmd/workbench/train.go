@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	"workbench/arch"
+	"workbench/arch/tokenizer"
 	"workbench/experiments/corpus"
 	"workbench/experiments/train"
 	"workbench/kernels"
@@ -28,7 +30,7 @@ var trainCommand = command{
 		fs.StringVar(&job.Arch, "arch", "rwkv4", "`ARCH`: see workbench list")
 		set := fs.String("set", "", "its configuration, `key=value,...` (dim=256,layers=6)")
 		fs.StringVar(&job.Corpus, "corpus", "go", "`FILE`, folder or name of the text: see workbench list")
-		fs.StringVar(&job.Tokenizer, "tokenizer", "bytes", "`NAME`: bytes")
+		fs.StringVar(&job.Tokenizer, "tokenizer", "bytes", "`NAME`: bytes, chars, world or a vocabulary file")
 		fs.Float64Var(&job.HeldOut, "held-out", 0.1, "`FRACTION` of the text, its end, that is evaluated on")
 		fs.IntVar(&p.Steps, "steps", p.Steps, "`N` optimiser steps")
 		fs.IntVar(&p.Batch, "batch", p.Batch, "`N` windows a batch")
@@ -95,9 +97,12 @@ type trainJob struct {
 	Corpus          string         `json:"corpus"`
 	CorpusSHA256    string         `json:"corpus_sha256"`
 	Tokenizer       string         `json:"tokenizer"`
+	TokenizerSHA256 string         `json:"tokenizer_sha256"`
 	HeldOut         float64        `json:"held_out"`
 	CheckpointEvery int            `json:"checkpoint_every"`
 	Plan            train.Plan     `json:"plan"`
+
+	vocabulary tokenizer.Tokenizer
 }
 
 // defaults fills in what follows from other flags.
@@ -118,25 +123,32 @@ func (j *trainJob) defaults(minLR float64) {
 
 // begin makes the run's folder and trains.
 func (j *trainJob) begin(config map[string]any, dir string, o output) error {
-	if j.Tokenizer != "bytes" {
-		return usageError{fmt.Errorf("--tokenizer %s is not known: bytes", j.Tokenizer)}
-	}
 	if !(j.HeldOut > 0 && j.HeldOut < 1) || j.CheckpointEvery < 0 {
 		return usageError{fmt.Errorf("--held-out %v and --checkpoint-every %d: give a fraction between 0 and 1, and 0 or more steps", j.HeldOut, j.CheckpointEvery)}
 	}
 	if err := j.Plan.Check(); err != nil {
 		return usageError{err}
 	}
+	text, err := corpus.Open(j.Corpus)
+	if err != nil {
+		return err
+	}
+	if j.vocabulary, err = textVocabulary(j.Tokenizer, text); err != nil {
+		return err
+	}
+	j.TokenizerSHA256 = j.vocabulary.SHA256()
+	if _, ok := config["vocab"]; !ok {
+		config["vocab"] = j.vocabulary.Vocab()
+	}
 	m, resolved, err := arch.New(j.Arch, config, j.Plan.Seed)
 	if err != nil {
 		return usageError{err}
 	}
 	j.Config = resolved
-	text, err := corpus.Open(j.Corpus)
-	if err != nil {
+	if j.Corpus, err = steady(j.Corpus, "go", "grammar"); err != nil {
 		return err
 	}
-	if j.Corpus, err = steady(j.Corpus); err != nil {
+	if j.Tokenizer, err = steady(j.Tokenizer, "bytes", "chars", "world"); err != nil {
 		return err
 	}
 	j.CorpusSHA256 = text.SHA256
@@ -159,16 +171,20 @@ func (j *trainJob) begin(config map[string]any, dir string, o output) error {
 	return j.train(s, dir, o)
 }
 
-// steady is the corpus' name or its absolute path.
-func steady(name string) (string, error) {
-	if name == "go" || name == "grammar" {
+// steady is the name if it is one of those known, else its absolute path.
+func steady(name string, known ...string) (string, error) {
+	if slices.Contains(known, name) {
 		return name, nil
 	}
 	return filepath.Abs(name)
 }
 
 func (j *trainJob) session(m arch.Model, text *corpus.Text) (*train.Session, error) {
-	training, held := text.Split(j.HeldOut)
+	tokens, err := text.Tokens(j.vocabulary)
+	if err != nil {
+		return nil, err
+	}
+	training, held := tokens.Split(j.HeldOut)
 	return train.NewSession(m, training, held, j.Plan)
 }
 
@@ -187,6 +203,12 @@ func resumeTraining(dir string, o output) error {
 	}
 	if text.SHA256 != j.CorpusSHA256 {
 		return fmt.Errorf("the text %s is not the one that %s was begun with: it has changed", j.Corpus, dir)
+	}
+	if j.vocabulary, err = textVocabulary(j.Tokenizer, text); err != nil {
+		return err
+	}
+	if j.vocabulary.SHA256() != j.TokenizerSHA256 {
+		return fmt.Errorf("the vocabulary %s is not the one that %s was begun with: it has changed", j.Tokenizer, dir)
 	}
 	m, _, err := arch.New(j.Arch, j.Config, j.Plan.Seed)
 	if err != nil {

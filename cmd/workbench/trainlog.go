@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -34,8 +33,9 @@ func (j *trainJob) keep(s *train.Session, dir string) error {
 	if err != nil {
 		return err
 	}
-	return checkpoint.Save(filepath.Join(dir, modelFile), s.Model,
-		map[string]string{"arch": j.Arch, "config": string(config), "tokenizer": j.Tokenizer})
+	notes := vocabularyNotes(j.Tokenizer, j.vocabulary)
+	notes["arch"], notes["config"] = j.Arch, string(config)
+	return checkpoint.Save(filepath.Join(dir, modelFile), s.Model, notes)
 }
 
 // writeWhole makes the file appear at path whole or not at all.
@@ -173,8 +173,7 @@ func (l *trainLog) step(p train.Progress) {
 }
 
 func (l *trainLog) point(p train.Point) error {
-	nats := p.ValBPB * math.Ln2
-	return l.write(logLine{Step: &p.Step, ValLoss: &nats, ValBPB: &p.ValBPB})
+	return l.write(logLine{Step: &p.Step, ValLoss: &p.ValLoss, ValBPB: &p.ValBPB})
 }
 
 func (l *trainLog) done(steps int, sum string) error {
@@ -227,5 +226,5 @@ func (v *trainView) step(p train.Progress) {
 }
 
 func (v *trainView) point(p train.Point) {
-	fmt.Fprintf(v.w, "step %d  held-out %.4f bits a byte, training loss %.4f nats\n", p.Step, p.ValBPB, p.TrainLoss)
+	fmt.Fprintf(v.w, "step %d  held-out %.4f bits a byte (%.4f nats a token), training loss %.4f nats\n", p.Step, p.ValBPB, p.ValLoss, p.TrainLoss)
 }

@@ -10,22 +10,38 @@ import (
 	"workbench/experiments/corpus"
 )
 
-// Evaluate is the bits per byte of m on data: windows of T tokens, B at a
+// Score is how well a model predicts a text.
+type Score struct {
+	Tokens, Bytes int     // predicted, and what they are of the text
+	Nats          float64 // of all of them
+}
+
+// Loss is the nats per token.
+func (s Score) Loss() float64 { return s.Nats / float64(s.Tokens) }
+
+// BPB is the bits per byte of text.
+func (s Score) BPB() float64 { return s.Nats / math.Ln2 / float64(s.Bytes) }
+
+func (s *Score) add(nats float32, bytes int) {
+	s.Tokens, s.Bytes, s.Nats = s.Tokens+1, s.Bytes+bytes, s.Nats+float64(nats)
+}
+
+// Evaluate is the score of m on data: windows of T tokens, B at a
 // time, each starting from nothing, maxTokens in all and at least one window.
 // The windows do not overlap, lie evenly over data and are always the same.
-func Evaluate(m arch.Model, data []byte, B, T, maxTokens int) (bitsPerByte float64, err error) {
+func Evaluate(m arch.Model, data corpus.Tokens, B, T, maxTokens int) (Score, error) {
+	var sum Score
 	if err := usable(m, data, B, T); err != nil {
-		return 0, err
+		return sum, err
 	}
-	var sum mean
 	g := nn.Inference()
 	eachBatch(data, B, T, maxTokens, func(tok nn.Tokens, targets []int32) {
 		g.Reset()
-		for _, nats := range nn.NLL(g, m.Logits(g, m.Forward(g, tok, nil)), targets) {
-			sum.add(nats)
+		for i, nats := range nn.NLL(g, m.Logits(g, m.Forward(g, tok, nil)), targets) {
+			sum.add(nats, data.Bytes(targets[i]))
 		}
 	})
-	return sum.bits(), nil
+	return sum, nil
 }
 
 // A Bucket is the bits per byte of the positions [From, To) of a window.
@@ -36,24 +52,24 @@ type Bucket struct {
 
 // EvaluateByPosition is Evaluate with the result by position in the window,
 // in buckets of that many positions: what a model makes of more context.
-func EvaluateByPosition(m arch.Model, data []byte, B, T, maxTokens, bucket int) ([]Bucket, error) {
+func EvaluateByPosition(m arch.Model, data corpus.Tokens, B, T, maxTokens, bucket int) ([]Bucket, error) {
 	if err := usable(m, data, B, T); err != nil {
 		return nil, err
 	}
 	if bucket < 1 {
 		return nil, fmt.Errorf("buckets of %d positions", bucket)
 	}
-	sums := make([]mean, (T+bucket-1)/bucket)
+	sums := make([]Score, (T+bucket-1)/bucket)
 	g := nn.Inference()
 	eachBatch(data, B, T, maxTokens, func(tok nn.Tokens, targets []int32) {
 		g.Reset()
 		for i, nats := range nn.NLL(g, m.Logits(g, m.Forward(g, tok, nil)), targets) {
-			sums[i%T/bucket].add(nats)
+			sums[i%T/bucket].add(nats, data.Bytes(targets[i]))
 		}
 	})
 	buckets := make([]Bucket, len(sums))
 	for i, s := range sums {
-		buckets[i] = Bucket{i * bucket, min(T, (i+1)*bucket), s.bits()}
+		buckets[i] = Bucket{i * bucket, min(T, (i+1)*bucket), s.BPB()}
 	}
 	return buckets, nil
 }
@@ -61,7 +77,7 @@ func EvaluateByPosition(m arch.Model, data []byte, B, T, maxTokens, bucket int) 
 // EvaluateForgetting is Evaluate in pieces of `every` tokens, the named slots
 // of the state (without the layer: "att_x_prev") put back to their initial
 // values between the pieces. Without slots nothing is forgotten: the base.
-func EvaluateForgetting(m arch.Model, data []byte, B, T, maxTokens int, slots []string, every int) (bitsPerByte float64, err error) {
+func EvaluateForgetting(m arch.Model, data corpus.Tokens, B, T, maxTokens int, slots []string, every int) (bitsPerByte float64, err error) {
 	if err := usable(m, data, B, T); err != nil {
 		return 0, err
 	}
@@ -71,7 +87,7 @@ func EvaluateForgetting(m arch.Model, data []byte, B, T, maxTokens int, slots []
 	if err := knownSlots(m.NewState(1), slots); err != nil {
 		return 0, err
 	}
-	var sum mean
+	var sum Score
 	g := nn.Inference()
 	ids, next := make([]int32, B*every), make([]int32, B*every)
 	eachBatch(data, B, T, maxTokens, func(tok nn.Tokens, targets []int32) {
@@ -87,12 +103,12 @@ func EvaluateForgetting(m arch.Model, data []byte, B, T, maxTokens int, slots []
 			}
 			g.Reset()
 			piece := nn.Tokens{IDs: ids[:tok.B*n], B: tok.B, T: n}
-			for _, nats := range nn.NLL(g, m.Logits(g, m.Forward(g, piece, s)), next[:tok.B*n]) {
-				sum.add(nats)
+			for i, nats := range nn.NLL(g, m.Logits(g, m.Forward(g, piece, s)), next[:tok.B*n]) {
+				sum.add(nats, data.Bytes(next[i]))
 			}
 		}
 	})
-	return sum.bits(), nil
+	return sum.BPB(), nil
 }
 
 // forget makes the named slots of s equal to those of empty.
@@ -140,35 +156,35 @@ func knownSlots(empty arch.State, slots []string) error {
 	return nil
 }
 
-// usable tells why m cannot read windows of T bytes of data.
-func usable(m arch.Model, data []byte, B, T int) error {
+// usable tells why m cannot read windows of T tokens of data.
+func usable(m arch.Model, data corpus.Tokens, B, T int) error {
 	if B < 1 || T < 1 {
 		return fmt.Errorf("a batch of %d windows of %d tokens: both must be at least 1", B, T)
 	}
 	if c := arch.Context(m); c > 0 && T > c {
 		return fmt.Errorf("a context of %d tokens exceeds the model's limit of %d", T, c)
 	}
-	if len(data) < T+1 {
-		return fmt.Errorf("the text has %d bytes and a window of %d tokens needs %d: shorten the context or take a longer text",
-			len(data), T, T+1)
+	if data.Len() < T+1 {
+		return fmt.Errorf("the text has %d tokens and a window of %d tokens needs %d: shorten the context or take a longer text",
+			data.Len(), T, T+1)
 	}
 	g := nn.Inference()
-	if V := m.Logits(g, m.Forward(g, nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, nil)).Dim(-1); V < 256 {
-		return fmt.Errorf("the model knows %d tokens and bytes need 256: set vocab=256", V)
+	if V := m.Logits(g, m.Forward(g, nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, nil)).Dim(-1); V < data.Vocab {
+		return fmt.Errorf("the model knows %d tokens and the text has %d: set vocab=%d", V, data.Vocab, data.Vocab)
 	}
 	return nil
 }
 
 // eachBatch visits the evaluation's windows, up to B a batch.
-func eachBatch(data []byte, B, T, maxTokens int, f func(tok nn.Tokens, targets []int32)) {
-	available := (len(data) - 1) / T
+func eachBatch(data corpus.Tokens, B, T, maxTokens int, f func(tok nn.Tokens, targets []int32)) {
+	available := (data.Len() - 1) / T
 	n := min(available, max(1, maxTokens/T))
 	tok, targets := make([]int32, B*T), make([]int32, B*T)
 	for i := 0; i < n; {
 		b := 0
 		for ; b < B && i < n; b++ {
 			at := i * available / n * T
-			corpus.Fill(data[at:at+T+1], tok[b*T:(b+1)*T], targets[b*T:(b+1)*T])
+			data.Window(at, tok[b*T:(b+1)*T], targets[b*T:(b+1)*T])
 			i++
 		}
 		f(nn.Tokens{IDs: tok[:b*T], B: b, T: T}, targets[:b*T])
@@ -184,5 +200,3 @@ type mean struct {
 func (m *mean) add(nats float32) { m.sum += float64(nats); m.n++ }
 
 func (m *mean) nats() float64 { return m.sum / float64(m.n) }
-
-func (m *mean) bits() float64 { return m.nats() / math.Ln2 }

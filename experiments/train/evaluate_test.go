@@ -7,6 +7,7 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/nn"
+	"workbench/experiments/corpus"
 )
 
 // ramp is a model whose opinion of the next byte depends on the last one, and
@@ -64,17 +65,17 @@ func near(t *testing.T, what string, got, want float64, err error) {
 }
 
 // Two windows of four: the second byte of each repeats, the others do not.
-var rampText = []byte{'a', 'a', 'b', 'c', 'd', 'd', 'e', 'f', 'g'}
+var rampText = corpus.OfBytes([]byte("aabcddefg"))
 
 func TestEvaluateByHand(t *testing.T) {
 	at := []float64{rampBits(0, true), rampBits(1, false), rampBits(2, false), rampBits(3, false)}
 	want := (at[0] + at[1] + at[2] + at[3]) / 4
 	for _, B := range []int{1, 2, 3} {
 		got, err := Evaluate(ramp{}, rampText, B, 4, 100)
-		near(t, "whole", got, want, err)
+		near(t, "whole", got.BPB(), want, err)
 	}
-	got, err := Evaluate(ramp{}, rampText, 2, 4, 1)
-	near(t, "one window at least", got, want, err)
+	one, err := Evaluate(ramp{}, rampText, 2, 4, 1)
+	near(t, "one window at least", one.BPB(), want, err)
 
 	buckets, err := EvaluateByPosition(ramp{}, rampText, 2, 4, 100, 3)
 	if err != nil || len(buckets) != 2 || buckets[0].From != 0 || buckets[0].To != 3 || buckets[1].From != 3 || buckets[1].To != 4 {
@@ -83,7 +84,7 @@ func TestEvaluateByHand(t *testing.T) {
 	near(t, "first bucket", buckets[0].BPB, (at[0]+at[1]+at[2])/3, err)
 	near(t, "last bucket", buckets[1].BPB, at[3], err)
 
-	got, err = EvaluateForgetting(ramp{}, rampText, 2, 4, 100, nil, 3)
+	got, err := EvaluateForgetting(ramp{}, rampText, 2, 4, 100, nil, 3)
 	near(t, "nothing forgotten", got, want, err)
 	got, err = EvaluateForgetting(ramp{}, rampText, 2, 4, 100, []string{"seen"}, 3)
 	near(t, "forgotten after three", got, (at[0]+at[1]+at[2]+rampBits(0, false))/4, err)
@@ -99,7 +100,7 @@ func TestEvaluationWindows(t *testing.T) {
 		want      []int32 // where the windows start
 	}{{1000, []int32{0, 10, 20, 30, 40, 50, 60, 70, 80, 90}}, {39, []int32{0, 30, 60}}, {0, []int32{0}}} {
 		var starts []int32
-		eachBatch(data, 4, 10, c.maxTokens, func(tok nn.Tokens, targets []int32) {
+		eachBatch(corpus.OfBytes(data), 4, 10, c.maxTokens, func(tok nn.Tokens, targets []int32) {
 			for b := range tok.B {
 				starts = append(starts, tok.IDs[b*10])
 				if targets[b*10+9] != tok.IDs[b*10]+10 {
@@ -122,7 +123,7 @@ func TestEvaluationWindows(t *testing.T) {
 // 8; one that forgets nothing reads in pieces as it does at once.
 func TestForgettingEverythingIsShortWindows(t *testing.T) {
 	_, heldOut := grammar(t)
-	heldOut = heldOut[:32*16+1]
+	heldOut = heldOut.Part(0, 32*16+1)
 	for _, c := range []struct {
 		name  string
 		slots []string
@@ -141,21 +142,21 @@ func TestForgettingEverythingIsShortWindows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if math.Abs(short-long) < 1e-3 {
+		if math.Abs(short.BPB()-long.BPB()) < 1e-3 {
 			t.Fatalf("%s: context makes no difference: %v and %v", c.name, short, long)
 		}
 		got, err := EvaluateForgetting(m, heldOut, 4, 32, 1<<20, c.slots, 8)
-		near(t, c.name+" forgetting all", got, short, err)
+		near(t, c.name+" forgetting all", got, short.BPB(), err)
 		for _, every := range []int{1, 5, 40} {
 			got, err = EvaluateForgetting(m, heldOut, 4, 32, 1<<20, nil, every)
-			near(t, c.name+" forgetting nothing", got, long, err)
+			near(t, c.name+" forgetting nothing", got, long.BPB(), err)
 		}
 	}
 }
 
 func TestEvaluateErrors(t *testing.T) {
 	limited := build(t, "transformer", "dim=16,layers=1,heads=2,context=8")
-	text := make([]byte, 100)
+	text := corpus.OfBytes(make([]byte, 100))
 	forgetting := func(m arch.Model, every int, slots ...string) error {
 		_, err := EvaluateForgetting(m, text, 2, 8, 100, slots, every)
 		return err
@@ -164,7 +165,7 @@ func TestEvaluateErrors(t *testing.T) {
 		_, err := EvaluateByPosition(limited, text, 2, T, 100, bucket)
 		return err
 	}
-	whole := func(data []byte, B, T int) error {
+	whole := func(data corpus.Tokens, B, T int) error {
 		_, err := Evaluate(ramp{}, data, B, T, 100)
 		return err
 	}
@@ -174,7 +175,7 @@ func TestEvaluateErrors(t *testing.T) {
 	}{
 		{buckets(9, 4), "a context of 9 tokens exceeds the model's limit of 8"},
 		{buckets(8, 0), "buckets of 0 positions"},
-		{whole(text[:8], 1, 8), "needs 9"},
+		{whole(text.Part(0, 8), 1, 8), "needs 9"},
 		{whole(text, 0, 8), "at least 1"},
 		{forgetting(ramp{}, 0, "seen"), "every 0 tokens"},
 		{forgetting(ramp{}, 2, "sen"), `no slot "sen" (it has: 0.seen)`},

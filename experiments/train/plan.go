@@ -4,10 +4,14 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
+
+	"workbench/experiments/corpus"
 )
 
 // A Plan is everything that decides a training run besides the model and the
@@ -21,6 +25,21 @@ type Plan struct {
 	MinLR    float64 // at the end of the schedule
 	Warmup   int     // steps of linear warm-up
 	Schedule string  // "cosine", "exponential" or "constant" after the warm-up
+
+	// Order is the way through the text, one of corpus.Orders, "": random. In a
+	// stream the state is carried from window to window, without a gradient.
+	Order string
+	// Weights are those of several texts in random order, nil: their lengths.
+	Weights []float64
+	// ContextFrom is the tokens a window at first, 0: Context. It doubles up to
+	// Context, in even steps, within the first ContextSteps steps, a batch
+	// having as many tokens all the time.
+	ContextFrom, ContextSteps int
+	// Dropout is the share of what layers pass on that is dropped: see nn.Drop.
+	Dropout float64
+	// Recompute keeps the inputs of layers alone for the gradient: less memory
+	// for more time.
+	Recompute bool
 
 	// Accumulate is the batches whose mean gradient makes a step, 0: one.
 	Accumulate int
@@ -73,10 +92,36 @@ func (p Plan) Check() error {
 	if p.Schedule == "constant" && p.MinLR != 0 {
 		return fmt.Errorf("a constant schedule has no final learning rate, got %v", p.MinLR)
 	}
+	if p.Order != "" && !slices.Contains(corpus.Orders, p.Order) {
+		return fmt.Errorf("order %q is not one of %s", p.Order, strings.Join(corpus.Orders, ", "))
+	}
+	if !(p.Dropout >= 0 && p.Dropout < 1) {
+		return fmt.Errorf("dropout %v is not from 0 to below 1", p.Dropout)
+	}
+	if p.ContextFrom != 0 {
+		if n := p.Context / max(1, p.ContextFrom); p.ContextFrom < 1 || p.ContextSteps < 1 || p.ContextFrom*n != p.Context || n&(n-1) != 0 {
+			return fmt.Errorf("a context that grows from %d to %d in %d steps: it must double to there, in at least 1 step", p.ContextFrom, p.Context, p.ContextSteps)
+		}
+		if p.Order != "" && p.Order != "random" {
+			return fmt.Errorf("a context that grows needs random windows, not order %s", p.Order)
+		}
+	}
+	if p.Order == "stream" && p.Recompute {
+		return errors.New("a state that is carried changes going forward: it cannot be recomputed")
+	}
 	if p.Warmup > p.Steps {
 		return fmt.Errorf("%d warm-up steps in a run of %d", p.Warmup, p.Steps)
 	}
 	return p.AdamWConfig.Check()
+}
+
+// Window is the tokens a window of a step, counted from 0.
+func (p Plan) Window(step int) int {
+	if p.ContextFrom == 0 || step >= p.ContextSteps {
+		return p.Context
+	}
+	doublings := bits.Len(uint(p.Context/p.ContextFrom)) - 1
+	return p.ContextFrom << (step * (doublings + 1) / (p.ContextSteps + 1))
 }
 
 // Rate is the learning rate of a step, counted from 0:

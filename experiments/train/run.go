@@ -26,14 +26,15 @@ type Result struct {
 type Point struct {
 	Step      int     // steps made
 	Tokens    int     // tokens trained on
-	TrainLoss float64 // nats per byte, mean since the last point; at step 0 the first batch's
+	TrainLoss float64 // nats per token, mean since the last point; at step 0 the first batch's
 	ValBPB    float64
+	ValLoss   float64 // nats per token
 }
 
 // Progress is one step made.
 type Progress struct {
 	Step, Steps     int     // steps made, of the plan
-	Loss            float64 // nats per byte, before the update
+	Loss            float64 // nats per token, before the update
 	GradNorm        float64 // before clipping
 	LR              float64
 	TokensPerSecond float64 // of this step alone
@@ -44,8 +45,8 @@ type Progress struct {
 // every step. A loss or gradient that is not finite ends the run with
 // *Diverged, the end of ctx with its error; m then holds the weights so far
 // and the result the points so far.
-func Run(ctx context.Context, m arch.Model, text, heldOut []byte, p Plan, progress func(Progress)) (*Result, error) {
-	s, err := NewSession(m, text, heldOut, p)
+func Run(ctx context.Context, m arch.Model, text, heldOut corpus.Tokens, p Plan, progress func(Progress)) (*Result, error) {
+	s, err := NewSession(m, []corpus.Tokens{text}, []corpus.Tokens{heldOut}, p)
 	if err != nil {
 		return &Result{}, err
 	}
@@ -64,11 +65,12 @@ type Session struct {
 	Result
 	Model arch.Model
 
-	heldOut      []byte
+	heldOut      []corpus.Tokens
 	sampler      *corpus.Sampler
 	trainer      *Trainer
-	tok, targets []int32 // [Batch,Context]
-	since        mean    // losses since the last point
+	tok, targets []int32    // [Batch,Context]
+	state        arch.State // carried along a stream
+	since        mean       // losses since the last point
 }
 
 // Hooks are called while a session runs; each may be nil.
@@ -78,22 +80,39 @@ type Hooks struct {
 	Made      func(steps int) error // after a step and its evaluation: the place to save
 }
 
-// NewSession prepares to train m on the text.
-func NewSession(m arch.Model, text, heldOut []byte, p Plan) (*Session, error) {
+// NewSession prepares to train m on texts, and to evaluate it on others.
+func NewSession(m arch.Model, texts, heldOut []corpus.Tokens, p Plan) (*Session, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	if err := usable(m, heldOut, p.Batch, p.Context); err != nil {
-		return nil, fmt.Errorf("held-out text: %w", err)
+	for _, held := range heldOut {
+		if err := usable(m, held, p.Batch, p.Context); err != nil {
+			return nil, fmt.Errorf("held-out text: %w", err)
+		}
 	}
 	p.Accumulate = max(1, p.Accumulate)
-	sampler, err := corpus.Windows(text, p.Batch, p.Context, p.Seed)
+	if p.Order == "" {
+		p.Order = "random"
+	}
+	sampler, err := corpus.NewSampler(texts, p.Weights, p.Batch, p.Context, p.Seed, p.Order)
 	if err != nil {
 		return nil, fmt.Errorf("training text: %w", err)
 	}
 	s := &Session{Plan: p, Model: m, heldOut: heldOut, sampler: sampler, trainer: NewTrainer(m, p.AdamWConfig)}
-	s.trainer.l2wrap = p.L2Wrap
+	s.trainer.l2wrap, s.trainer.seed = p.L2Wrap, p.Seed
+	s.trainer.graph.Drop.Rate, s.trainer.graph.Recompute = p.Dropout, p.Recompute
 	s.tok, s.targets = make([]int32, p.Batch*p.Context), make([]int32, p.Batch*p.Context)
+	if p.Order == "stream" {
+		s.state = m.NewState(p.Batch)
+		nn.WalkState(s.state, func(name string, t *nn.Tensor) {
+			if t.Len() == 0 {
+				err = fmt.Errorf("a stream carries the state along, and slot %s of this model's grows without end", name)
+			}
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -137,16 +156,24 @@ func (s *Session) stale() bool {
 }
 
 // batch is batch i, counted from 0 over all steps.
-func (s *Session) batch(i int) (nn.Tokens, []int32) {
-	s.sampler.Batch(i, s.tok, s.targets)
-	return nn.Tokens{IDs: s.tok, B: s.Batch, T: s.Context}, s.targets
+func (s *Session) batch(i int) Batch {
+	T := s.Window(i / s.Accumulate)
+	sampler := s.sampler
+	if T != s.Context {
+		sampler, _ = sampler.Sized(s.Batch*s.Context/T, T) // shorter windows fit where longer ones do
+	}
+	sampler.Batch(i, s.tok, s.targets)
+	if s.state != nil && sampler.Fresh(i) {
+		arch.CopyState(s.state, s.Model.NewState(s.Batch))
+	}
+	return Batch{nn.Tokens{IDs: s.tok, B: s.Batch * s.Context / T, T: T}, s.targets, s.state}
 }
 
 // start makes the point of step 0.
 func (s *Session) start(h Hooks) error {
-	tok, targets := s.batch(0)
+	b := s.batch(0)
 	g := nn.Inference()
-	y := nn.CrossEntropy(g, s.Model.Logits(g, s.Model.Forward(g, tok, nil)), targets)
+	y := nn.CrossEntropy(g, s.Model.Logits(g, s.Model.Forward(g, b.Tokens, nil)), b.Targets)
 	s.since.add(y.Data[0])
 	return s.evaluate(h)
 }
@@ -155,7 +182,7 @@ func (s *Session) step(h Hooks) error {
 	begin := time.Now()
 	step := s.Made()
 	lr := s.Rate(step)
-	loss, norm, err := s.trainer.StepOn(s.Accumulate, func(i int) (nn.Tokens, []int32) { return s.batch(step*s.Accumulate + i) }, lr)
+	loss, norm, err := s.trainer.StepOn(s.Accumulate, func(i int) Batch { return s.batch(step*s.Accumulate + i) }, lr)
 	if err != nil {
 		return err
 	}
@@ -178,14 +205,22 @@ func (s *Session) step(h Hooks) error {
 
 // evaluate adds the point after the steps made.
 func (s *Session) evaluate(h Hooks) error {
-	bpb, err := Evaluate(s.Model, s.heldOut, s.Batch, s.Context, s.EvalTokens)
-	if err != nil {
-		return err
+	var score Score
+	all := 0
+	for _, held := range s.heldOut {
+		all += held.Len()
 	}
-	if loss := s.since.nats(); !finite(bpb) || !finite(loss) {
+	for _, held := range s.heldOut {
+		part, err := Evaluate(s.Model, held, s.Batch, s.Context, int(float64(s.EvalTokens)*float64(held.Len())/float64(all)))
+		if err != nil {
+			return err
+		}
+		score = Score{score.Tokens + part.Tokens, score.Bytes + part.Bytes, score.Nats + part.Nats}
+	}
+	if loss := s.since.nats(); !finite(score.Nats) || !finite(loss) {
 		return &Diverged{s.Made(), loss, math.NaN()}
 	}
-	p := Point{s.Made(), s.Made() * s.StepTokens(), s.since.nats(), bpb}
+	p := Point{s.Made(), s.Made() * s.StepTokens(), s.since.nats(), score.BPB(), score.Loss()}
 	s.Curve = append(s.Curve, p)
 	s.since = mean{}
 	if h.Evaluated != nil {

@@ -32,13 +32,19 @@ func build(t *testing.T, name, set string) arch.Model {
 }
 
 // grammar returns a training and a held-out text.
-func grammar(t *testing.T) (text, heldOut []byte) {
+func grammar(t *testing.T) (text, heldOut corpus.Tokens) {
 	t.Helper()
 	x, err := corpus.Open("grammar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return x.Split(0.1)
+	return corpus.OfBytes(x.Data).Split(0.1)
+}
+
+// texts is grammar for a session.
+func texts(t *testing.T) (text, heldOut []corpus.Tokens) {
+	a, b := grammar(t)
+	return []corpus.Tokens{a}, []corpus.Tokens{b}
 }
 
 var small = Plan{
@@ -87,7 +93,7 @@ func TestRunLearns(t *testing.T) {
 		t.Errorf("training loss %v since step 24, want the mean %v", last.TrainLoss, since/6)
 	}
 	again, err := Evaluate(m, heldOut, 4, 32, 512)
-	if err != nil || again != r.ValBPB {
+	if err != nil || again.BPB() != r.ValBPB {
 		t.Errorf("evaluated again: %v, %v; want %v", again, err, r.ValBPB)
 	}
 	if r.ArenaBytes <= 0 || r.WeightsHash != Hash(m) {
@@ -193,14 +199,14 @@ func TestRunErrors(t *testing.T) {
 	m := build(t, "transformer", "dim=16,layers=1,heads=2,context=32")
 	for _, c := range []struct {
 		name          string
-		text, heldOut []byte
+		text, heldOut corpus.Tokens
 		change        func(*Plan)
 		m             arch.Model
 		want          string
 	}{
 		{"plan", text, heldOut, func(p *Plan) { p.Steps = 0 }, m, "steps"},
-		{"short text", text[:32], heldOut, func(*Plan) {}, m, "training text: the text has 32 bytes"},
-		{"short held-out", text, heldOut[:32], func(*Plan) {}, m, "held-out text: the text has 32 bytes"},
+		{"short text", text.Part(0, 32), heldOut, func(*Plan) {}, m, "training text: the text has 32 tokens"},
+		{"short held-out", text, heldOut.Part(0, 32), func(*Plan) {}, m, "held-out text: the text has 32 tokens"},
 		{"limit", text, heldOut, func(p *Plan) { p.Context = 33 }, m, "limit of 32"},
 		{"vocabulary", text, heldOut, func(*Plan) {}, build(t, "rnn", "dim=8,layers=1,vocab=64"), "set vocab=256"},
 	} {

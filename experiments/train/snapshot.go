@@ -16,6 +16,7 @@ type snapshot struct {
 	Model arch.Model   `w:"model"`
 	M     []*nn.Tensor `w:"m"`
 	V     []*nn.Tensor `w:"v"`
+	State []*nn.Tensor `w:"state"` // carried along a stream
 }
 
 // progress is where a session stands. JSON gives float64 back to the bit.
@@ -32,6 +33,9 @@ func (s *Session) snapshot() snapshot {
 		shape := []int{len(p.m)}
 		snap.M = append(snap.M, &nn.Tensor{Shape: shape, Data: p.m})
 		snap.V = append(snap.V, &nn.Tensor{Shape: shape, Data: p.v})
+	}
+	if s.state != nil {
+		nn.WalkState(s.state, func(_ string, t *nn.Tensor) { snap.State = append(snap.State, t) })
 	}
 	return snap
 }

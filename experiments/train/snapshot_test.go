@@ -10,14 +10,26 @@ import (
 	"testing"
 
 	"workbench/arch/nn"
+	"workbench/experiments/corpus"
 )
 
 // A session left anywhere and taken up again ends in the same bytes.
 func TestSessionResumes(t *testing.T) {
-	text, heldOut := grammar(t)
-	plan := small
-	plan.Accumulate, plan.LayerLR, plan.L2Wrap = 2, true, true
-	for _, arch := range []string{"rwkv4", "transformer", "rnn"} {
+	text, heldOut := texts(t)
+	// A stream of 20 steps: the state is carried, and begins anew once.
+	short := []corpus.Tokens{text[0].Part(0, 4*(20*32+1))}
+	rwkv, stream, epochs, grows := small, small, small, small
+	rwkv.Accumulate, rwkv.LayerLR, rwkv.L2Wrap = 2, true, true
+	stream.Order, stream.Dropout = "stream", 0.1
+	epochs.Order, epochs.Dropout, epochs.Recompute, epochs.Accumulate = "epochs", 0.2, true, 3
+	grows.ContextFrom, grows.ContextSteps, grows.Weights = 8, 20, []float64{1}
+	for _, c := range []struct {
+		arch string
+		plan Plan
+		text []corpus.Tokens
+	}{{"rwkv4", rwkv, text}, {"transformer", small, text}, {"rnn", small, text}, {"rwkv4", stream, short}, {"rnn", stream, short},
+		{"transformer", epochs, text}, {"rnn", grows, text}} {
+		arch, plan, text := c.arch, c.plan, c.text
 		whole, err := NewSession(build(t, arch, "dim=32,layers=2"), text, heldOut, plan)
 		if err != nil {
 			t.Fatal(err)
@@ -57,7 +69,7 @@ func TestSessionResumes(t *testing.T) {
 }
 
 func TestLoadRefuses(t *testing.T) {
-	text, heldOut := grammar(t)
+	text, heldOut := texts(t)
 	dir := t.TempDir()
 	s, _ := NewSession(build(t, "rwkv4", "dim=32,layers=2"), text, heldOut, small)
 	if err := s.start(Hooks{}); err != nil {
@@ -109,8 +121,8 @@ func TestAccumulation(t *testing.T) {
 	one, two := NewTrainer(build(t, "rwkv4", "dim=32,layers=2"), small.AdamWConfig), NewTrainer(build(t, "rwkv4", "dim=32,layers=2"), small.AdamWConfig)
 	one.l2wrap, two.l2wrap = true, true
 	loss1, norm1, err1 := one.Step(nn.Tokens{IDs: ids, B: 4, T: 16}, targets, 1e-3)
-	loss2, norm2, err2 := two.StepOn(2, func(i int) (nn.Tokens, []int32) {
-		return nn.Tokens{IDs: ids[32*i : 32*i+32], B: 2, T: 16}, targets[32*i : 32*i+32]
+	loss2, norm2, err2 := two.StepOn(2, func(i int) Batch {
+		return Batch{nn.Tokens{IDs: ids[32*i : 32*i+32], B: 2, T: 16}, targets[32*i : 32*i+32], nil}
 	}, 1e-3)
 	if err1 != nil || err2 != nil || math.Abs(loss1-loss2) > 1e-6 || math.Abs(norm1-norm2) > 1e-5*norm1 {
 		t.Errorf("loss %v and %v, norm %v and %v (%v, %v)", loss1, loss2, norm1, norm2, err1, err2)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"workbench/arch"
+	"workbench/experiments/corpus"
 )
 
 // A Trial is one run of a sweep.
@@ -19,7 +20,7 @@ type Trial struct {
 // final rate keeps its ratio), and returns the index of the lowest held-out
 // bits per byte at the end, ties going to the earlier rate. A run that
 // diverges loses; when all do, that is an error.
-func Sweep(ctx context.Context, build func() (arch.Model, error), text, heldOut []byte, p Plan, lrs []float64,
+func Sweep(ctx context.Context, build func() (arch.Model, error), text, heldOut corpus.Tokens, p Plan, lrs []float64,
 	progress func(lr float64, s Progress)) (best int, trials []Trial, err error) {
 	if err := p.Check(); err != nil {
 		return -1, nil, err

@@ -17,6 +17,17 @@ type Trainer struct {
 	step  int
 	// l2wrap adds RWKV's extra gradient.
 	l2wrap bool
+	// seed is that of dropout.
+	seed uint64
+}
+
+// A Batch is tokens [B,T] and what follows each, -1 where nothing is to be
+// predicted. State is carried over from the batch before, nil: every row
+// starts from nothing.
+type Batch struct {
+	nn.Tokens
+	Targets []int32
+	State   arch.State
 }
 
 // NewTrainer returns a trainer of m that has made no step.
@@ -40,22 +51,23 @@ func (e *Diverged) Error() string {
 // before clipping. The error is *Diverged, and the weights are then those
 // before the step.
 func (t *Trainer) Step(tok nn.Tokens, targets []int32, lr float64) (loss, gradNorm float64, err error) {
-	return t.StepOn(1, func(int) (nn.Tokens, []int32) { return tok, targets }, lr)
+	return t.StepOn(1, func(int) Batch { return Batch{tok, targets, nil} }, lr)
 }
 
 // StepOn is Step with the mean loss and gradient of n batches.
-func (t *Trainer) StepOn(n int, batch func(i int) (nn.Tokens, []int32), lr float64) (loss, gradNorm float64, err error) {
+func (t *Trainer) StepOn(n int, batch func(i int) Batch, lr float64) (loss, gradNorm float64, err error) {
 	nn.ZeroGrad(t.model)
 	share := []float32{1 / float32(n)}
 	for i := range n {
-		tok, targets := batch(i)
+		b := batch(i)
 		g := t.graph
 		g.Reset()
-		logits := t.model.Logits(g, t.model.Forward(g, tok, nil))
+		g.Drop.Seed = t.seed ^ uint64(t.step*n+i+1)*0xd1342543de82ef95
+		logits := t.model.Logits(g, t.model.Forward(g, b.Tokens, b.State))
 		if t.l2wrap {
 			nn.L2Wrap(g, logits, share[0])
 		}
-		y := nn.CrossEntropy(g, logits, targets)
+		y := nn.CrossEntropy(g, logits, b.Targets)
 		g.BackwardFrom(y, share)
 		loss += float64(y.Data[0]) / float64(n)
 	}

@@ -1,0 +1,184 @@
+package corpus
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/exp/mmap"
+
+	"workbench/arch/tokenizer"
+)
+
+// Tokens is a text as a model reads it.
+type Tokens struct {
+	// Vocab is what a model must know: every token is below it.
+	Vocab int
+
+	read   func(at int, ids []int32) // ids are the tokens from at on
+	lo, hi int
+	width  []int32 // bytes of text that a token stands for, nil: one each
+}
+
+// OfBytes is a text as the tokens of the byte vocabulary, in place.
+func OfBytes(text []byte) Tokens {
+	return Tokens{Vocab: 256, hi: len(text), read: func(at int, ids []int32) {
+		for i, b := range text[at : at+len(ids)] {
+			ids[i] = int32(b)
+		}
+	}}
+}
+
+// Len is the number of tokens.
+func (t Tokens) Len() int { return t.hi - t.lo }
+
+// Part is tokens lo … hi-1.
+func (t Tokens) Part(lo, hi int) Tokens {
+	if lo < 0 || lo > hi || hi > t.Len() {
+		panic(fmt.Sprintf("corpus: part %d to %d of %d tokens", lo, hi, t.Len()))
+	}
+	t.lo, t.hi = t.lo+lo, t.lo+hi
+	return t
+}
+
+// Read fills ids with the tokens from at on.
+func (t Tokens) Read(at int, ids []int32) {
+	if at < 0 || at+len(ids) > t.Len() {
+		panic(fmt.Sprintf("corpus: tokens %d to %d of %d", at, at+len(ids), t.Len()))
+	}
+	t.read(t.lo+at, ids)
+}
+
+// Window fills tok with the tokens from at on and targets with what follows
+// each.
+func (t Tokens) Window(at int, tok, targets []int32) {
+	t.Read(at, tok)
+	t.Read(at+1, targets)
+}
+
+// Bytes is how many bytes of text a token stands for.
+func (t Tokens) Bytes(id int32) int {
+	if t.width == nil {
+		return 1
+	}
+	return int(t.width[id])
+}
+
+// Split cuts off the last part of the tokens, as Text.Split does.
+func (t Tokens) Split(valFraction float64) (train, val Tokens) {
+	at := t.Len() - int(valFraction*float64(t.Len()))
+	return t.Part(0, at), t.Part(at, t.Len())
+}
+
+// Tokens is the text in the tokens of a vocabulary. They are made once and
+// kept in the user's cache, under the hashes of both; without a cache they
+// stay in memory.
+func (t *Text) Tokens(v tokenizer.Tokenizer) (Tokens, error) {
+	if v.SHA256() == tokenizer.Bytes().SHA256() {
+		return OfBytes(t.Data), nil
+	}
+	out := Tokens{Vocab: v.Vocab(), width: make([]int32, v.Vocab())}
+	for id := range out.width {
+		out.width[id] = int32(len(v.Token(int32(id))))
+	}
+	path := cachePath(t.SHA256, v.SHA256())
+	if ids, err := openTokens(path); err == nil {
+		out.hi, out.read = (ids.Len()-sha256.Size)/4, readMapped(ids)
+		return out, nil
+	}
+	ids, err := v.Encode(nil, t.Data)
+	if err != nil {
+		return Tokens{}, fmt.Errorf("corpus %s: %w", t.Name, err)
+	}
+	if err := writeTokens(path, ids); err == nil {
+		if ids, err := openTokens(path); err == nil {
+			out.hi, out.read = (ids.Len()-sha256.Size)/4, readMapped(ids)
+			return out, nil
+		}
+	}
+	out.hi, out.read = len(ids), func(at int, to []int32) { copy(to, ids[at:]) }
+	return out, nil
+}
+
+// cachePath is where the tokens of a text are kept, "" for nowhere.
+func cachePath(text, vocabulary string) string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "workbench", "tokens", text[:32]+"-"+vocabulary[:32]+".i32")
+}
+
+// openTokens maps a file of little-endian int32 and their SHA-256.
+func openTokens(path string) (*mmap.ReaderAt, error) {
+	m, err := mmap.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	n, h, have := int64(m.Len()-sha256.Size), sha256.New(), make([]byte, sha256.Size)
+	if n > 0 && n%4 == 0 {
+		if _, err = io.Copy(h, io.NewSectionReader(m, 0, n)); err == nil {
+			_, err = m.ReadAt(have, n)
+		}
+	}
+	if err == nil && !bytes.Equal(have, h.Sum(nil)) {
+		err = fmt.Errorf("%s is damaged", path)
+	}
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// readMapped reads from a mapped file.
+func readMapped(m *mmap.ReaderAt) func(at int, ids []int32) {
+	return func(at int, ids []int32) {
+		buf := make([]byte, 4*len(ids))
+		if _, err := m.ReadAt(buf, int64(4*at)); err != nil {
+			panic("corpus: " + err.Error()) // Part and Read checked the range
+		}
+		for i := range ids {
+			ids[i] = int32(binary.LittleEndian.Uint32(buf[4*i:]))
+		}
+	}
+}
+
+// writeTokens makes the file appear whole or not at all.
+func writeTokens(path string, ids []int32) error {
+	if path == "" {
+		return errors.New("no cache")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "tokens-*.tmp")
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, 4*len(ids))
+	for i, id := range ids {
+		binary.LittleEndian.PutUint32(buf[4*i:], uint32(id))
+	}
+	check := sha256.Sum256(buf)
+	_, err = f.Write(append(buf, check[:]...))
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}

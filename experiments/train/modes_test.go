@@ -1,0 +1,97 @@
+package train
+
+import (
+	"strings"
+	"testing"
+
+	"workbench/experiments/corpus"
+)
+
+// TestRecompute: the same weights to the bit, dropout included, with less
+// memory.
+func TestRecompute(t *testing.T) {
+	text, heldOut := grammar(t)
+	for _, name := range []string{"rwkv4", "transformer", "rnn"} {
+		p := small
+		p.Steps, p.Dropout, p.Warmup = 6, 0.2, 1
+		kept := build(t, name, "dim=32,layers=6")
+		a, err := Run(t.Context(), kept, text, heldOut, p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Recompute = true
+		b, err := Run(t.Context(), build(t, name, "dim=32,layers=6"), text, heldOut, p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.WeightsHash != b.WeightsHash {
+			t.Errorf("%s: recomputing gives other weights", name)
+		}
+		if name != "rnn" && b.ArenaBytes > a.ArenaBytes*6/10 {
+			t.Errorf("%s: %d bytes kept, %d recomputing", name, a.ArenaBytes, b.ArenaBytes)
+		}
+		t.Logf("%s: %d bytes kept, %d recomputing", name, a.ArenaBytes, b.ArenaBytes)
+	}
+}
+
+// TestCarriedState: one long text in windows of a stream is one long text: the
+// loss of every window is that of the whole text's part.
+func TestCarriedState(t *testing.T) {
+	const T, n = 16, 5
+	text, heldOut := texts(t)
+	text[0] = text[0].Part(0, n*T+1)
+	for _, name := range []string{"rwkv4", "rnn"} {
+		p := small
+		p.Batch, p.Context, p.Steps, p.Order, p.LR, p.MinLR, p.EvalEvery = 1, T, n, "stream", 1e-30, 0, 0
+		p.WeightDecay, p.Warmup = 0, 0
+		m := build(t, name, "dim=32,layers=2")
+		s, err := NewSession(m, text, heldOut, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.0
+		if err := s.Run(t.Context(), Hooks{Progress: func(p Progress) { sum += p.Loss / n }}); err != nil {
+			t.Fatal(err)
+		}
+		whole, err := Evaluate(m, text[0], 1, n*T, n*T)
+		if err != nil || !(sum-whole.Loss() < 1e-5 && whole.Loss()-sum < 1e-5) {
+			t.Errorf("%s: windows of a stream lose %v, the whole text %v (%v)", name, sum, whole.Loss(), err)
+		}
+	}
+	p := small
+	p.Order = "stream"
+	if _, err := NewSession(build(t, "transformer", "dim=16,layers=1,heads=2"), heldOut, heldOut, p); err == nil || !strings.Contains(err.Error(), "grows without end") {
+		t.Errorf("a stream for a cache that grows: %v", err)
+	}
+}
+
+func TestWindow(t *testing.T) {
+	p := Plan{Context: 64, ContextFrom: 16, ContextSteps: 10}
+	got := ""
+	for step := range 12 {
+		got += string(rune('0' + p.Window(step)/16))
+	}
+	if got != "111122224444" && got != "111222244444" {
+		t.Errorf("windows %s", got)
+	}
+}
+
+// TestSeveralTexts: each is evaluated in proportion to its length.
+func TestSeveralTexts(t *testing.T) {
+	text, heldOut := grammar(t)
+	p := small
+	p.Steps, p.Warmup, p.EvalTokens = 2, 0, 320
+	a, b := heldOut.Part(0, 1000), heldOut.Part(1000, 4000)
+	s, err := NewSession(build(t, "rnn", "dim=16,layers=1"), []corpus.Tokens{text.Part(0, 500), text}, []corpus.Tokens{a, b}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(t.Context(), Hooks{}); err != nil {
+		t.Fatal(err)
+	}
+	x, _ := Evaluate(s.Model, a, p.Batch, p.Context, 80)
+	y, _ := Evaluate(s.Model, b, p.Batch, p.Context, 240)
+	if want := (x.Nats + y.Nats) / float64(x.Tokens+y.Tokens); s.Curve[len(s.Curve)-1].ValLoss != want {
+		t.Errorf("held-out loss %v, want %v", s.Curve[len(s.Curve)-1].ValLoss, want)
+	}
+}
