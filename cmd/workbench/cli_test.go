@@ -67,7 +67,7 @@ func TestMistakes(t *testing.T) {
 		says   string
 	}{
 		{"", 2, "no command"},
-		{"nonsense", 2, "known: run, list, show, report, logits, verify, train, eval, bench, doctor"},
+		{"nonsense", 2, "known: run, list, show, report, logits, verify, train, eval, generate, bench, doctor"},
 		{"list --nonsense", 2, "--nonsense"},
 		{"list --json more", 2, "more"},
 		{"run --profile huge", 2, "smoke, quick, full"},

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,12 +31,19 @@ var trainCommand = command{
 		p := &job.Plan
 		fs.StringVar(&job.Arch, "arch", "rwkv4", "`ARCH`: see workbench list")
 		set := fs.String("set", "", "its configuration, `key=value,...` (dim=256,layers=6)")
-		fs.StringVar(&job.Corpus, "corpus", "go", "`FILE`, folder or name of the text: see workbench list")
+		var texts list
+		fs.Var(&texts, "corpus", "`FILE`, folder or name of the text: see workbench list; may be given several times (default go)")
+		mix := fs.String("mix", "", "how often windows are of each text, `3,1,...` (default: by their lengths)")
 		fs.StringVar(&job.Tokenizer, "tokenizer", "bytes", "`NAME`: bytes, chars, world or a vocabulary file")
 		fs.Float64Var(&job.HeldOut, "held-out", 0.1, "`FRACTION` of the text, its end, that is evaluated on")
 		fs.IntVar(&p.Steps, "steps", p.Steps, "`N` optimiser steps")
 		fs.IntVar(&p.Batch, "batch", p.Batch, "`N` windows a batch")
 		fs.IntVar(&p.Context, "context", p.Context, "`N` tokens a window")
+		fs.IntVar(&p.ContextFrom, "context-from", 0, "`N` tokens a window at first, doubling up to --context (default: --context all the time)")
+		fs.IntVar(&p.ContextSteps, "context-steps", 0, "`N` steps until windows have --context tokens")
+		fs.StringVar(&p.Order, "order", "random", "`NAME`: random windows, epochs, or stream, which carries the state along a text")
+		fs.Float64Var(&p.Dropout, "dropout", 0, "`SHARE` dropped of what a layer passes on, in training")
+		fs.BoolVar(&p.Recompute, "recompute", false, "compute layers again for the gradient: less memory, more time")
 		fs.IntVar(&p.Accumulate, "accumulate", 1, "`N` batches a step")
 		fs.Float64Var(&p.LR, "lr", p.LR, "highest learning `RATE`")
 		minLR := fs.Float64("min-lr", -1, "learning `RATE` at the end (default a tenth of --lr, constant: none)")
@@ -71,6 +80,12 @@ var trainCommand = command{
 			if err != nil {
 				return usageError{fmt.Errorf("--set: %w", err)}
 			}
+			if p.Weights, err = parseWeights(*mix); err != nil {
+				return usageError{err}
+			}
+			if job.Corpora = textsOf(texts); len(texts) == 0 {
+				job.Corpora = textsOf([]string{"go"})
+			}
 			job.defaults(*minLR)
 			return job.begin(config, *out, o)
 		}
@@ -94,8 +109,7 @@ func onlyFlags(fs *flag.FlagSet, names ...string) (err error) {
 type trainJob struct {
 	Arch            string         `json:"arch"`
 	Config          map[string]any `json:"config"` // resolved
-	Corpus          string         `json:"corpus"`
-	CorpusSHA256    string         `json:"corpus_sha256"`
+	Corpora         []trainText    `json:"corpora"`
 	Tokenizer       string         `json:"tokenizer"`
 	TokenizerSHA256 string         `json:"tokenizer_sha256"`
 	HeldOut         float64        `json:"held_out"`
@@ -103,6 +117,48 @@ type trainJob struct {
 	Plan            train.Plan     `json:"plan"`
 
 	vocabulary tokenizer.Tokenizer
+}
+
+// trainText is one of the texts.
+type trainText struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
+func textsOf(names []string) (texts []trainText) {
+	for _, n := range names {
+		texts = append(texts, trainText{Name: n})
+	}
+	return texts
+}
+
+// parseWeights reads "3,1".
+func parseWeights(s string) (w []float64, err error) {
+	for i, word := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' }) {
+		x, err := strconv.ParseFloat(word, 64)
+		if err != nil {
+			return nil, fmt.Errorf("--mix: number %d, %q, is no weight: give one a text, separated by commas", i+1, word)
+		}
+		w = append(w, x)
+	}
+	return w, nil
+}
+
+// open reads the texts, and their vocabulary.
+func (j *trainJob) open() (texts []*corpus.Text, err error) {
+	var all []byte
+	for _, t := range j.Corpora {
+		text, err := corpus.Open(t.Name)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+		if j.Tokenizer == "chars" {
+			all = append(all, text.Data...)
+		}
+	}
+	j.vocabulary, err = trainVocabulary(j.Tokenizer, all)
+	return texts, err
 }
 
 // defaults fills in what follows from other flags.
@@ -129,11 +185,8 @@ func (j *trainJob) begin(config map[string]any, dir string, o output) error {
 	if err := j.Plan.Check(); err != nil {
 		return usageError{err}
 	}
-	text, err := corpus.Open(j.Corpus)
+	texts, err := j.open()
 	if err != nil {
-		return err
-	}
-	if j.vocabulary, err = textVocabulary(j.Tokenizer, text); err != nil {
 		return err
 	}
 	j.TokenizerSHA256 = j.vocabulary.SHA256()
@@ -145,14 +198,16 @@ func (j *trainJob) begin(config map[string]any, dir string, o output) error {
 		return usageError{err}
 	}
 	j.Config = resolved
-	if j.Corpus, err = steady(j.Corpus, "go", "grammar"); err != nil {
-		return err
+	for i := range j.Corpora {
+		if j.Corpora[i].Name, err = steady(j.Corpora[i].Name, "go", "grammar"); err != nil {
+			return err
+		}
+		j.Corpora[i].SHA256 = texts[i].SHA256
 	}
 	if j.Tokenizer, err = steady(j.Tokenizer, "bytes", "chars", "world"); err != nil {
 		return err
 	}
-	j.CorpusSHA256 = text.SHA256
-	s, err := j.session(m, text)
+	s, err := j.session(m, texts)
 	if err != nil {
 		return err
 	}
@@ -179,12 +234,16 @@ func steady(name string, known ...string) (string, error) {
 	return filepath.Abs(name)
 }
 
-func (j *trainJob) session(m arch.Model, text *corpus.Text) (*train.Session, error) {
-	tokens, err := text.Tokens(j.vocabulary)
-	if err != nil {
-		return nil, err
+func (j *trainJob) session(m arch.Model, texts []*corpus.Text) (*train.Session, error) {
+	var training, held []corpus.Tokens
+	for _, text := range texts {
+		tokens, err := text.Tokens(j.vocabulary)
+		if err != nil {
+			return nil, err
+		}
+		a, b := tokens.Split(j.HeldOut)
+		training, held = append(training, a), append(held, b)
 	}
-	training, held := tokens.Split(j.HeldOut)
 	return train.NewSession(m, training, held, j.Plan)
 }
 
@@ -197,15 +256,14 @@ func resumeTraining(dir string, o output) error {
 	if done, err := trainLogDone(dir); err != nil || done {
 		return err
 	}
-	text, err := corpus.Open(j.Corpus)
+	texts, err := j.open()
 	if err != nil {
 		return err
 	}
-	if text.SHA256 != j.CorpusSHA256 {
-		return fmt.Errorf("the text %s is not the one that %s was begun with: it has changed", j.Corpus, dir)
-	}
-	if j.vocabulary, err = textVocabulary(j.Tokenizer, text); err != nil {
-		return err
+	for i, text := range texts {
+		if text.SHA256 != j.Corpora[i].SHA256 {
+			return fmt.Errorf("the text %s is not the one that %s was begun with: it has changed", j.Corpora[i].Name, dir)
+		}
 	}
 	if j.vocabulary.SHA256() != j.TokenizerSHA256 {
 		return fmt.Errorf("the vocabulary %s is not the one that %s was begun with: it has changed", j.Tokenizer, dir)
@@ -214,7 +272,7 @@ func resumeTraining(dir string, o output) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Join(dir, jobFile), err)
 	}
-	s, err := j.session(m, text)
+	s, err := j.session(m, texts)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 
 	"workbench/arch/checkpoint"
 	"workbench/arch/tokenizer"
-	"workbench/experiments/corpus"
 )
 
 // The keys of a model file's metadata that say what its tokens are.
@@ -16,14 +15,11 @@ const (
 	tokenSumKey  = "tokenizer_sha256" // of the vocabulary
 )
 
-// textVocabulary is the vocabulary of that name for a text to be trained on.
-func textVocabulary(name string, text *corpus.Text) (tokenizer.Tokenizer, error) {
+// trainVocabulary is the vocabulary of that name; text is what characters come
+// from.
+func trainVocabulary(name string, text []byte) (tokenizer.Tokenizer, error) {
 	if name == "chars" {
-		v, err := tokenizer.Chars(text.Data)
-		if err != nil {
-			return nil, fmt.Errorf("corpus %s: %w", text.Name, err)
-		}
-		return v, nil
+		return tokenizer.Chars(text)
 	}
 	return tokenizer.Find(name, ".")
 }
