@@ -31,6 +31,7 @@ type Result struct {
 // Options are the settings of Golden.
 type Options struct {
 	Impl string // kernel implementation, "" for all
+	Data string // folder of the vocabularies that cases name by hash
 	// Trainer starts the AdamW run of train.json on m and returns its step:
 	// the loss before the update and the gradient's norm before clipping.
 	Trainer func(m arch.Model, r TrainRule) (step func(tok nn.Tokens, targets []int32) (loss, norm float64, err error))
@@ -57,7 +58,13 @@ func Kind(path string) string {
 		return "model"
 	case has("init.json"):
 		return "init"
-	case has("cases.json"), has("case.json"):
+	case has("vocab.gguf"), has("case.json"):
+		return "other"
+	case has("cases.json"):
+		var c tokenizerCase
+		if readJSON(filepath.Join(path, "cases.json"), &c) == nil && c.Vocabulary.SHA256 != "" {
+			return "tokenizer"
+		}
 		return "other"
 	}
 	return ""
@@ -68,7 +75,7 @@ func Kind(path string) string {
 // case); what is wrong with a case is in its results.
 func Golden(path string, opt Options) ([]Result, error) {
 	check, ok := map[string]func(*Result, string, Options) error{
-		"model": goldenModel, "init": goldenInit, "rwkv.cpp": goldenRWKVCpp,
+		"model": goldenModel, "init": goldenInit, "rwkv.cpp": goldenRWKVCpp, "tokenizer": goldenTokenizer,
 		"other": func(*Result, string, Options) error {
 			return errors.New("this program does not have what the case tests")
 		},

@@ -42,6 +42,7 @@ var trainCommand = command{
 		fs.IntVar(&p.ContextFrom, "context-from", 0, "`N` tokens a window at first, doubling up to --context (default: --context all the time)")
 		fs.IntVar(&p.ContextSteps, "context-steps", 0, "`N` steps until windows have --context tokens")
 		fs.StringVar(&p.Order, "order", "random", "`NAME`: random windows, epochs, or stream, which carries the state along a text")
+		fs.StringVar(&job.Documents, "documents", "", "`TEXT` that ends a document (\\n\\n): rows are then documents, whole or in pieces of --context tokens")
 		fs.Float64Var(&p.Dropout, "dropout", 0, "`SHARE` dropped of what a layer passes on, in training")
 		fs.BoolVar(&p.Recompute, "recompute", false, "compute layers again for the gradient: less memory, more time")
 		fs.IntVar(&p.Accumulate, "accumulate", 1, "`N` batches a step")
@@ -86,6 +87,10 @@ var trainCommand = command{
 			if job.Corpora = textsOf(texts); len(texts) == 0 {
 				job.Corpora = textsOf([]string{"go"})
 			}
+			if job.Documents != "" {
+				job.Documents = strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\\`, `\`).Replace(job.Documents)
+				p.Order = "documents"
+			}
 			job.defaults(*minLR)
 			return job.begin(config, *out, o)
 		}
@@ -113,6 +118,7 @@ type trainJob struct {
 	Tokenizer       string         `json:"tokenizer"`
 	TokenizerSHA256 string         `json:"tokenizer_sha256"`
 	HeldOut         float64        `json:"held_out"`
+	Documents       string         `json:"documents,omitempty"` // what ends one
 	CheckpointEvery int            `json:"checkpoint_every"`
 	Plan            train.Plan     `json:"plan"`
 
@@ -241,8 +247,26 @@ func (j *trainJob) session(m arch.Model, texts []*corpus.Text) (*train.Session, 
 		if err != nil {
 			return nil, err
 		}
-		a, b := tokens.Split(j.HeldOut)
-		training, held = append(training, a), append(held, b)
+		if j.Documents == "" {
+			a, b := tokens.Split(j.HeldOut)
+			training, held = append(training, a), append(held, b)
+			continue
+		}
+		end, err := j.vocabulary.Encode(nil, []byte(j.Documents))
+		if err != nil {
+			return nil, fmt.Errorf("--documents: %w", err)
+		}
+		docs, err := tokens.Documents(end)
+		if err != nil {
+			return nil, err
+		}
+		a, b := corpus.SplitDocuments(docs, j.HeldOut)
+		training = append(training, corpus.Pieces(a, j.Plan.Context)...)
+		at := tokens.Len()
+		for _, d := range b {
+			at -= d.Len()
+		}
+		held = append(held, tokens.Part(at, tokens.Len()))
 	}
 	return train.NewSession(m, training, held, j.Plan)
 }

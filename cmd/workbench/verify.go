@@ -24,7 +24,7 @@ var verifyCommand = command{
 	example: "workbench verify ../shared/data/golden/rwkv4 --impl avx2",
 	setup: func(fs *flag.FlagSet) body {
 		impl := fs.String("impl", "", "kernel implementation `NAME` (default: every one, in turn)")
-		fs.String("data", filepath.Join("..", "shared", "data"), "folder `DIR` of the vocabularies that cases name by hash")
+		data := fs.String("data", filepath.Join("..", "shared", "data"), "folder `DIR` of the vocabularies that cases name by hash")
 		return func(dirs []string, out output) error {
 			if len(dirs) == 0 {
 				return usageError{errors.New("name a golden case or a folder of them")}
@@ -36,7 +36,7 @@ var verifyCommand = command{
 			if err != nil {
 				return err
 			}
-			return verify(cases, archtest.Options{Impl: *impl, Trainer: trainer}, out)
+			return verify(cases, archtest.Options{Impl: *impl, Data: *data, Trainer: trainer}, out)
 		}
 	},
 }

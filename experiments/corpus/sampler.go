@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -12,9 +13,11 @@ import (
 //	random  windows that begin anywhere, drawn anew every time
 //	epochs  windows side by side, each once an epoch, in the order of a seeded
 //	        permutation that is another in every epoch
+//	documents  every part whole, each once an epoch likewise, in rows of
+//	        different length: what is behind a part's end does not count
 //	stream  every row of a batch reads on where it stopped: for a state that
 //	        is carried along
-var Orders = []string{"random", "epochs", "stream"}
+var Orders = []string{"random", "epochs", "documents", "stream"}
 
 // A Sampler cuts windows out of texts. It keeps no position: a step's windows
 // follow from its number alone, so that every architecture sees the same
@@ -69,7 +72,16 @@ func (s *Sampler) Sized(B, T int) (*Sampler, error) {
 	if s.order == "stream" {
 		rows = B
 	}
+	if len(s.parts) == 0 {
+		return nil, errors.New("the text has no documents of two tokens or more")
+	}
 	for _, p := range s.parts {
+		if s.order == "documents" {
+			if p.Len() < 2 || p.Len() > T+1 {
+				return nil, fmt.Errorf("a document of %d tokens: cut it into pieces of 2 to %d", p.Len(), T+1)
+			}
+			continue
+		}
 		if p.Len()/rows < T+1 {
 			return nil, fmt.Errorf("the text has %d tokens and %d windows of %d tokens need %d: shorten the context or take a longer text",
 				p.Len(), rows, T, rows*(T+1))
@@ -81,14 +93,19 @@ func (s *Sampler) Sized(B, T int) (*Sampler, error) {
 }
 
 // Batch fills tok and targets, both [B,T], with the windows of a step:
-// targets[i] is the token after tok[i].
+// targets[i] is the token after tok[i], -1 behind the end of a document.
 func (s *Sampler) Batch(step int, tok, targets []int32) {
 	if len(tok) != s.B*s.T || len(targets) != s.B*s.T {
 		panic(fmt.Sprintf("corpus: Batch: %d tokens and %d targets for [%d,%d]", len(tok), len(targets), s.B, s.T))
 	}
 	for b := range s.B {
 		part, at := s.window(step, b)
-		s.parts[part].Window(at, tok[b*s.T:(b+1)*s.T], targets[b*s.T:(b+1)*s.T])
+		row, next := tok[b*s.T:(b+1)*s.T], targets[b*s.T:(b+1)*s.T]
+		n := min(s.T, s.parts[part].Len()-at-1)
+		s.parts[part].Window(at, row[:n], next[:n])
+		for i := n; i < s.T; i++ {
+			row[i], next[i] = 0, -1
+		}
 	}
 }
 
@@ -105,6 +122,9 @@ func (s *Sampler) window(step, row int) (part, at int) {
 	switch s.order {
 	case "stream":
 		return 0, row*(s.parts[0].Len()/s.B) + step%s.streamSteps()*s.T
+	case "documents":
+		i, n := step*s.B+row, len(s.parts)
+		return permuted(hash(s.seed, uint64(i/n)), i%n, n), 0
 	case "epochs":
 		return s.ofEpoch(step*s.B + row)
 	}

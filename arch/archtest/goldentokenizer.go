@@ -1,0 +1,84 @@
+package archtest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"workbench/arch/tokenizer"
+)
+
+// tokenizerCase is a vocabulary, by its hash, and texts with their tokens.
+type tokenizerCase struct {
+	Vocabulary struct {
+		File   string
+		SHA256 string
+		Bytes  int64
+	}
+	Cases []struct {
+		Text []byte `json:"bytes_base64"`
+		IDs  []int32
+	}
+}
+
+// goldenTokenizer wants every text to become the tokens of the case, and them
+// to become the text again.
+func goldenTokenizer(r *Result, dir string, opt Options) error {
+	var c tokenizerCase
+	if err := readJSON(filepath.Join(dir, "cases.json"), &c); err != nil {
+		return err
+	}
+	path, err := findBySum(c.Vocabulary.SHA256, c.Vocabulary.Bytes, dir, opt.Data)
+	if err != nil {
+		return err
+	}
+	v, err := tokenizer.Read(path)
+	if err != nil {
+		return err
+	}
+	wrong := 0
+	for i, text := range c.Cases {
+		ids, err := v.Encode(nil, text.Text)
+		if err != nil {
+			return fmt.Errorf("text %d: %w", i, err)
+		}
+		if !slices.Equal(ids, text.IDs) || !bytes.Equal(tokenizer.Decode(v, ids), text.Text) {
+			wrong++
+		}
+	}
+	r.within("texts_with_other_tokens", float64(wrong), 0, dir)
+	return nil
+}
+
+// findBySum looks for a file of that hash and size in folders and what lies
+// in them.
+func findBySum(sum string, size int64, dirs ...string) (found string, err error) {
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return nil // what cannot be read is not it
+			}
+			if info, err := d.Info(); err != nil || info.Size() != size {
+				return nil
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return nil
+			}
+			if have := sha256.Sum256(data); hex.EncodeToString(have[:]) == sum {
+				found = path
+				return filepath.SkipAll
+			}
+			return nil
+		})
+		if err != nil || found != "" {
+			return found, err
+		}
+	}
+	return "", fmt.Errorf("no vocabulary with sha256 %s in %v: name its folder with --data", sum, dirs)
+}
