@@ -1,7 +1,5 @@
 package nn
 
-import "workbench/kernels"
-
 // Drop is a graph's dropout: every element that Dropout and a LinearThen with
 // a residual see is zeroed with probability Rate and else divided by 1-Rate.
 // What is dropped follows from Seed, the number of the operation since Reset
@@ -26,12 +24,19 @@ func Dropout(g *Graph, x *Tensor) *Tensor {
 	if g.dry {
 		return y
 	}
-	g.back(y, func() {
-		d := g.copyOf(y.Grad)
-		mulBy(d, mask)
-		g.pass(x, d)
-	})
+	record(g, y, dropoutOp{x, y, mask})
 	return y
+}
+
+type dropoutOp struct {
+	x, y *Tensor
+	mask []float32
+}
+
+func (o *dropoutOp) back(g *Graph) {
+	d := g.copyOf(o.y.Grad)
+	mulBy(d, o.mask)
+	g.pass(o.x, d)
 }
 
 // dropping also holds in the first pass of Recompute, which records nothing.
@@ -39,21 +44,19 @@ func (g *Graph) dropping() bool { return (g.record || g.dry) && g.Drop.Rate > 0 
 
 // dropMask returns n factors, 0 or 1/(1-Rate).
 func (g *Graph) dropMask(n int) []float32 {
-	const block = 1 << 14
 	mask := g.floats(n)
 	g.Drop.n++
 	seed := mixed(g.Drop.Seed + g.Drop.n*0x9e3779b97f4a7c15)
 	limit, keep := uint64(g.Drop.Rate*(1<<16)), float32(1/(1-g.Drop.Rate))
-	kernels.For((n+block-1)/block, func(i int) {
-		for j := i * block; j < min(n, (i+1)*block); j += 4 {
-			h := mixed(seed + uint64(j))
-			for k := range min(4, n-j) {
-				if mask[j+k] = keep; h>>(16*k)&0xffff < limit {
-					mask[j+k] = 0
-				}
+	for i := 0; i < n; i += 4 {
+		h := mixed(seed + uint64(i))
+		for k := range mask[i:min(i+4, n)] {
+			if mask[i+k] = keep; h&0xffff < limit {
+				mask[i+k] = 0
 			}
+			h >>= 16
 		}
-	})
+	}
 	return mask
 }
 

@@ -3,11 +3,12 @@ package nn
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"unsafe"
 )
 
 // Graph is the tape of one step and the memory of everything computed in it:
-// a slice of closures run backwards over an arena that Reset makes reusable.
+// a slice of operations run backwards over an arena that Reset makes reusable.
 // A Graph serves one goroutine.
 type Graph struct {
 	// Poison fills what the arena hands out with NaN, so that a test sees an
@@ -23,7 +24,8 @@ type Graph struct {
 
 	record bool
 	dry    bool // the first pass of Recompute
-	tape   []func()
+	tape   []entry
+	slabs  map[reflect.Type]interface{ reset() } // of operations
 	arena  arena
 }
 
@@ -57,6 +59,9 @@ func (g *Graph) Recording() bool { return g.record }
 func (g *Graph) Reset() {
 	clear(g.tape)
 	g.tape = g.tape[:0]
+	for _, s := range g.slabs {
+		s.reset()
+	}
 	g.Drop.n = 0
 	g.arena.rewind(Mark{})
 }
@@ -83,10 +88,11 @@ func (g *Graph) BackwardFrom(y *Tensor, dy []float32) {
 // record more, which it unwinds itself.
 func (g *Graph) unwind(from int) {
 	for i := len(g.tape) - 1; i >= from; i-- {
-		f := g.tape[i]
-		g.tape[i] = nil
+		e := g.tape[i]
 		g.tape = g.tape[:i]
-		f()
+		if e.y == nil || e.y.Grad != nil {
+			e.op.back(g)
+		}
 	}
 }
 
@@ -125,16 +131,6 @@ func (g *Graph) grad(t *Tensor) []float32 {
 		return nil
 	}
 	return t.Grad
-}
-
-// back records f, the gradient of the operation that made y. f does not run
-// when nothing depends on y.
-func (g *Graph) back(y *Tensor, f func()) {
-	g.tape = append(g.tape, func() {
-		if y.Grad != nil {
-			f()
-		}
-	})
 }
 
 // Mark is a position in the graph's memory.

@@ -59,15 +59,21 @@ func LinearThen(g *Graph, w, x *Tensor, then Then) *Tensor {
 		kernels.Accumulate(y.Data, then.Residual.Data)
 	}
 	if g.record {
-		raw := e.Raw
-		g.back(y, func() { g.linearGrad(w, x, y, then, raw, mask) })
+		record(g, y, linearOp{w, x, y, then, e.Raw, mask})
 	}
 	return y
 }
 
-// linearGrad is the gradient of LinearThen; raw is z where it is needed, mask
-// what was dropped of what is added to the residual.
-func (g *Graph) linearGrad(w, x, y *Tensor, then Then, raw, mask []float32) {
+// linearOp is LinearThen; raw is z where it is needed, mask what was dropped
+// of what is added to the residual.
+type linearOp struct {
+	w, x, y   *Tensor
+	then      Then
+	raw, mask []float32
+}
+
+func (o *linearOp) back(g *Graph) {
+	w, x, y, then, raw, mask := o.w, o.x, o.y, &o.then, o.raw, o.mask
 	N, K, M := w.Dim(0), w.Dim(1), rows(x)
 	dy := y.Grad
 	if mask != nil {

@@ -24,14 +24,22 @@ func CrossEntropy(g *Graph, logits *Tensor, targets []int32) *Tensor {
 	y := g.Tensor(1)
 	y.Data[0] = float32(sum / float64(max(n, 1)))
 	if g.record {
-		ids := g.keep(targets)
-		g.back(y, func() {
-			if d := g.grad(logits); d != nil {
-				kernels.CrossEntropyGrad(d, logits.Data, lse, ids, y.Grad[0]/float32(max(n, 1)), R, V)
-			}
-		})
+		record(g, y, crossEntropyOp{logits, y, lse, g.keep(targets), max(n, 1)})
 	}
 	return y
+}
+
+type crossEntropyOp struct {
+	logits, y *Tensor
+	lse       []float32
+	targets   []int32
+	n         int // that count
+}
+
+func (o *crossEntropyOp) back(g *Graph) {
+	if d := g.grad(o.logits); d != nil {
+		kernels.CrossEntropyGrad(d, o.logits.Data, o.lse, o.targets, o.y.Grad[0]/float32(o.n), len(o.lse), o.logits.Dim(-1))
+	}
 }
 
 // NLL returns -log softmax(logits)[target] of every row, in nats.
@@ -53,12 +61,19 @@ func checkTargets(R int, targets []int32) {
 // logit is pulled towards 0 by 1e-4/R of itself, times share. It has no loss.
 // Source: BlinkDL/RWKV-LM RWKV-v4neo/src/model.py, class L2Wrap.
 func L2Wrap(g *Graph, logits *Tensor, share float32) {
-	R, V := rows(logits), logits.Dim(-1)
 	if g.record {
-		g.tape = append(g.tape, func() {
-			if d := g.grad(logits); d != nil {
-				kernels.L2WrapGrad(d, logits.Data, share*1e-4/float32(R), R, V)
-			}
-		})
+		record(g, nil, l2WrapOp{logits, share})
+	}
+}
+
+type l2WrapOp struct {
+	logits *Tensor
+	share  float32
+}
+
+func (o *l2WrapOp) back(g *Graph) {
+	R, V := rows(o.logits), o.logits.Dim(-1)
+	if d := g.grad(o.logits); d != nil {
+		kernels.L2WrapGrad(d, o.logits.Data, o.share*1e-4/float32(R), R, V)
 	}
 }

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"unsafe"
 
 	"workbench/kernels"
 )
@@ -19,20 +20,34 @@ func Embedding(g *Graph, table *Tensor, tok Tokens) *Tensor {
 	}
 	g.Work.WeightBytes += int64(len(tok.IDs)) * int64(table.Bytes()/table.Dim(0))
 	if g.record {
-		ids := g.keep(tok.IDs)
-		g.back(y, func() {
-			if d := g.grad(table); d != nil {
-				for i, id := range ids {
-					kernels.Accumulate(d[int(id)*C:(int(id)+1)*C], y.Grad[i*C:(i+1)*C])
-				}
-			}
-		})
+		record(g, y, embeddingOp{table, y, g.keep(tok.IDs)})
 	}
 	return y
 }
 
+type embeddingOp struct {
+	table, y *Tensor
+	ids      []int32
+}
+
+func (o *embeddingOp) back(g *Graph) {
+	C := o.table.Dim(1)
+	if d := g.grad(o.table); d != nil {
+		for i, id := range o.ids {
+			kernels.Accumulate(d[int(id)*C:(int(id)+1)*C], o.y.Grad[i*C:(i+1)*C])
+		}
+	}
+}
+
 // keep copies ids, which the caller may overwrite before Backward.
-func (g *Graph) keep(ids []int32) []int32 { return append([]int32(nil), ids...) }
+func (g *Graph) keep(ids []int32) []int32 {
+	if len(ids) == 0 {
+		return nil
+	}
+	kept := unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(g.floats(len(ids))))), len(ids))
+	copy(kept, ids)
+	return kept
+}
 
 // Positions adds rows pos, pos+1, … of table [P,C] to x [B,T,C], in place.
 func Positions(g *Graph, table, x *Tensor, pos int) *Tensor {
@@ -50,15 +65,23 @@ func Positions(g *Graph, table, x *Tensor, pos int) *Tensor {
 		}
 	}
 	if g.record {
-		g.back(x, func() {
-			if d := g.grad(table); d != nil {
-				for b := range B {
-					kernels.Accumulate(d[pos*C:(pos+T)*C], x.Grad[b*T*C:(b+1)*T*C])
-				}
-			}
-		})
+		record(g, x, positionsOp{table, x, pos})
 	}
 	return x
+}
+
+type positionsOp struct {
+	table, x *Tensor
+	pos      int
+}
+
+func (o *positionsOp) back(g *Graph) {
+	B, T, C := o.x.Dim(0), o.x.Dim(1), o.x.Dim(2)
+	if d := g.grad(o.table); d != nil {
+		for b := range B {
+			kernels.Accumulate(d[o.pos*C:(o.pos+T)*C], o.x.Grad[b*T*C:(b+1)*T*C])
+		}
+	}
 }
 
 // Sum is a + b, of small vectors.
@@ -68,15 +91,19 @@ func Sum(g *Graph, a, b *Tensor) *Tensor {
 	copy(y.Data, a.Data)
 	kernels.Accumulate(y.Data, b.Data)
 	if g.record {
-		g.back(y, func() {
-			for _, t := range []*Tensor{a, b} {
-				if d := g.grad(t); d != nil {
-					kernels.Accumulate(d, y.Grad)
-				}
-			}
-		})
+		record(g, y, sumOp{a, b, y})
 	}
 	return y
+}
+
+type sumOp struct{ a, b, y *Tensor }
+
+func (o *sumOp) back(g *Graph) {
+	for _, t := range [...]*Tensor{o.a, o.b} {
+		if d := g.grad(t); d != nil {
+			kernels.Accumulate(d, o.y.Grad)
+		}
+	}
 }
 
 // LayerNorm normalises the rows of x [...,C] (biased variance, eps 1e-5) and
@@ -98,14 +125,21 @@ func LayerNorm(g *Graph, w, b, x *Tensor) *Tensor {
 	}
 	mean, rstd := g.floats(R), g.floats(R)
 	kernels.LayerNorm(y.Data, mean, rstd, x.Data, w.Data, bias, R, C, eps)
-	g.back(y, func() {
-		var db []float32
-		if b != nil {
-			db = g.grad(b)
-		}
-		kernels.LayerNormGrad(g.grad(x), g.grad(w), db, y.Grad, x.Data, w.Data, mean, rstd, R, C)
-	})
+	record(g, y, layerNormOp{w, b, x, y, mean, rstd})
 	return y
+}
+
+type layerNormOp struct {
+	w, b, x, y *Tensor
+	mean, rstd []float32
+}
+
+func (o *layerNormOp) back(g *Graph) {
+	var db []float32
+	if o.b != nil {
+		db = g.grad(o.b)
+	}
+	kernels.LayerNormGrad(g.grad(o.x), g.grad(o.w), db, o.y.Grad, o.x.Data, o.w.Data, o.mean, o.rstd, len(o.mean), o.w.Len())
 }
 
 // SigmoidMul is σ(r)⊙x for two tensors.
@@ -114,11 +148,15 @@ func SigmoidMul(g *Graph, r, x *Tensor) *Tensor {
 	y := g.like(x)
 	kernels.SigmoidMul(y.Data, r.Data, x.Data)
 	if g.record {
-		g.back(y, func() {
-			kernels.SigmoidMulGrad(g.grad(r), g.grad(x), y.Grad, r.Data, x.Data)
-		})
+		record(g, y, sigmoidMulOp{r, x, y})
 	}
 	return y
+}
+
+type sigmoidMulOp struct{ r, x, y *Tensor }
+
+func (o *sigmoidMulOp) back(g *Graph) {
+	kernels.SigmoidMulGrad(g.grad(o.r), g.grad(o.x), o.y.Grad, o.r.Data, o.x.Data)
 }
 
 // NegExp is -eˣ: RWKV-4's log-decay from its parameter.
@@ -127,11 +165,15 @@ func NegExp(g *Graph, x *Tensor) *Tensor {
 	y.Const = x.Const
 	kernels.NegExp(y.Data, x.Data)
 	if g.record && !y.Const {
-		g.back(y, func() {
-			if d := g.grad(x); d != nil {
-				kernels.NegExpGrad(d, y.Grad, y.Data)
-			}
-		})
+		record(g, y, negExpOp{x, y})
 	}
 	return y
+}
+
+type negExpOp struct{ x, y *Tensor }
+
+func (o *negExpOp) back(g *Graph) {
+	if d := g.grad(o.x); d != nil {
+		kernels.NegExpGrad(d, o.y.Grad, o.y.Data)
+	}
 }

@@ -12,24 +12,31 @@ func Recompute(g *Graph, x *Tensor, f func(x *Tensor) *Tensor) *Tensor {
 	g.dry = true
 	y := g.Release(mark, f(x))
 	g.record, g.dry = true, false
-	after := g.Drop.n
-	g.back(y, func() {
-		dx, fresh := g.fresh(x)
-		if fresh {
-			clear(dx)
-		}
-		work, mark, from := g.Work, g.Mark(), len(g.tape)
-		again := g.header(x)
-		again.Grad = dx
-		g.Drop.n = drops
-		z := f(again)
-		g.Drop.n = after
-		g.Work = work // the model asked for it once
-		z.Grad = y.Grad
-		g.unwind(from)
-		g.arena.rewind(mark)
-	})
+	record(g, y, recomputeOp{x, y, f, drops})
 	return y
+}
+
+type recomputeOp struct {
+	x, y  *Tensor
+	f     func(x *Tensor) *Tensor
+	drops uint64 // before f
+}
+
+func (o *recomputeOp) back(g *Graph) {
+	dx, fresh := g.fresh(o.x)
+	if fresh {
+		clear(dx)
+	}
+	work, mark, from, drops := g.Work, g.Mark(), len(g.tape), g.Drop.n
+	x := g.header(o.x)
+	x.Grad = dx
+	g.Drop.n = o.drops
+	y := o.f(x)
+	g.Drop.n = drops
+	g.Work = work // the model asked for it once
+	y.Grad = o.y.Grad
+	g.unwind(from)
+	g.arena.rewind(mark)
 }
 
 // header is another tensor over x's numbers.

@@ -38,7 +38,9 @@ func ShiftMix(g *Graph, x, last *Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) 
 		if last != nil {
 			first = g.copyOf(first)
 		}
-		g.shiftMixGrad(x, first, slices.Clone(mu), out)
+		o := shiftMixOp{x: x, first: first, out: out}
+		copy(o.mu[:], mu)
+		record(g, nil, o)
 	}
 	if last != nil {
 		for b := range B {
@@ -48,19 +50,23 @@ func ShiftMix(g *Graph, x, last *Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) 
 	return out
 }
 
-// shiftMixGrad records the gradient of ShiftMix.
-func (g *Graph) shiftMixGrad(x *Tensor, first []float32, mu []*Tensor, out [MaxMixes]*Tensor) {
-	g.tape = append(g.tape, func() {
-		var m, dm, dy [MaxMixes][]float32
-		n := 0
-		for i, w := range mu {
-			if w != nil {
-				m[n], dm[n], dy[n] = w.Data, g.grad(w), g.grad(out[i])
-				n++
-			}
+type shiftMixOp struct {
+	x       *Tensor
+	first   []float32 // [B,C], before the first position
+	mu, out [MaxMixes]*Tensor
+}
+
+func (o *shiftMixOp) back(g *Graph) {
+	var m, dm, dy [MaxMixes][]float32
+	n := 0
+	for i, w := range o.mu {
+		if w != nil {
+			m[n], dm[n], dy[n] = w.Data, g.grad(w), g.grad(o.out[i])
+			n++
 		}
-		kernels.ShiftMixGrad(g.grad(x), dm[:n], dy[:n], x.Data, first, m[:n], x.Dim(0), x.Dim(1), x.Dim(2))
-	})
+	}
+	x := o.x
+	kernels.ShiftMixGrad(g.grad(x), dm[:n], dy[:n], x.Data, o.first, m[:n], x.Dim(0), x.Dim(1), x.Dim(2))
 }
 
 // WKV4State is the memory of one RWKV-4 time mixing: the true state is
@@ -101,11 +107,18 @@ func WKV4(g *Graph, w, u, k, v *Tensor, s *WKV4State) *Tensor {
 		a0, b0, p0 = g.copyOf(a), g.copyOf(b), g.copyOf(p)
 	}
 	kernels.WKV4(y.Data, a, b, p, w.Data, u.Data, k.Data, v.Data, B, T, C)
-	g.back(y, func() {
-		kernels.WKV4Grad(g.grad(w), g.grad(u), g.grad(k), g.grad(v), y.Grad,
-			a0, b0, p0, w.Data, u.Data, k.Data, v.Data, B, T, C)
-	})
+	record(g, y, wkv4Op{w, u, k, v, y, a0, b0, p0})
 	return y
+}
+
+type wkv4Op struct {
+	w, u, k, v, y *Tensor
+	a, b, p       []float32 // the state before, nil: nothing
+}
+
+func (o *wkv4Op) back(g *Graph) {
+	kernels.WKV4Grad(g.grad(o.w), g.grad(o.u), g.grad(o.k), g.grad(o.v), o.y.Grad,
+		o.a, o.b, o.p, o.w.Data, o.u.Data, o.k.Data, o.v.Data, o.k.Dim(0), o.k.Dim(1), o.k.Dim(2))
 }
 
 func (g *Graph) copyOf(x []float32) []float32 {
@@ -180,45 +193,55 @@ func Attention(g *Graph, qkv *Tensor, heads int, cache *KVCache) *Tensor {
 	}
 	lse := g.floats(B * heads * T)
 	kernels.Attention(y.Data, lse, qkv.Data, k, v, s)
-	g.back(y, func() {
-		attentionGrad(g, qkv, y, k, v, lse, s, past, cache != nil)
-		g.Work.Operations += 10 * pairs * int64(C)
-	})
+	record(g, y, attentionOp{qkv, y, k, v, lse, s, past, cache != nil, 10 * pairs * int64(C)})
 	return y
 }
 
-// attentionGrad adds to the gradient of qkv. Keys and values that came from a
-// cache get theirs in scratch, of which only this call's positions count.
-func attentionGrad(g *Graph, qkv, y *Tensor, k, v, lse []float32, s kernels.AttentionShape, past int, cached bool) {
-	d := g.grad(qkv)
+type attentionOp struct {
+	qkv, y     *Tensor
+	k, v, lse  []float32
+	shape      kernels.AttentionShape
+	past       int
+	cached     bool
+	operations int64
+}
+
+// back adds to the gradient of qkv. Keys and values that came from a cache get
+// theirs in scratch, of which only this call's positions count.
+func (o *attentionOp) back(g *Graph) {
+	s, k, v := o.shape, o.k, o.v
+	g.Work.Operations += o.operations
+	d := g.grad(o.qkv)
 	if d == nil {
 		return
 	}
 	C := s.H * s.D
 	dk, dv := d[C:], d[2*C:]
-	if cached {
+	if o.cached {
 		dk, dv = g.floats(len(k)), g.floats(len(v))
 		clear(dk)
 		clear(dv)
 	}
-	kernels.AttentionGrad(d, dk, dv, y.Grad, y.Data, lse, qkv.Data, k, v, s)
-	if !cached {
+	kernels.AttentionGrad(d, dk, dv, o.y.Grad, o.y.Data, o.lse, o.qkv.Data, k, v, s)
+	if !o.cached {
 		return
 	}
 	for t := range s.T {
 		for b := range s.B {
-			from, to := (past+t)*s.KS+b*s.KB, b*s.QB+t*s.QT
+			from, to := (o.past+t)*s.KS+b*s.KB, b*s.QB+t*s.QT
 			kernels.Accumulate(d[to+C:to+2*C], dk[from:from+C])
 			kernels.Accumulate(d[to+2*C:to+3*C], dv[from:from+C])
 		}
 	}
 }
 
+// theta is the base of rotary angles.
+const theta = 10000
+
 // RoPE rotates the queries and keys of packed qkv [B,T,3C] by their positions,
 // the first of which is pos (rotate-half, base 10000).
 // Source: Su et al., arXiv 2104.09864.
 func RoPE(g *Graph, qkv *Tensor, heads, pos int) *Tensor {
-	const theta = 10000
 	B, T, C := qkv.Dim(0), qkv.Dim(1), qkv.Dim(2)/3
 	D := C / heads
 	y := g.like(qkv)
@@ -226,17 +249,25 @@ func RoPE(g *Graph, qkv *Tensor, heads, pos int) *Tensor {
 	kernels.RoPE(y.Data, qkv.Data, B, T, heads, D, 3*C, pos, theta)
 	kernels.RoPE(y.Data[C:], qkv.Data[C:], B, T, heads, D, 3*C, pos, theta)
 	if g.record {
-		g.back(y, func() {
-			d := g.grad(qkv)
-			kernels.RoPEGrad(d, y.Grad, B, T, heads, D, 3*C, pos, theta)
-			kernels.RoPEGrad(d[C:], y.Grad[C:], B, T, heads, D, 3*C, pos, theta)
-			for r := range B * T {
-				at := r*3*C + 2*C
-				kernels.Accumulate(d[at:at+C], y.Grad[at:at+C])
-			}
-		})
+		record(g, y, ropeOp{qkv, y, heads, pos})
 	}
 	return y
+}
+
+type ropeOp struct {
+	qkv, y     *Tensor
+	heads, pos int
+}
+
+func (o *ropeOp) back(g *Graph) {
+	B, T, C := o.qkv.Dim(0), o.qkv.Dim(1), o.qkv.Dim(2)/3
+	d, dy, D := g.grad(o.qkv), o.y.Grad, C/o.heads
+	kernels.RoPEGrad(d, dy, B, T, o.heads, D, 3*C, o.pos, theta)
+	kernels.RoPEGrad(d[C:], dy[C:], B, T, o.heads, D, 3*C, o.pos, theta)
+	for r := range B * T {
+		at := r*3*C + 2*C
+		kernels.Accumulate(d[at:at+C], dy[at:at+C])
+	}
 }
 
 // Elman is the recurrence h = tanh(x + W·h') over x [B,T,H], W [H,H], where h'
@@ -262,17 +293,20 @@ func Elman(g *Graph, w, x, last *Tensor) *Tensor {
 	}
 	kernels.Elman(h.Data, x.Data, w.Data, h0, B, T, H)
 	if g.record {
-		g.back(h, func() {
-			dx := g.grad(x)
-			dw := g.grad(w)
-			if dw == nil {
-				dw = g.floats(w.Len())
-			}
-			kernels.ElmanGrad(dx, dw, h.Grad, h.Data, w.Data, start, B, T, H)
-			g.Work.Operations += 4 * int64(B*T*H*H)
-		})
+		record(g, h, elmanOp{w, x, h, start})
 	}
 	return h
+}
+
+type elmanOp struct {
+	w, x, h *Tensor
+	start   []float32 // h before the first step, nil: zeros
+}
+
+func (o *elmanOp) back(g *Graph) {
+	B, T, H := o.x.Dim(0), o.x.Dim(1), o.x.Dim(2)
+	kernels.ElmanGrad(g.grad(o.x), g.grad(o.w), o.h.Grad, o.h.Data, o.w.Data, o.start, B, T, H)
+	g.Work.Operations += 4 * int64(B*T*H*H)
 }
 
 // elmanStored is Elman with a stored weight.

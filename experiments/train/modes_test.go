@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"workbench/arch"
+	"workbench/arch/nn"
 	"workbench/experiments/corpus"
 )
 
@@ -93,5 +95,23 @@ func TestSeveralTexts(t *testing.T) {
 	y, _ := Evaluate(s.Model, b, p.Batch, p.Context, 240)
 	if want := (x.Nats + y.Nats) / float64(x.Tokens+y.Tokens); s.Curve[len(s.Curve)-1].ValLoss != want {
 		t.Errorf("held-out loss %v, want %v", s.Curve[len(s.Curve)-1].ValLoss, want)
+	}
+}
+
+// TestStepAllocatesNothing once it is warm.
+func TestStepAllocatesNothing(t *testing.T) {
+	ids := make([]int32, 64)
+	for _, name := range arch.Names() {
+		tr := NewTrainer(build(t, name, "dim=32,layers=2"), small.AdamWConfig)
+		tr.l2wrap, tr.graph.Drop.Rate = true, 0.1
+		step := func() {
+			if _, _, err := tr.Step(nn.Tokens{IDs: ids, B: 2, T: 32}, ids, 1e-3); err != nil {
+				t.Fatal(err)
+			}
+		}
+		step()
+		if n := testing.AllocsPerRun(20, step); n > 0 {
+			t.Errorf("%s: %v allocations a step", name, n)
+		}
 	}
 }

@@ -32,6 +32,7 @@ type Batch struct {
 
 // NewTrainer returns a trainer of m that has made no step.
 func NewTrainer(m arch.Model, c AdamWConfig) *Trainer {
+	nn.ZeroGrad(m)
 	return &Trainer{model: m, opt: NewAdamW(m, c), graph: nn.NewGraph()}
 }
 
@@ -56,7 +57,9 @@ func (t *Trainer) Step(tok nn.Tokens, targets []int32, lr float64) (loss, gradNo
 
 // StepOn is Step with the mean loss and gradient of n batches.
 func (t *Trainer) StepOn(n int, batch func(i int) Batch, lr float64) (loss, gradNorm float64, err error) {
-	nn.ZeroGrad(t.model)
+	for _, p := range t.opt.params {
+		clear(p.weight.Grad)
+	}
 	share := []float32{1 / float32(n)}
 	for i := range n {
 		b := batch(i)
