@@ -18,9 +18,10 @@ type bpe struct {
 	tokens   [][]byte
 	single   [256]int32 // the token of a byte
 	merges   map[[2]int32]merge
-	prefix   bool // a space before a text that has none
-	compose  bool // Unicode's composed form first
-	raw, all []special
+	prefix   bool      // a space before a text that has none
+	compose  bool      // Unicode's composed form first
+	raw      []special // found before the text is composed
+	composed []special // and after
 	sha256   string
 }
 
@@ -93,12 +94,16 @@ func parseBPE(data []byte) (Tokenizer, error) {
 		if err := t.set(a.ID, []byte(a.Content)); err != nil {
 			return nil, err
 		}
-		s := special{[]byte(a.Content), a.ID}
-		if t.all = append(t.all, s); !a.Normalized {
+		if s := (special{[]byte(a.Content), a.ID}); !a.Normalized {
 			t.raw = append(t.raw, s)
+		} else {
+			if t.compose {
+				s.text = norm.NFC.Bytes(s.text)
+			}
+			t.composed = append(t.composed, s)
 		}
 	}
-	for _, list := range [][]special{t.raw, t.all} {
+	for _, list := range [][]special{t.raw, t.composed} {
 		slices.SortStableFunc(list, func(a, b special) int { return len(b.text) - len(a.text) })
 	}
 	return t, t.addMerges(m.Vocab, m.Merges)
@@ -161,9 +166,7 @@ func (t *bpe) addMerges(vocab map[string]int32, merges []json.RawMessage) error 
 		if !okA || !okB || !okAB {
 			return fmt.Errorf("merge %d, %q and %q: not in the vocabulary", rank, pair[0], pair[1])
 		}
-		if _, twice := t.merges[[2]int32{a, b}]; !twice {
-			t.merges[[2]int32{a, b}] = merge{int32(rank), ab}
-		}
+		t.merges[[2]int32{a, b}] = merge{int32(rank), ab} // of two the last, as Hugging Face's
 	}
 	return nil
 }
@@ -219,7 +222,7 @@ func (t *bpe) Encode(ids []int32, text []byte) ([]int32, error) {
 		if t.compose {
 			part = norm.NFC.Bytes(part)
 		}
-		around(part, t.all, func(part []byte, id int32) {
+		around(part, t.composed, func(part []byte, id int32) {
 			if id >= 0 {
 				ids = append(ids, id)
 				return
@@ -271,15 +274,15 @@ type words struct {
 	seen map[string][]int32
 }
 
-// maxSeen is the most words that are remembered.
-const maxSeen = 1 << 16
+// maxSeen is the most words that are remembered, maxWord the longest.
+const maxSeen, maxWord = 1 << 16, 64
 
 func (w *words) tokensOf(word []byte) []int32 {
 	if ids, ok := w.seen[string(word)]; ok {
 		return ids
 	}
 	ids := w.join(word)
-	if len(w.seen) < maxSeen {
+	if len(w.seen) < maxSeen && len(word) <= maxWord {
 		w.seen[string(word)] = ids
 	}
 	return ids

@@ -162,8 +162,8 @@ var formats = []string{"html", "png", "svg", "csv", "md"}
 var reportCommand = command{
 	name:    "report",
 	args:    "DIR...",
-	short:   "Render the report of a run again from its records alone, and print the paths.",
-	example: "workbench report runs/article-20260102-150405 --format html,csv",
+	short:   "Render the report of a run again from its records alone, or draw the curves of training runs in one picture, and print the paths.",
+	example: "workbench report runs/article-20260102-150405 --format html,csv\nworkbench report runs/train-a runs/train-b --format png",
 	setup: func(fs *flag.FlagSet) body {
 		format := fs.String("format", "html,png,svg", "what to render, of `"+strings.Join(formats, ",")+"`")
 		return func(dirs []string, out output) error {
@@ -175,6 +175,9 @@ var reportCommand = command{
 				if !slices.Contains(formats, f) {
 					return usageError{fmt.Errorf("no format %q (known: %s)", f, strings.Join(formats, ", "))}
 				}
+			}
+			if _, err := os.Stat(filepath.Join(dirs[0], jobFile)); err == nil {
+				return drawCurves(dirs, want, out)
 			}
 			for _, dir := range dirs {
 				paths, err := reports.Render(dir, want)

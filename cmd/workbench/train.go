@@ -356,7 +356,8 @@ func (j *trainJob) train(s *train.Session, dir string, o output) error {
 	if err := log.done(s.Made(), sum); err != nil {
 		return err
 	}
-	fmt.Fprintf(o.stderr, "held-out %.4f bits a byte after %d steps, weights sha256 %s\n", s.ValBPB, s.Made(), sum)
+	fmt.Fprintf(o.stderr, "held-out %.4f bits a byte after %d steps, %d MiB of activations and their gradients, weights sha256 %s\n",
+		s.ValBPB, s.Made(), s.ArenaBytes>>20, sum)
 	fmt.Fprintln(o.stdout, filepath.Join(dir, modelFile))
 	return nil
 }

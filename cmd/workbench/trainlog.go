@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"workbench/arch/checkpoint"
 	"workbench/experiments/train"
 	"workbench/kernels"
+	"workbench/reports"
 )
 
 // The files of a training run's folder.
@@ -122,6 +124,47 @@ func logLines(dir string) (lines [][]byte, parsed []logLine, err error) {
 			lines, parsed = append(lines, line), append(parsed, l)
 		}
 	}
+}
+
+// drawCurves draws the training runs of folders in one picture, in the first.
+func drawCurves(dirs, formats []string, out output) error {
+	var runs []reports.Curve
+	for _, dir := range dirs {
+		j, err := readJob(dir)
+		if err != nil {
+			return err
+		}
+		_, lines, err := logLines(dir)
+		if err != nil {
+			return err
+		}
+		c := reports.Curve{Label: fmt.Sprintf("%s, dim %v, layers %v, rate %g", j.Arch, j.Config["dim"], j.Config["layers"], j.Plan.LR)}
+		for _, l := range lines {
+			if l.Step != nil && l.ValBPB != nil {
+				c.Step, c.BPB = append(c.Step, *l.Step), append(c.BPB, *l.ValBPB)
+			}
+		}
+		if len(c.Step) == 0 {
+			return fmt.Errorf("%s has no evaluation yet", dir)
+		}
+		runs = append(runs, c)
+	}
+	drawn := 0
+	for _, format := range formats {
+		if format != "png" && format != "svg" {
+			continue // the page and the tables are those of studies
+		}
+		path, err := reports.Curves(dirs[0], format, runs)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(out.stdout, path)
+		drawn++
+	}
+	if drawn == 0 {
+		return usageError{errors.New("training runs are drawn as png or svg")}
+	}
+	return nil
 }
 
 func trainLogDone(dir string) (bool, error) {
