@@ -73,39 +73,55 @@ type linearOp struct {
 }
 
 func (o *linearOp) back(g *Graph) {
-	w, x, y, then, raw, mask := o.w, o.x, o.y, &o.then, o.raw, o.mask
+	w, x, y, then := o.w, o.x, o.y, &o.then
 	N, K, M := w.Dim(0), w.Dim(1), rows(x)
-	dy := y.Grad
-	if mask != nil {
-		dy = g.copyOf(dy)
-		mulBy(dy, mask)
-	}
-	dz := dy
-	if raw != nil {
-		dz = g.floats(M * N)
-		clear(dz)
-		if then.Gate != nil {
-			kernels.SigmoidMulGrad(g.grad(then.Gate), dz, dy, then.Gate.Data, raw)
-		} else {
-			then.F.Grad(dz, dy, raw)
-		}
+	// What stays is made first: the scratch behind it is given back.
+	var dgate, dbias []float32
+	if then.Gate != nil {
+		dgate = g.grad(then.Gate)
 	}
 	if then.Bias != nil {
-		if d := g.grad(then.Bias); d != nil {
-			kernels.BiasGrad(d, dz, M, N)
-		}
+		dbias = g.grad(then.Bias)
 	}
-	if dx, fresh := g.fresh(x); dx != nil {
+	dw := g.grad(w)
+	dx, fresh := g.fresh(x)
+	mark := g.Mark()
+	dz := o.productGrad(g, dgate)
+	if dbias != nil {
+		kernels.BiasGrad(dbias, dz, M, N)
+	}
+	if dx != nil {
 		kernels.MatMulNN(dx, dz, w.Data, M, K, N, !fresh)
 		g.Work.Operations += 2 * int64(M*N*K)
 	}
-	if dw := g.grad(w); dw != nil {
+	if dw != nil {
 		kernels.MatMulTN(dw, dz, x.Data, N, K, M, true)
 		g.Work.Operations += 2 * int64(M*N*K)
 	}
+	g.arena.rewind(mark)
 	if then.Residual != nil {
 		g.pass(then.Residual, y.Grad)
 	}
+}
+
+// productGrad is the gradient of z, and adds to that of the gate.
+func (o *linearOp) productGrad(g *Graph, dgate []float32) []float32 {
+	dy := o.y.Grad
+	if o.mask != nil {
+		dy = g.copyOf(dy)
+		mulBy(dy, o.mask)
+	}
+	if o.raw == nil {
+		return dy
+	}
+	dz := g.floats(len(o.raw))
+	clear(dz)
+	if o.then.Gate != nil {
+		kernels.SigmoidMulGrad(dgate, dz, dy, o.then.Gate.Data, o.raw)
+	} else {
+		o.then.F.Grad(dz, dy, o.raw)
+	}
+	return dz
 }
 
 // pass adds dy, which nothing reads any more, to the gradient of t, or makes

@@ -38,6 +38,11 @@ var opCases = []opCase{
 		return LinearThen(g, x[0], y, Then{Gate: y, Residual: y})
 	}},
 	{"Sum", [][]int{{2, 3, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Sum(g, x[0], x[1]) }},
+	{"Linear, bias made of two, used twice", [][]int{{4, 4}, {2, 3, 4}, {4}, {4}}, func(g *Graph, x []*Tensor) *Tensor {
+		b := Sum(g, x[2], x[3])
+		y := LinearThen(g, x[0], x[1], Then{Bias: b, F: kernels.ActGELU})
+		return LinearThen(g, x[0], y, Then{Bias: b, F: kernels.ActGELU})
+	}},
 	{"LayerNorm", [][]int{{6}, {6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return LayerNorm(g, x[0], x[1], x[2]) }},
 	{"LayerNorm without bias", [][]int{{6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return LayerNorm(g, x[0], nil, x[1]) }},
 	{"ShiftMix", [][]int{{4}, {4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor {
