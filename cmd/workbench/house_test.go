@@ -54,7 +54,7 @@ var rooms = map[string][]string{
 	"reports": {"experiments/record", "experiments/stats", "gonum.org/v1/plot", "github.com/go-echarts/go-echarts/v2",
 		"github.com/olekukonko/tablewriter", "codeberg.org/go-fonts/liberation", "golang.org/x/image"},
 	"cmd/workbench": {"arch", "arch/archtest", "arch/checkpoint", "arch/nn", "arch/rnn", "arch/rwkv", "arch/tokenizer", "arch/transformer", "kernels", "kernels/kerneltest",
-		"experiments", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train", "reports"},
+		"experiments", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train", "reports", "golang.org/x/term"},
 }
 
 type goPackage struct {

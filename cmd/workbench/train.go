@@ -41,7 +41,7 @@ var trainCommand = command{
 		fs.IntVar(&p.Context, "context", p.Context, "`N` tokens a window")
 		fs.IntVar(&p.ContextFrom, "context-from", 0, "`N` tokens a window at first, doubling up to --context (default: --context all the time)")
 		fs.IntVar(&p.ContextSteps, "context-steps", 0, "`N` steps until windows have --context tokens")
-		fs.StringVar(&p.Order, "order", "random", "`NAME`: random windows, epochs, or stream, which carries the state along a text")
+		fs.StringVar(&p.Order, "order", "random", "`NAME`: random windows, epochs, documents, or stream, which carries the state along a text")
 		fs.StringVar(&job.Documents, "documents", "", "`TEXT` that ends a document (\\n\\n): rows are then documents, whole or in pieces of --context tokens")
 		fs.Float64Var(&p.Dropout, "dropout", 0, "`SHARE` dropped of what a layer passes on, in training")
 		fs.BoolVar(&p.Recompute, "recompute", false, "compute layers again for the gradient: less memory, more time")
@@ -89,7 +89,12 @@ var trainCommand = command{
 			}
 			if job.Documents != "" {
 				job.Documents = strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\\`, `\`).Replace(job.Documents)
+				if p.Order != "random" && p.Order != "documents" {
+					return usageError{fmt.Errorf("--documents makes the order that of documents: leave out --order %s", p.Order)}
+				}
 				p.Order = "documents"
+			} else if p.Order == "documents" {
+				return usageError{errors.New("--order documents needs what ends one: --documents TEXT")}
 			}
 			job.defaults(*minLR)
 			return job.begin(config, *out, o)
@@ -334,6 +339,7 @@ func (j *trainJob) train(s *train.Session, dir string, o output) error {
 			return nil
 		},
 	})
+	view.clear()
 	var diverged *train.Diverged
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -10,7 +10,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"golang.org/x/term"
 
 	"workbench/arch/checkpoint"
 	"workbench/experiments/train"
@@ -248,26 +251,55 @@ type trainView struct {
 	peak        float64 // GFLOP/s of multiply-adds on all threads
 	begun, said time.Time
 	first       int // steps made before
+	width       int // of the terminal, 0: none
 }
 
 func newTrainView(s *train.Session, w io.Writer) *trainView {
 	now := time.Now()
-	return &trainView{w: w, s: s, peak: kernels.FMAPeak(50 * time.Millisecond), begun: now, said: now, first: s.Made()}
+	v := &trainView{w: w, s: s, peak: kernels.FMAPeak(50 * time.Millisecond), begun: now, said: now, first: s.Made()}
+	if f, ok := w.(*os.File); ok {
+		v.width, _, _ = term.GetSize(int(f.Fd())) // 0 where it is none
+	}
+	return v
 }
 
 func (v *trainView) step(p train.Progress) {
 	now := time.Now()
-	if now.Sub(v.said) < 2*time.Second {
+	every := 2 * time.Second
+	if v.width > 0 {
+		every = 200 * time.Millisecond
+	}
+	if now.Sub(v.said) < every {
 		return
 	}
 	v.said = now
 	gone, steps := now.Sub(v.begun), p.Step-v.first
 	left := time.Duration(float64(gone) / float64(steps) * float64(p.Steps-p.Step)).Round(time.Second)
 	flops := float64(v.s.Work().Operations) / gone.Seconds() / 1e9
-	fmt.Fprintf(v.w, "step %d of %d  loss %.4f  %.0f tokens/s  %.0f %% of the FMA peak  about %s left\n",
-		p.Step, p.Steps, p.Loss, p.TokensPerSecond, 100*flops/v.peak, left)
+	v.draw(float64(p.Step)/float64(p.Steps), fmt.Sprintf("step %d of %d  about %s left  loss %.4f  %.0f tokens/s  %.0f %% of the FMA peak",
+		p.Step, p.Steps, left, p.Loss, p.TokensPerSecond, 100*flops/v.peak))
+}
+
+// draw shows a line: on a terminal behind a bar, in place of the one before.
+func (v *trainView) draw(share float64, line string) {
+	if v.width == 0 {
+		fmt.Fprintln(v.w, line)
+		return
+	}
+	const bar = 12
+	full := int(share * bar)
+	line = "[" + strings.Repeat("#", full) + strings.Repeat(".", bar-full) + "] " + line
+	fmt.Fprintf(v.w, "\r\x1b[K%.*s", v.width-1, line)
+}
+
+// clear takes a bar away.
+func (v *trainView) clear() {
+	if v.width > 0 {
+		fmt.Fprint(v.w, "\r\x1b[K")
+	}
 }
 
 func (v *trainView) point(p train.Point) {
+	v.clear()
 	fmt.Fprintf(v.w, "step %d  held-out %.4f bits a byte (%.4f nats a token), training loss %.4f nats\n", p.Step, p.ValBPB, p.ValLoss, p.TrainLoss)
 }

@@ -73,8 +73,8 @@ func TestWindow(t *testing.T) {
 	for step := range 12 {
 		got += string(rune('0' + p.Window(step)/16))
 	}
-	if got != "111122224444" && got != "111222244444" {
-		t.Errorf("windows %s", got)
+	if want := "111122224444"; got != want {
+		t.Errorf("windows %s, want %s", got, want)
 	}
 }
 
