@@ -47,6 +47,7 @@ func TestCarriedState(t *testing.T) {
 		p.Batch, p.Context, p.Steps, p.Order, p.LR, p.MinLR, p.EvalEvery = 1, T, n, "stream", 1e-30, 0, 0
 		p.WeightDecay, p.Warmup = 0, 0
 		m := build(t, name, "dim=32,layers=2")
+		nn.Walk(m, func(p nn.Param) { nn.Normal(p.Tensor, nn.Rand(5, p.Name), 0.5) }) // RWKV begins with zeros that hide its state
 		s, err := NewSession(m, text, heldOut, p)
 		if err != nil {
 			t.Fatal(err)
