@@ -109,3 +109,44 @@ func TestCopyStateRefusesOthers(t *testing.T) {
 	b, _, _ := arch.New("rnn", map[string]any{"dim": 8, "layers": 2}, 1)
 	arch.CopyState(a.NewState(1), b.NewState(1))
 }
+
+func TestEmptyDrawsNothing(t *testing.T) {
+	m, _, err := arch.Empty("rnn", map[string]any{"dim": 8, "layers": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nn.Walk(m, func(p nn.Param) {
+		if slices.ContainsFunc(p.Tensor.Data, func(x float32) bool { return x != 0 }) {
+			t.Errorf("%s holds drawn values", p.Name)
+		}
+	})
+	if _, _, err := arch.New("rnn", nil, nn.Blank); err == nil {
+		t.Error("New takes the seed of models without initial weights")
+	}
+}
+
+func TestSettingOfRealNumber(t *testing.T) {
+	type config struct {
+		Eps float64 `json:"eps" doc:"a small number"`
+	}
+	var got float64
+	arch.Register("of a test", config{Eps: 1e-5}, func(c config, _ uint64) (arch.Model, error) {
+		got = c.Eps
+		return nil, nil
+	})
+	for _, c := range []struct {
+		set  string
+		want float64
+	}{{"", 1e-5}, {"eps=6.4e-4", 6.4e-4}, {"eps=2", 2}} {
+		set, err := arch.ParseSet(c.set)
+		if err == nil {
+			_, _, err = arch.New("of a test", set, 1)
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%q gives %v (%v), want %v", c.set, got, err, c.want)
+		}
+	}
+	if _, _, err := arch.New("of a test", map[string]any{"eps": "small"}, 1); err == nil || !strings.Contains(err.Error(), "small is not a number") {
+		t.Errorf("a word for a number: %v", err)
+	}
+}

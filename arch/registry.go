@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"workbench/arch/nn"
 )
 
 // Option is one key of an architecture's configuration.
@@ -70,6 +72,19 @@ func Options(name string) []Option {
 // having their default, with initial weights from seed. It also returns the
 // fully resolved configuration.
 func New(name string, config map[string]any, seed uint64) (Model, map[string]any, error) {
+	if seed == nn.Blank {
+		return nil, nil, fmt.Errorf("seed %d is kept for models without initial weights", seed)
+	}
+	return build(name, config, seed)
+}
+
+// Empty is New for a model whose weights come from a file: those that New
+// draws at random are left at zero, which touches no memory and takes no time.
+func Empty(name string, config map[string]any) (Model, map[string]any, error) {
+	return build(name, config, nn.Blank)
+}
+
+func build(name string, config map[string]any, seed uint64) (Model, map[string]any, error) {
 	e, ok := registry[name]
 	if !ok {
 		return nil, nil, fmt.Errorf("unknown architecture %q (known: %s)", name, strings.Join(Names(), ", "))
@@ -131,6 +146,12 @@ func set(field reflect.Value, value any, o Option) error {
 			return fmt.Errorf("%v is not a whole number from 0 to %d", value, maxSize)
 		}
 		field.SetInt(n)
+	case reflect.Float64:
+		x, ok := real64(value)
+		if !ok {
+			return fmt.Errorf("%v is not a number", value)
+		}
+		field.SetFloat(x)
 	case reflect.Bool:
 		b, ok := value.(bool)
 		if !ok {
@@ -163,6 +184,15 @@ func integer(value any) (int64, bool) {
 	return 0, false
 }
 
+// real64 is a finite number of any kind.
+func real64(value any) (float64, bool) {
+	if n, ok := integer(value); ok {
+		return float64(n), true
+	}
+	x, ok := value.(float64)
+	return x, ok && !math.IsNaN(x) && !math.IsInf(x, 0)
+}
+
 // ParseSet reads the command line's "dim=256,layers=6".
 func ParseSet(s string) (map[string]any, error) {
 	config := map[string]any{}
@@ -179,6 +209,8 @@ func ParseSet(s string) (map[string]any, error) {
 		}
 		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
 			config[key] = n
+		} else if x, err := strconv.ParseFloat(value, 64); err == nil {
+			config[key] = x
 		} else if b, err := strconv.ParseBool(value); err == nil {
 			config[key] = b
 		} else {

@@ -8,9 +8,16 @@ import (
 	"workbench/kernels"
 )
 
+// Blank is the seed of a model that is to be filled from a file: Rand is then
+// nil, and what draws from it does nothing.
+const Blank = ^uint64(0)
+
 // Rand is the stream of random numbers for the weight of that name: every
-// weight has its own, so that adding one changes no other.
+// weight has its own, so that adding one changes no other. Nil for Blank.
 func Rand(seed uint64, name string) *rand.Rand {
+	if seed == Blank {
+		return nil
+	}
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
@@ -18,6 +25,9 @@ func Rand(seed uint64, name string) *rand.Rand {
 
 // Uniform fills t from U(-a, a).
 func Uniform(t *Tensor, r *rand.Rand, a float64) *Tensor {
+	if r == nil {
+		return t
+	}
 	for i := range t.Data {
 		t.Data[i] = float32(a * (2*r.Float64() - 1))
 	}
@@ -26,6 +36,9 @@ func Uniform(t *Tensor, r *rand.Rand, a float64) *Tensor {
 
 // Normal fills t from N(0, std²).
 func Normal(t *Tensor, r *rand.Rand, std float64) *Tensor {
+	if r == nil {
+		return t
+	}
 	for i := range t.Data {
 		t.Data[i] = float32(std * r.NormFloat64())
 	}
@@ -37,6 +50,9 @@ func Normal(t *Tensor, r *rand.Rand, std float64) *Tensor {
 // has a positive diagonal.
 // Source: Saxe et al., arXiv 1312.6120; torch.nn.init.orthogonal_.
 func Orthogonal(t *Tensor, r *rand.Rand, gain float64) *Tensor {
+	if r == nil {
+		return t
+	}
 	R, C := t.Dim(0), t.Dim(1)
 	n, m := min(R, C), max(R, C)
 	q := make([][]float64, n) // n orthonormal vectors of length m

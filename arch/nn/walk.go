@@ -14,26 +14,30 @@ type Param struct {
 	// Embed marks an embedding or output head: not counted when models are
 	// compared at equal size.
 	Embed bool
+	// InOut marks a matrix that the files of its authors hold [in,out]; ours is
+	// [out,in], as Linear wants it.
+	InOut bool
 }
 
 // Walk visits the weights of a model in the order of their declaration: the
 // fields of type *Tensor with a tag `w:"name"`, and those of nested structs,
 // pointers to structs and slices of them, whose tags are prefixes (a slice
-// adds the index). A tag may end in ",embed". A nil tensor is an absent part.
+// adds the index). A tag may end in ",embed" or ",inout", which set those fields
+// of a Param. A nil tensor is an absent part.
 func Walk(model any, f func(Param)) {
-	walk(reflect.ValueOf(model), "w", "", func(name string, embed bool, t *Tensor) {
-		f(Param{Name: name, Tensor: t, Embed: embed})
+	walk(reflect.ValueOf(model), "w", "", func(name, opt string, t *Tensor) {
+		f(Param{Name: name, Tensor: t, Embed: opt == "embed", InOut: opt == "inout"})
 	})
 }
 
 // WalkState visits the slots of a state likewise, by the tag `s:"name"`.
 func WalkState(state any, f func(name string, t *Tensor)) {
-	walk(reflect.ValueOf(state), "s", "", func(name string, _ bool, t *Tensor) { f(name, t) })
+	walk(reflect.ValueOf(state), "s", "", func(name, _ string, t *Tensor) { f(name, t) })
 }
 
 var tensorType = reflect.TypeFor[*Tensor]()
 
-func walk(v reflect.Value, key, prefix string, f func(string, bool, *Tensor)) {
+func walk(v reflect.Value, key, prefix string, f func(name, opt string, t *Tensor)) {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		if v.IsNil() {
 			return
@@ -49,19 +53,19 @@ func walk(v reflect.Value, key, prefix string, f func(string, bool, *Tensor)) {
 			continue
 		}
 		name, opt, _ := strings.Cut(tag, ",")
-		walkField(v.Field(i), key, join(prefix, name), opt == "embed", f)
+		walkField(v.Field(i), key, join(prefix, name), opt, f)
 	}
 }
 
-func walkField(v reflect.Value, key, name string, embed bool, f func(string, bool, *Tensor)) {
+func walkField(v reflect.Value, key, name, opt string, f func(name, opt string, t *Tensor)) {
 	switch {
 	case v.Type() == tensorType:
 		if t := (*Tensor)(v.UnsafePointer()); t != nil {
-			f(name, embed, t)
+			f(name, opt, t)
 		}
 	case v.Kind() == reflect.Slice:
 		for i := range v.Len() {
-			walkField(v.Index(i), key, join(name, strconv.Itoa(i)), embed, f)
+			walkField(v.Index(i), key, join(name, strconv.Itoa(i)), opt, f)
 		}
 	default:
 		walk(v, key, name, f)
