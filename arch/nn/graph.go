@@ -19,6 +19,8 @@ type Graph struct {
 	Work Work
 	// Drop zeroes some elements in training.
 	Drop Drop
+	// Clock, where there is one, measures the operations that are recorded.
+	Clock *Clock
 	// Recompute asks a model to keep its layers' inputs alone: see Recompute.
 	Recompute bool
 
@@ -92,6 +94,9 @@ func (g *Graph) unwind(from int) {
 		g.tape = g.tape[:i]
 		if e.y == nil || e.y.Grad != nil {
 			e.op.back(g)
+			if g.Clock != nil {
+				g.Clock.lap(reflect.TypeOf(e.op).Elem())
+			}
 		}
 	}
 }

@@ -33,6 +33,9 @@ func record[O any, P interface {
 	p := s.next()
 	*p = op
 	g.tape = append(g.tape, entry{y, P(p)})
+	if g.Clock != nil {
+		g.Clock.lap(key)
+	}
 }
 
 // slab hands out operations of one kind and takes them back all at once, so

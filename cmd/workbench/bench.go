@@ -20,8 +20,8 @@ import (
 
 var benchCommand = command{
 	name:  "bench",
-	args:  "kernels [REGEXP] | prefill | decode | train",
-	short: "One figure quickly: kernels, or a model's prefill, decode or train, beside the ceiling of this machine measured in the same process.",
+	args:  "kernels [REGEXP] | prefill | decode | train | layer",
+	short: "One figure quickly: kernels, or a model's prefill, decode, train or layer (what its operations take of a training step), beside the ceiling of this machine measured in the same process.",
 	example: "workbench bench kernels 'matmul|attention'\n" +
 		"workbench bench decode --arch rwkv4 --set dim=768,layers=12,vocab=50277 --dtype q8_0",
 	setup: func(fs *flag.FlagSet) body {
@@ -31,8 +31,8 @@ var benchCommand = command{
 		fs.StringVar(&b.model, "model", "", "a model `FILE` in place of --arch")
 		fs.StringVar(&b.dtype, "dtype", "f32", "`TYPE` the matrices are stored as: f32, bf16, f16, q8_0, q4_0")
 		fs.IntVar(&b.threads, "threads", 0, "`N` threads, 0: all (kernels: one and all)")
-		fs.IntVar(&b.context, "context", 0, "decode: `N` tokens read before; train: tokens a window (default 128)")
-		fs.IntVar(&b.tokens, "tokens", 0, "`N` tokens a sample: prefill 512, decode 16, a train step 2048 by default")
+		fs.IntVar(&b.context, "context", 0, "decode: `N` tokens read before; train, layer: tokens a window (default 128 and 512)")
+		fs.IntVar(&b.tokens, "tokens", 0, "`N` tokens a sample: prefill 512, decode 16, a step of train or layer 2048 by default")
 		fs.IntVar(&b.chunk, "chunk", 0, "prefill: `N` tokens at a time, 0: all at once")
 		fs.BoolVar(&b.cascade, "cascade", false, "prefill: layers at work side by side on successive chunks")
 		fs.IntVar(&b.batch, "batch", 1, "`N` sequences side by side")
@@ -43,8 +43,11 @@ var benchCommand = command{
 				return usageError{err}
 			}
 			b.out = out
-			if args[0] == "kernels" {
+			switch args[0] {
+			case "kernels":
 				return b.kernels(strings.Join(args[1:], ""), kerneltest.Cases())
+			case "layer":
+				return b.layer()
 			}
 			return b.models(args[0])
 		}
@@ -61,7 +64,7 @@ type bench struct {
 }
 
 func (b *bench) check(args []string) error {
-	kinds := []string{"kernels", "prefill", "decode", "train"}
+	kinds := []string{"kernels", "prefill", "decode", "train", "layer"}
 	switch {
 	case len(args) == 0 || !slices.Contains(kinds, args[0]):
 		return fmt.Errorf("say what to time: one of %s", strings.Join(kinds, ", "))
@@ -77,7 +80,7 @@ func (b *bench) check(args []string) error {
 		return errors.New("--cascade wants the tokens of a chunk: --chunk 8")
 	}
 	t, err := kernels.ParseDType(b.dtype)
-	if err == nil && args[0] == "train" && t != kernels.F32 {
+	if err == nil && (args[0] == "train" || args[0] == "layer") && t != kernels.F32 {
 		err = fmt.Errorf("training is in float32: leave out --dtype %s", b.dtype)
 	}
 	return err

@@ -137,3 +137,26 @@ func TestBenchText(t *testing.T) {
 		t.Errorf("not Go's benchmark text:\n%s", out)
 	}
 }
+
+// The parts of a layer's step add up to the step.
+func TestBenchLayer(t *testing.T) {
+	out, _, err := call("bench", "layer", "--arch", "rwkv4", "--set", "dim=128,layers=1", "--context", "64", "--tokens", "512", "--repeat", "5", "--format", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := rowsOf(t, out)
+	whole, sum, seen := rows[0], 0.0, map[string]bool{}
+	for _, r := range rows[1:] {
+		sum += r.Percent
+		seen[r.Kernel] = true
+		if r.Unit != "ms" || r.CeilingName != "layer_step" || len(r.Samples) != 5 {
+			t.Errorf("row %+v", r)
+		}
+	}
+	if whole.Arch != "rwkv4" || whole.Unit != "tokens/s" || !seen["linear"] || !seen["wkv4"] {
+		t.Errorf("whole %+v, operations %v", whole, seen)
+	}
+	if sum < 80 || sum > 120 {
+		t.Errorf("operations make up %.0f %% of the step", sum)
+	}
+}
