@@ -97,14 +97,25 @@ type vector struct {
 }
 
 func mulRows(op string, y, x []float32, m *Matrix, M int) {
-	need(op, "y", y, M*m.N)
-	need(op, "x", x, M*m.K)
 	if m.K == 0 {
+		need(op, "y", y, M*m.N)
+		need(op, "x", x, 0)
 		clear(y)
 		return
 	}
-	v := vector{y: y, x: x, m: *m, M: M, ldx: m.K}
+	var v vector
 	in := inputs.Get().(*input)
+	items, grain := v.plan(op, y, x, m, M, in)
+	vecs.run(items, grain, v)
+	inputs.Put(in)
+}
+
+// plan makes v the product of m and M rows of x, which in holds as the type
+// wants them, and returns its items and those of a chunk.
+func (v *vector) plan(op string, y, x []float32, m *Matrix, M int, in *input) (items, grain int) {
+	need(op, "y", y, M*m.N)
+	need(op, "x", x, M*m.K)
+	*v = vector{y: y, x: x, m: *m, M: M, ldx: m.K}
 	units, bytes := m.N/4, 4*4*m.K
 	switch m.Type {
 	case BF16, F16:
@@ -120,15 +131,14 @@ func mulRows(op string, y, x []float32, m *Matrix, M int) {
 	}
 	v.far, v.rest = units, m.N%4 != 0 || m.blocks != nil && m.N%(4*groupRows) != 0
 	chunk := min(max(units*bytes/(2*perThread*Threads()), leastStream), mostStream)
-	items, grain := units, max(1, chunk/bytes)
+	items, grain = units, max(1, chunk/bytes)
 	if v.rest {
 		items++
 	}
 	if M*items*bytes <= serialBytes {
-		grain = items
+		grain = max(1, items)
 	}
-	vecs.run(items, grain, v)
-	inputs.Put(in)
+	return items, grain
 }
 
 func grown[E any](s []E, n int) []E {

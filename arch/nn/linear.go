@@ -25,19 +25,8 @@ func Linear(g *Graph, w, x *Tensor) *Tensor { return LinearThen(g, w, x, Then{})
 // is added to the residual.
 func LinearThen(g *Graph, w, x *Tensor, then Then) *Tensor {
 	N, K, M := w.Dim(0), w.Dim(1), rows(x)
-	if x.Dim(-1) != K {
-		panic(fmt.Sprintf("nn: Linear: input %v does not fit weight %v", x.Shape, w.Shape))
-	}
-	if then.F != kernels.Identity && then.Gate != nil {
-		panic("nn: Linear: an activation and a gate")
-	}
-	var shape [4]int
-	n := copy(shape[:], x.Shape)
-	shape[n-1] = N
-	y := g.Tensor(shape[:n]...)
-	g.untrained("Linear", w)
-	g.product(w, M)
-	e := kernels.Epilogue{Bias: data(then.Bias), F: then.F, Gate: data(then.Gate), Residual: data(then.Residual)}
+	y := g.linearOutput(w, x, &then)
+	e := then.epilogue()
 	var mask []float32
 	if then.Residual != nil && g.dropping() {
 		mask, e.Residual = g.dropMask(M*N), nil
@@ -62,6 +51,27 @@ func LinearThen(g *Graph, w, x *Tensor, then Then) *Tensor {
 		record(g, y, linearOp{w, x, y, then, e.Raw, mask})
 	}
 	return y
+}
+
+// linearOutput is the tensor for x·Wᵀ, and counts the product.
+func (g *Graph) linearOutput(w, x *Tensor, then *Then) *Tensor {
+	N, K := w.Dim(0), w.Dim(1)
+	if x.Dim(-1) != K {
+		panic(fmt.Sprintf("nn: Linear: input %v does not fit weight %v", x.Shape, w.Shape))
+	}
+	if then.F != kernels.Identity && then.Gate != nil {
+		panic("nn: Linear: an activation and a gate")
+	}
+	var shape [4]int
+	n := copy(shape[:], x.Shape)
+	shape[n-1] = N
+	g.untrained("Linear", w)
+	g.product(w, rows(x))
+	return g.Tensor(shape[:n]...)
+}
+
+func (t *Then) epilogue() kernels.Epilogue {
+	return kernels.Epilogue{Bias: data(t.Bias), F: t.F, Gate: data(t.Gate), Residual: data(t.Residual)}
 }
 
 // linearOp is LinearThen; raw is z where it is needed, mask what was dropped

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"workbench/kernels"
@@ -86,7 +87,7 @@ var opCases = []opCase{
 // TestOpGradients compares the tape of every operation with central
 // differences, entry by entry, through a cross-entropy.
 func TestOpGradients(t *testing.T) {
-	for _, c := range opCases {
+	for _, c := range slices.Concat(opCases, linearsCases) {
 		t.Run(c.name, func(t *testing.T) {
 			var x []*Tensor
 			for i, shape := range c.shapes {

@@ -1,0 +1,87 @@
+package kernels
+
+import "fmt"
+
+// Product is one of those of MulMats: Y[M,N] = X[M,K]·Wᵀ, finished by Then.
+type Product struct {
+	Y, X []float32
+	W    Matrix
+	Then Epilogue
+}
+
+// Floats is w[N,K] itself as a matrix, not a copy.
+func Floats(w []float32, N, K int) Matrix {
+	needDims("Floats", N, K)
+	need("Floats", "w", w, N*K)
+	return Matrix{Type: F32, N: N, K: K, f32: w}
+}
+
+// MaxProducts is the most products of MulMats.
+const MaxProducts = 8
+
+// MulMats is MulMatThen for each product, of which none reads what another
+// writes. Where all are of few rows, as in a decode step, the threads share
+// them in one parallel region: one fork and join, and who is done with one
+// matrix goes on with the next. The values are those of MulMatThen, to the bit.
+func MulMats(p []Product, M int) {
+	needDims("MulMats", M)
+	if len(p) > MaxProducts {
+		panic(fmt.Sprintf("kernels: MulMats: %d products, the most is %d", len(p), MaxProducts))
+	}
+	for i := range p {
+		if w := &p[i].W; w.K == 0 || M > 1 && (w.Type == F32 || M > fewRows(w.Type)) {
+			for i := range p {
+				MulMatThen(p[i].Y, p[i].X, &p[i].W, M, p[i].Then)
+			}
+			return
+		}
+	}
+	var b vectors
+	var in [MaxProducts]*input
+	for i := range p {
+		p[i].Then.need("MulMats", M, p[i].W.N)
+		in[i] = inputs.Get().(*input)
+		b.add(p[i].Y, p[i].X, &p[i].W, M, in[i])
+	}
+	vectorBatches.run(b.chunks, 1, b)
+	for i := range p {
+		inputs.Put(in[i])
+		p[i].Then.Apply(p[i].Y, M, p[i].W.N)
+	}
+}
+
+// vectors are the products of few rows of one parallel region, chunk after
+// chunk.
+type vectors struct {
+	v      [MaxProducts]placed
+	n      int
+	chunks int
+}
+
+// placed is a product and where its chunks, of grain items, begin.
+type placed struct {
+	vector
+	items, grain, first int
+}
+
+var vectorBatches jobs[vectors, *vectors]
+
+func (b *vectors) add(y, x []float32, m *Matrix, M int, in *input) {
+	s := &b.v[b.n]
+	s.first = b.chunks
+	s.items, s.grain = s.plan("MulMats", y, x, m, M, in)
+	b.chunks += (s.items + s.grain - 1) / s.grain
+	b.n++
+}
+
+func (b *vectors) span(lo, hi int) {
+	i := 0
+	for ; lo < hi; lo++ {
+		for i+1 < b.n && b.v[i+1].first <= lo {
+			i++
+		}
+		s := &b.v[i]
+		from := (lo - s.first) * s.grain
+		s.vector.span(from, min(from+s.grain, s.items))
+	}
+}
