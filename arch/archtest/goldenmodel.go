@@ -231,17 +231,20 @@ func (c *golden) gradient(kind string, p nn.Param) error {
 	}
 	got := p.Tensor.Grad
 	if c.weights.Transposed[p.Name] {
-		got = transposed(got, p.Tensor.Dim(0), p.Tensor.Dim(1))
+		got = transposed(got, p.Tensor.Dim(-2), p.Tensor.Dim(-1))
 	}
 	c.within(kind, relative(got, want), c.Tolerance.Float32.Grad, p.Name)
 	return nil
 }
 
+// transposed swaps the last two axes, R and C long.
 func transposed(x []float32, R, C int) []float32 {
 	y := make([]float32, len(x))
-	for r := range R {
-		for c := range C {
-			y[c*R+r] = x[r*C+c]
+	for at := 0; at < len(x); at += R * C {
+		for r := range R {
+			for c := range C {
+				y[at+c*R+r] = x[at+r*C+c]
+			}
 		}
 	}
 	return y

@@ -10,6 +10,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"workbench/arch/nn"
 )
 
 // Tensor says what a file holds under a name.
@@ -119,6 +121,21 @@ func (f *File) Int64(name string) ([]int64, error) {
 		return nil, fmt.Errorf("%s: tensor %.80q is %s and not of whole numbers", f.path, name, t.DType)
 	}
 	return read[int64](f, name)
+}
+
+// Weight reads what Save wrote for a weight of that name and shape.
+func (f *File) Weight(p nn.Param) ([]float32, error) {
+	x, err := f.Float32(p.Name)
+	if err != nil {
+		return nil, err
+	}
+	if len(x) != p.Tensor.Len() {
+		return nil, fmt.Errorf("%s: tensor %q has %d elements and the model wants %d", f.path, p.Name, len(x), p.Tensor.Len())
+	}
+	if p.InOut {
+		x = turned(x, p.Tensor.Dim(-1), p.Tensor.Dim(-2))
+	}
+	return x, nil
 }
 
 func read[T number](f *File, name string) ([]T, error) {

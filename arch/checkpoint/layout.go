@@ -18,25 +18,13 @@ func (ts tensors) names() []string { return slices.Sorted(maps.Keys(ts)) }
 type layout func(s *sizes) (config map[string]any, want map[string][]int)
 
 // layouts are the architectures that this program has.
-var layouts = map[string]layout{"rwkv4": layoutRWKV4, "transformer": layoutTransformer, "rnn": layoutRNN}
-
-func layoutRWKV4(s *sizes) (map[string]any, map[string][]int) {
-	V, C := s.matrix("emb.weight")
-	F, _ := s.matrix("blocks.0.ffn.key.weight")
-	L := s.layers("blocks.")
-	want := map[string][]int{
-		"emb.weight": {V, C}, "head.weight": {V, C},
-		"blocks.0.ln0.weight": {C}, "blocks.0.ln0.bias": {C}, "ln_out.weight": {C}, "ln_out.bias": {C},
-	}
-	s.each(want, "blocks.%d.", L, map[string][]int{
-		"ln1.weight": {C}, "ln1.bias": {C}, "ln2.weight": {C}, "ln2.bias": {C},
-		"att.time_mix_k": {C}, "att.time_mix_v": {C}, "att.time_mix_r": {C},
-		"att.time_decay": {C}, "att.time_first": {C},
-		"att.key.weight": {C, C}, "att.value.weight": {C, C}, "att.receptance.weight": {C, C}, "att.output.weight": {C, C},
-		"ffn.time_mix_k": {C}, "ffn.time_mix_r": {C},
-		"ffn.key.weight": {F, C}, "ffn.receptance.weight": {C, C}, "ffn.value.weight": {C, F},
-	})
-	return map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F}, want
+var layouts = map[string]layout{
+	"rwkv4":       layoutRWKV4,
+	"rwkv5":       layoutRWKV5,
+	"rwkv6":       layoutRWKV6,
+	"rwkv7":       layoutRWKV7,
+	"transformer": layoutTransformer,
+	"rnn":         layoutRNN,
 }
 
 func layoutTransformer(s *sizes) (map[string]any, map[string][]int) {
@@ -100,10 +88,48 @@ func (ts tensors) transposeConv1D() map[string]bool {
 	return turned
 }
 
-// sizes reads dims off tensors, and keeps the first trouble.
+// sizes reads dims off tensors, and keeps the first trouble. own is the
+// configuration in a file of ours, which may lack the tensors of parts that
+// were taken out: it says their sizes then.
 type sizes struct {
 	ts  tensors
+	own map[string]any
 	err error
+}
+
+func (s *sizes) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (s *sizes) has(name string) bool { return s.ts[name] != nil }
+
+// rank is the number of axes of the first of these tensors that is there.
+func (s *sizes) rank(names ...string) int {
+	for _, name := range names {
+		if s.has(name) {
+			return len(s.ts[name].Shape)
+		}
+	}
+	return 0
+}
+
+// axis is the length of an axis of a matrix, or what our own configuration
+// says under key where the matrix is absent.
+func (s *sizes) axis(name string, i int, key string) int {
+	t := s.ts[name]
+	switch n, ok := s.own[key].(int); {
+	case t != nil && len(t.Shape) == 2 && t.len() > 0:
+		return t.Shape[i]
+	case t != nil:
+		s.fail("tensor %q has shape %v and should be a matrix", name, clipInts(t.Shape))
+	case ok && n > 0:
+		return n
+	case s.own == nil:
+		s.fail("tensor %q is missing", name)
+	}
+	return 0
 }
 
 func (s *sizes) matrix(name string) (rows, cols int) {

@@ -59,17 +59,21 @@ func (f *File) weights(configFile string) (*Weights, error) {
 		if isMask(ours, t) {
 			continue
 		}
-		if strings.Contains(ours, ".time_") {
-			t = t.squeezed()
-		}
+		t = t.squeezed()
 		if ts[ours] != nil {
 			return nil, fmt.Errorf("tensors %.80q and %.80q are one weight", w.Source[ours], name)
 		}
 		ts[ours], w.Source[ours] = t, name
 	}
-	var err error
+	own, err := f.ownConfig()
+	if err != nil {
+		return nil, err
+	}
 	if w.Arch, err = detect(ts); err != nil {
 		return nil, err
+	}
+	if own != nil && f.Metadata["arch"] != w.Arch {
+		return nil, fmt.Errorf("the metadata says %.40q, the tensors are of %s", f.Metadata["arch"], w.Arch)
 	}
 	read := layouts[w.Arch]
 	if read == nil {
@@ -83,7 +87,11 @@ func (f *File) weights(configFile string) (*Weights, error) {
 			delete(w.Source, "lm_head.weight")
 		}
 	}
-	s := &sizes{ts: ts}
+	if w.Arch == "rwkv6" || w.Arch == "rwkv7" {
+		w.Transposed = ts.turnLoRA(w.Arch)
+		ts.dropValueMix()
+	}
+	s := &sizes{ts: ts, own: own}
 	config, want := read(s)
 	if s.err != nil {
 		return nil, s.err
@@ -91,7 +99,7 @@ func (f *File) weights(configFile string) (*Weights, error) {
 	if err := ts.check(want); err != nil {
 		return nil, err
 	}
-	if w.Config, err = f.config(w, config, configFile); err != nil {
+	if w.Config, err = f.config(w, own, config, configFile); err != nil {
 		return nil, err
 	}
 	return w, f.load(w, ts)
@@ -138,9 +146,9 @@ func rawDecay(x []float32) error {
 }
 
 // config completes what the shapes say.
-func (f *File) config(w *Weights, config map[string]any, configFile string) (map[string]any, error) {
-	if own := f.Metadata["config"]; f.format == formatSafetensors && own != "" && f.Metadata["arch"] != "" {
-		return ownConfig(f.Metadata["arch"], own, w.Arch, config)
+func (f *File) config(w *Weights, own, config map[string]any, configFile string) (map[string]any, error) {
+	if own != nil {
+		return agree(w.Arch, own, config)
 	}
 	if w.Arch == "transformer" && config["positions"] == nil {
 		return nil, errNoPositions
@@ -222,11 +230,11 @@ func readHF(path, model string) (hfConfig, error) {
 	return c, nil
 }
 
-// ownConfig is the configuration that Save stored, which must agree with the
-// tensors: a model is built from it before they are read.
-func ownConfig(arch, own, detected string, shapes map[string]any) (map[string]any, error) {
-	if arch != detected {
-		return nil, fmt.Errorf("the metadata says %.40q, the tensors are of %s", arch, detected)
+// ownConfig is the configuration that Save stored, nil where f is not of ours.
+func (f *File) ownConfig() (map[string]any, error) {
+	own := f.Metadata["config"]
+	if f.format != formatSafetensors || own == "" || f.Metadata["arch"] == "" {
+		return nil, nil
 	}
 	dec := json.NewDecoder(strings.NewReader(own))
 	dec.UseNumber()
@@ -235,24 +243,34 @@ func ownConfig(arch, own, detected string, shapes map[string]any) (map[string]an
 		return nil, fmt.Errorf("metadata %q is not a JSON object", "config")
 	}
 	for key, v := range config {
-		if n, ok := v.(json.Number); ok {
-			i, err := strconv.Atoi(n.String())
-			if err != nil {
-				return nil, fmt.Errorf("the metadata says %.40q %.40v, which is not a whole number", key, v)
-			}
+		n, ok := v.(json.Number)
+		if !ok {
+			continue
+		}
+		if i, err := strconv.Atoi(n.String()); err == nil {
 			config[key] = i
+		} else if x, err := n.Float64(); err == nil {
+			config[key] = x
+		} else {
+			return nil, fmt.Errorf("the metadata says %.40q %.40v, which is no number of 64 bits", key, v)
 		}
-	}
-	for key, v := range shapes {
-		if c, ok := config[key]; ok && c != v {
-			return nil, fmt.Errorf("the metadata says %s %.40s, the tensors %v", key, fmt.Sprint(c), v)
-		}
-		config[key] = v
-	}
-	if arch == "transformer" && shapes["positions"] == nil && config["positions"] != "rotary" {
-		return nil, errNoPositions
 	}
 	return config, nil
+}
+
+// agree completes our own configuration by what the shapes say, which must
+// not contradict it: a model is built from it before the tensors are read.
+func agree(arch string, own, shapes map[string]any) (map[string]any, error) {
+	for key, v := range shapes {
+		if c, ok := own[key]; ok && c != v {
+			return nil, fmt.Errorf("the metadata says %s %.40s, the tensors %v", key, fmt.Sprint(c), v)
+		}
+		own[key] = v
+	}
+	if arch == "transformer" && shapes["positions"] == nil && own["positions"] != "rotary" {
+		return nil, errNoPositions
+	}
+	return own, nil
 }
 
 var errNoPositions = errors.New(`tensor "transformer.wpe.weight" is missing`)

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"workbench/arch/nn"
@@ -58,7 +59,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 
 func write(w io.Writer, m any, meta map[string]string) error {
 	var b strings.Builder
-	var weights []*nn.Tensor
+	var weights []nn.Param
 	sep, at := "{", 0
 	if len(meta) > 0 {
 		b.WriteString(sep + quote(metadataKey) + ":" + quote(meta))
@@ -67,8 +68,8 @@ func write(w io.Writer, m any, meta map[string]string) error {
 	nn.Walk(m, func(p nn.Param) {
 		end := at + 4*p.Tensor.Len()
 		fmt.Fprintf(&b, `%s%s:{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`,
-			sep, quote(p.Name), quote(officialShape(p.Name, p.Tensor.Shape)), at, end)
-		weights = append(weights, p.Tensor)
+			sep, quote(p.Name), quote(officialShape(meta["arch"], p)), at, end)
+		weights = append(weights, p)
 		sep, at = ",", end
 	})
 	if sep == "{" {
@@ -82,12 +83,29 @@ func write(w io.Writer, m any, meta map[string]string) error {
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
 	}
-	for _, t := range weights {
-		if err := writeFloats(w, t.Data); err != nil {
+	for _, p := range weights {
+		data := p.Tensor.Data
+		if p.InOut {
+			data = turned(data, p.Tensor.Dim(-2), p.Tensor.Dim(-1))
+		}
+		if err := writeFloats(w, data); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// turned swaps the last two axes of x, R and C long.
+func turned(x []float32, R, C int) []float32 {
+	out := make([]float32, len(x))
+	for at := 0; at < len(out); at += R * C {
+		for r := range R {
+			for c := range C {
+				out[at+c*R+r] = x[at+r*C+c]
+			}
+		}
+	}
+	return out
 }
 
 func writeFloats(w io.Writer, x []float32) error {
@@ -105,13 +123,33 @@ func writeFloats(w io.Writer, x []float32) error {
 	return nil
 }
 
-// officialShape is the shape of a weight in the files of its authors: RWKV's
-// mix vectors are [1,1,C] there.
-func officialShape(name string, shape []int) []int {
-	if len(shape) == 1 && strings.Contains(name, ".time_mix_") {
+// officialShape is the shape of a weight in the files of its authors: the mix
+// vectors of RWKV are [1,1,C] there, as are all others of a channel's own in
+// versions 6 and 7, and low-rank matrices are [in,out].
+func officialShape(arch string, p nn.Param) []int {
+	shape := slices.Clone(p.Tensor.Shape)
+	n := len(shape)
+	if p.InOut {
+		shape[n-2], shape[n-1] = shape[n-1], shape[n-2]
+	}
+	if n == 1 && isMix(arch, p.Name) {
 		return []int{1, 1, shape[0]}
 	}
 	return shape
+}
+
+func isMix(arch, name string) bool {
+	_, part, ok := strings.Cut(name, ".att.")
+	if !ok {
+		_, part, ok = strings.Cut(name, ".ffn.")
+	}
+	switch {
+	case !ok || strings.Contains(part, "."): // ln_x, and the matrices
+		return false
+	case arch == "rwkv6" || arch == "rwkv7":
+		return true
+	}
+	return strings.HasPrefix(part, "time_mix_")
 }
 
 // quote is v as JSON; what is quoted here always has one.

@@ -147,7 +147,7 @@ func TestOpenDisagrees(t *testing.T) {
 		{"arch", func(*rwkvModel) {}, map[string]string{"arch": "rnn", "config": "{}"}, `the metadata says "rnn", the tensors are of rwkv4`},
 		{"config", func(*rwkvModel) {}, rwkvMeta(`{"dim":4000000}`), "the metadata says dim 4000000, the tensors 3"},
 		{"no object", func(*rwkvModel) {}, rwkvMeta(`[]`), "not a JSON object"},
-		{"no whole number", func(*rwkvModel) {}, rwkvMeta(`{"dim":3.5}`), "not a whole number"},
+		{"no whole number", func(*rwkvModel) {}, rwkvMeta(`{"dim":3.5}`), "the metadata says dim 3.5, the tensors 3"},
 		{"absent matrix", func(m *rwkvModel) { m.Blocks[1].FFNV = nil }, nil, `tensor "blocks.1.ffn.value.weight" is missing`},
 		{"absent block", func(m *rwkvModel) { m.Blocks[0] = &rwkvBlock{FFNK: nn.New(5, 3)} }, nil, `tensor "blocks.0.att.key.weight" is missing`},
 		{"absent embedding", func(m *rwkvModel) { m.Emb = nil }, nil, `tensor "emb.weight" is missing`},

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // stored is a tensor in a file. Its elements lie in data row-major, or at
@@ -41,26 +42,33 @@ func (t *stored) view(shape, strides []int) *stored {
 	return &v
 }
 
-// transposed swaps the axes of a matrix.
+// transposed swaps the last two axes.
 func (t *stored) transposed() *stored {
-	s := t.strides
-	if s == nil {
-		s = []int{t.Shape[1], 1}
+	shape, strides := slices.Clone(t.Shape), slices.Clone(t.strides)
+	if strides == nil {
+		strides = make([]int, len(shape))
+		step := 1
+		for i := len(shape) - 1; i >= 0; i-- {
+			strides[i] = step
+			step *= shape[i]
+		}
 	}
-	return t.view([]int{t.Shape[1], t.Shape[0]}, []int{s[1], s[0]})
+	a, b := len(shape)-2, len(shape)-1
+	shape[a], shape[b] = shape[b], shape[a]
+	strides[a], strides[b] = strides[b], strides[a]
+	return t.view(shape, strides)
 }
 
-// squeezed drops leading axes of length 1 down to a vector: [1,1,C] is [C].
+// squeezed makes a vector of [1,1,C].
 func (t *stored) squeezed() *stored {
-	v := t
-	for len(v.Shape) > 1 && v.Shape[0] == 1 {
-		s := v.strides
-		if s != nil {
-			s = s[1:]
-		}
-		v = v.view(v.Shape[1:], s)
+	if len(t.Shape) != 3 || t.Shape[0] != 1 || t.Shape[1] != 1 {
+		return t
 	}
-	return v
+	s := t.strides
+	if s != nil {
+		s = s[2:]
+	}
+	return t.view(t.Shape[2:], s)
 }
 
 // gather reads a tensor into a row-major slice.

@@ -75,8 +75,8 @@ func (s *Session) Load(path string) error {
 		var x []float32
 		if !slices.Contains(names, p.Name) {
 			err = fmt.Errorf("%s: tensor %q is missing", path, p.Name)
-		} else if x, err = f.Float32(p.Name); err == nil && len(x) != p.Tensor.Len() {
-			err = fmt.Errorf("%s: tensor %q has %d elements and the model wants %d", path, p.Name, len(x), p.Tensor.Len())
+		} else {
+			x, err = f.Weight(p)
 		}
 		data, to = append(data, x), append(to, p.Tensor)
 	})

@@ -1,0 +1,188 @@
+package checkpoint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+func layoutRWKV4(s *sizes) (map[string]any, map[string][]int) {
+	config, want := s.rwkv()
+	C, F, L := config["dim"].(int), config["ffn"].(int), config["layers"].(int)
+	s.each(want, "blocks.%d.", L, map[string][]int{
+		"att.time_mix_k": {C}, "att.time_mix_v": {C}, "att.time_mix_r": {C},
+		"att.time_decay": {C}, "att.time_first": {C},
+		"att.key.weight": {C, C}, "att.value.weight": {C, C}, "att.receptance.weight": {C, C}, "att.output.weight": {C, C},
+		"ffn.time_mix_k": {C}, "ffn.time_mix_r": {C},
+		"ffn.key.weight": {F, C}, "ffn.receptance.weight": {C, C}, "ffn.value.weight": {C, F},
+	})
+	return config, want
+}
+
+// layoutRWKV5 tells 5.2 (decay and bonus [H,N]) from 5.1 ([H]), the latter
+// with or without the gate, and 5.0, whose bonus is the exponential of
+// time_first.
+func layoutRWKV5(s *sizes) (map[string]any, map[string][]int) {
+	config, want := s.rwkv()
+	C, F, L := config["dim"].(int), config["ffn"].(int), config["layers"].(int)
+	bonus, gate := "time_faaaa", s.has("blocks.0.att.gate.weight")
+	if s.has("blocks.0.att.time_first") {
+		bonus = "time_first"
+	}
+	perHead := s.rank("blocks.0.att.time_decay", "blocks.0.att."+bonus) == 1
+	H, N := s.heads(C, "blocks.0.att.time_decay", "blocks.0.att."+bonus)
+	decay := []int{H, N}
+	if perHead {
+		decay = []int{H}
+	}
+	config["head_size"], config["per_head"], config["exp_bonus"] = N, perHead, bonus == "time_first"
+	config["output_gate"] = onOff(gate)
+	s.each(want, "blocks.%d.", L, map[string][]int{
+		"att.time_mix_k": {C}, "att.time_mix_v": {C}, "att.time_mix_r": {C},
+		"att.time_decay": decay, "att." + bonus: decay,
+		"att.key.weight": {C, C}, "att.value.weight": {C, C}, "att.receptance.weight": {C, C}, "att.output.weight": {C, C},
+		"att.ln_x.weight": {C}, "att.ln_x.bias": {C},
+		"ffn.time_mix_k": {C}, "ffn.time_mix_r": {C},
+		"ffn.key.weight": {F, C}, "ffn.receptance.weight": {C, C}, "ffn.value.weight": {C, F},
+	})
+	if gate {
+		s.each(want, "blocks.%d.", L, map[string][]int{"att.time_mix_g": {C}, "att.gate.weight": {C, C}})
+	}
+	return config, want
+}
+
+func layoutRWKV6(s *sizes) (map[string]any, map[string][]int) {
+	config, want := s.rwkv()
+	C, F, L := config["dim"].(int), config["ffn"].(int), config["layers"].(int)
+	H, N := s.heads(C, "blocks.0.att.time_faaaa")
+	rm := s.axis("blocks.0.att.time_maa_w1", 0, "mix_rank") / 5
+	if !s.has("blocks.0.att.time_maa_w1") {
+		rm *= 5
+	}
+	rd := s.axis("blocks.0.att.time_decay_w1", 0, "decay_rank")
+	config["head_size"], config["mix_rank"], config["decay_rank"] = N, rm, rd
+	s.each(want, "blocks.%d.", L, map[string][]int{
+		"att.time_maa_x": {C}, "att.time_maa_w": {C}, "att.time_maa_k": {C}, "att.time_maa_v": {C}, "att.time_maa_r": {C}, "att.time_maa_g": {C},
+		"att.time_maa_w1": {5 * rm, C}, "att.time_maa_w2": {5, C, rm},
+		"att.time_decay": {C}, "att.time_decay_w1": {rd, C}, "att.time_decay_w2": {C, rd}, "att.time_faaaa": {H, N},
+		"att.key.weight": {C, C}, "att.value.weight": {C, C}, "att.receptance.weight": {C, C}, "att.gate.weight": {C, C}, "att.output.weight": {C, C},
+		"att.ln_x.weight": {C}, "att.ln_x.bias": {C},
+		"ffn.time_maa_k": {C}, "ffn.time_maa_r": {C},
+		"ffn.key.weight": {F, C}, "ffn.receptance.weight": {C, C}, "ffn.value.weight": {C, F},
+	})
+	return config, want
+}
+
+func layoutRWKV7(s *sizes) (map[string]any, map[string][]int) {
+	config, want := s.rwkv()
+	C, F, L := config["dim"].(int), config["ffn"].(int), config["layers"].(int)
+	H, N := s.heads(C, "blocks.0.att.r_k")
+	config["head_size"] = N
+	block := map[string][]int{
+		"att.x_r": {C}, "att.x_w": {C}, "att.x_k": {C}, "att.x_v": {C}, "att.x_a": {C}, "att.x_g": {C},
+		"att.k_k": {C}, "att.k_a": {C}, "att.r_k": {H, N},
+		"att.key.weight": {C, C}, "att.value.weight": {C, C}, "att.receptance.weight": {C, C}, "att.output.weight": {C, C},
+		"att.ln_x.weight": {C}, "att.ln_x.bias": {C},
+		"ffn.x_k": {C}, "ffn.key.weight": {F, C}, "ffn.value.weight": {C, F},
+	}
+	for _, lora := range []struct{ letter, key string }{{"w", "decay_rank"}, {"a", "iclr_rank"}, {"g", "gate_rank"}} {
+		r := s.axis("blocks.0.att."+lora.letter+"1", 0, lora.key)
+		config[lora.key] = r
+		block["att."+lora.letter+"1"], block["att."+lora.letter+"2"] = []int{r, C}, []int{C, r}
+		if lora.letter != "g" {
+			block["att."+lora.letter+"0"] = []int{C}
+		}
+	}
+	s.each(want, "blocks.%d.", L, block)
+	if L > 1 { // the first block has nothing to mix its values with
+		r := s.axis("blocks.1.att.v1", 0, "value_rank")
+		config["value_rank"] = r
+		for l := 1; l < L; l++ {
+			p := fmt.Sprintf("blocks.%d.att.", l)
+			want[p+"v0"], want[p+"v1"], want[p+"v2"] = []int{C}, []int{r, C}, []int{C, r}
+		}
+	}
+	return config, want
+}
+
+// rwkv is what all versions have in common.
+func (s *sizes) rwkv() (config map[string]any, want map[string][]int) {
+	V, C := s.matrix("emb.weight")
+	F, _ := s.matrix("blocks.0.ffn.key.weight")
+	L := s.layers("blocks.")
+	want = map[string][]int{
+		"emb.weight": {V, C}, "head.weight": {V, C},
+		"blocks.0.ln0.weight": {C}, "blocks.0.ln0.bias": {C}, "ln_out.weight": {C}, "ln_out.bias": {C},
+	}
+	s.each(want, "blocks.%d.", L, map[string][]int{"ln1.weight": {C}, "ln1.bias": {C}, "ln2.weight": {C}, "ln2.bias": {C}})
+	return map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F}, want
+}
+
+// heads are the head count H and size N that the first tensor there of shape
+// [H,N] or [H] says of C channels.
+func (s *sizes) heads(C int, names ...string) (H, N int) {
+	if i := slices.IndexFunc(names, s.has); i < 0 {
+		N = s.axis(names[0], 1, "head_size")
+	} else if t := s.ts[names[i]]; len(t.Shape) == 1 || len(t.Shape) == 2 {
+		N = C / max(1, t.Shape[0])
+	} else {
+		s.fail("tensor %q has shape %v and should be [heads, head size]", names[i], clipInts(t.Shape))
+	}
+	if s.err == nil && (N < 1 || C%N != 0) {
+		s.fail("%d channels are not whole heads of %d", C, N)
+	}
+	return C / max(1, N), N
+}
+
+// loraParts end the names of the matrices that RWKV-6 and 7 store [in,out].
+var loraParts = map[string][]string{
+	"rwkv6": {".att.time_maa_w1", ".att.time_maa_w2", ".att.time_decay_w1", ".att.time_decay_w2"},
+	"rwkv7": {".att.w1", ".att.w2", ".att.a1", ".att.a2", ".att.v1", ".att.v2", ".att.g1", ".att.g2"},
+}
+
+// turnLoRA brings RWKV's low-rank matrices to [out,in], and names those turned.
+// Files of web-rwkv hold them so already: the first that is not square tells.
+func (ts tensors) turnLoRA(arch string) map[string]bool {
+	turned := map[string]bool{}
+	emb := ts["emb.weight"]
+	if emb == nil || len(emb.Shape) != 2 {
+		return turned
+	}
+	C, official := emb.Shape[1], true
+	for _, name := range ts.names() {
+		t := ts[name]
+		if !isLoRA(arch, name) || len(t.Shape) < 2 {
+			continue
+		}
+		in, out := t.Shape[len(t.Shape)-2], t.Shape[len(t.Shape)-1]
+		if in == out {
+			continue
+		}
+		official = strings.HasSuffix(name, "1") == (in == C)
+		break
+	}
+	for name, t := range ts {
+		if official && isLoRA(arch, name) && len(t.Shape) >= 2 {
+			ts[name], turned[name] = t.transposed(), true
+		}
+	}
+	return turned
+}
+
+func isLoRA(arch, name string) bool {
+	return slices.ContainsFunc(loraParts[arch], func(s string) bool { return strings.HasSuffix(name, s) })
+}
+
+// dropValueMix takes away what the first block of RWKV-7 does not use.
+func (ts tensors) dropValueMix() {
+	for _, part := range []string{"v0", "v1", "v2"} {
+		delete(ts, "blocks.0.att."+part)
+	}
+}
+
+func onOff(b bool) string {
+	if b {
+		return "on"
+	}
+	return "off"
+}
