@@ -64,6 +64,12 @@ var opCases = []opCase{
 		s.P.Fill(0.2)
 		return WKV4(g, NegExp(g, x[0]), x[1], x[2], x[3], s)
 	}},
+	{"WKV7", wkv7Shapes, func(g *Graph, x []*Tensor) *Tensor {
+		return WKV7(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], x[5], 2, nil)
+	}},
+	{"WKV7 from a state", wkv7Shapes, func(g *Graph, x []*Tensor) *Tensor {
+		return WKV7(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], x[5], 2, New(2, 2, 3, 3).Fill(0.4))
+	}},
 	{"Attention", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return Attention(g, x[0], 2, nil) }},
 	{"Attention with a cache", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor {
 		c := NewKVCache(2, 8)
@@ -154,3 +160,5 @@ func TestShiftMixKeepsLast(t *testing.T) {
 		t.Errorf("shifted %v, kept %v", y.Data, last.Data)
 	}
 }
+
+var wkv7Shapes = [][]int{{2, 5, 6}, {2, 5, 6}, {2, 5, 6}, {2, 5, 6}, {2, 5, 6}, {2, 5, 6}}

@@ -10,6 +10,7 @@ import (
 func sequenceOps() []*Op {
 	return []*Op{
 		wkv4Op("wkv4", true), wkv4Op("wkv4_fresh", false),
+		wkv7Op("wkv7", true), wkv7Op("wkv7_fresh", false),
 		attentionOp("attention", false), attentionOp("attention_decode", true),
 		ropeOp(), elmanOp(),
 	}
