@@ -250,7 +250,6 @@ func TestRefused(t *testing.T) {
 	for path, want := range map[string]string{
 		"golden/lstm/model.pth":                     "the architecture is lstm,",
 		"golden/gru/model.safetensors":              "the architecture is gru,",
-		"golden/llama_hf/model.safetensors":         "the architecture is llama,",
 		"golden/pth_formats/legacy.pth":             "legacy torch format: re-save with torch>=1.6",
 		"golden/pth_formats/views.pth":              "architecture cannot be told",
 		"golden/gguf_gpt2_f32/model.gguf":           "GGUF files are not supported yet",

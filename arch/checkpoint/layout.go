@@ -24,6 +24,7 @@ var layouts = map[string]layout{
 	"rwkv6":       layoutRWKV6,
 	"rwkv7":       layoutRWKV7,
 	"transformer": layoutTransformer,
+	"llama":       layoutLlama,
 	"rnn":         layoutRNN,
 }
 

@@ -31,14 +31,15 @@ func ourName(name string) string {
 			return "transformer." + name
 		}
 	}
-	return name
+	return llamaName(name)
 }
 
-// isMask tells the buffers of a GPT-2 file that are no weights: the causal
-// mask and the value it masks with.
+// isMask tells the buffers of a file that are no weights: GPT-2's causal mask
+// and the value it masks with, Llama's angles.
 func isMask(name string, t *stored) bool {
 	return strings.HasSuffix(name, ".attn.bias") && len(t.Shape) == 4 ||
-		strings.HasSuffix(name, ".attn.masked_bias") && len(t.Shape) == 0
+		strings.HasSuffix(name, ".attn.masked_bias") && len(t.Shape) == 0 ||
+		isRotaryTable(name)
 }
 
 // signs tell an architecture by a part of a name, the first that occurs.

@@ -82,7 +82,9 @@ func (f *File) weights(configFile string) (*Weights, error) {
 	}
 	if w.Arch == "transformer" {
 		w.Transposed = ts.transposeConv1D()
-		if head := ts["lm_head.weight"]; head != nil && head.same(ts["transformer.wte.weight"]) {
+	}
+	for _, embedding := range []string{"transformer.wte.weight", "model.embed_tokens.weight"} {
+		if head := ts["lm_head.weight"]; head != nil && head.same(ts[embedding]) {
 			delete(ts, "lm_head.weight")
 			delete(w.Source, "lm_head.weight")
 		}
@@ -165,6 +167,8 @@ func (f *File) config(w *Weights, own, config map[string]any, configFile string)
 		return config, err
 	case w.Arch == "transformer":
 		return config, f.gptConfig(config, len(w.Transposed) > 0, configFile)
+	case w.Arch == "llama":
+		return config, f.llamaConfig(w, config, configFile)
 	}
 	return config, nil
 }
