@@ -70,6 +70,18 @@ var opCases = []opCase{
 	{"WKV7 from a state", wkv7Shapes, func(g *Graph, x []*Tensor) *Tensor {
 		return WKV7(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], x[5], 2, New(2, 2, 3, 3).Fill(0.4))
 	}},
+	{"WKV5", [][]int{{2, 3}, {2, 3}, {2, 6, 6}, {2, 6, 6}, {2, 6, 6}}, func(g *Graph, x []*Tensor) *Tensor {
+		return WKV5(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], 2, nil)
+	}},
+	{"WKV5 from a state, without a bonus", [][]int{{4}, {2, 6, 4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		return WKV5(g, NegExp(g, x[0]), nil, x[1], x[2], x[3], 2, New(2, 2, 2, 2).Fill(0.5))
+	}},
+	{"WKV6", [][]int{{2, 6, 4}, {4}, {2, 6, 4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		return WKV6(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], 2, nil)
+	}},
+	{"WKV6 from a state", [][]int{{2, 6, 4}, {4}, {2, 6, 4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
+		return WKV6(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], 2, New(2, 2, 2, 2).Fill(-0.5))
+	}},
 	{"Attention", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return Attention(g, x[0], 2, nil) }},
 	{"Attention with a cache", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor {
 		c := NewKVCache(2, 8)

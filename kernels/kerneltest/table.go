@@ -9,7 +9,7 @@ import (
 )
 
 func table() []*Op {
-	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), normOps())
+	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), wkv6Ops(), normOps())
 }
 
 // lengths are every length up to 70 and some of several chunks.

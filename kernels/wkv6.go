@@ -1,0 +1,138 @@
+package kernels
+
+// WKV6 runs the RWKV-6 recurrence over T steps of H heads of N channels in B
+// sequences, updating the state s. Per head, keys i and values j:
+//
+//	y_t[j]  = Σ_i r_t[i]·(S[i,j] + u[i]·k_t[i]·v_t[j])
+//	S'[i,j] = e^w_t[i]·S[i,j] + k_t[i]·v_t[j]
+//
+// r, k, v, w, y are [B,T,C], C = H·N; u is [C], nil for ones; s is
+// [B,H,N keys,N values]. w ≤ 0 is the log-decay of a step. A sequence gives
+// the same bits however it is cut into calls.
+// Source: BlinkDL/RWKV-LM RWKV-v5/cuda/wkv6_cuda.cu; arXiv 2404.05892, 4.2.
+func WKV6(y, s, w, u, r, k, v []float32, B, T, H, N int) {
+	wkv6("WKV6", y, s, w, u, r, k, v, B, T, H, N, true)
+}
+
+// WKV5 is WKV6 with one log-decay a channel: w is [C].
+// Source: BlinkDL/RWKV-LM RWKV-v5/cuda/wkv5_cuda.cu.
+func WKV5(y, s, w, u, r, k, v []float32, B, T, H, N int) {
+	wkv6("WKV5", y, s, w, u, r, k, v, B, T, H, N, false)
+}
+
+func wkv6(op string, y, s, w, u, r, k, v []float32, B, T, H, N int, perStep bool) {
+	C, n := needWKV6(op, w, u, r, k, v, B, T, H, N, perStep)
+	need(op, "y", y, n)
+	need(op, "s", s, B*C*N)
+	if n > 0 {
+		wkv6Jobs.run(B*H, wkv6Grain(T, N), wkv6Job{y, s, wkv6Args{w, u, r, k, v, T, H, N, perStep}})
+	}
+}
+
+// needWKV6 checks what WKV5, WKV6 and their gradients read; it returns the
+// number of channels and that of a row's floats in all.
+func needWKV6(op string, w, u, r, k, v []float32, B, T, H, N int, perStep bool) (C, n int) {
+	needDims(op, B, T, H, N)
+	C = H * N
+	n = B * T * C
+	if perStep {
+		need(op, "w", w, n)
+	} else {
+		need(op, "w", w, C)
+	}
+	needOrNil(op, "u", u, C)
+	need(op, "r", r, n)
+	need(op, "k", k, n)
+	need(op, "v", v, n)
+	return C, n
+}
+
+// wkv6Chunk is the steps that are done at once: their rows stay in the
+// first-level cache. Results of the gradients depend on it.
+const wkv6Chunk = 64
+
+// wkv6Grain returns how many heads make one chunk of work.
+func wkv6Grain(T, N int) int { return max(1, blockFloats/max(1, T*N*N/4)) }
+
+// wkv6Args is what both directions read.
+type wkv6Args struct {
+	w, u, r, k, v []float32
+	T, H, N       int
+	perStep       bool // a log-decay for each step
+}
+
+// head returns where row 0 of a head begins in [B,T,C], and its bonus; ones
+// holds N of them.
+func (a *wkv6Args) head(batch, h int, ones []float32) (at int, u []float32) {
+	at = (batch*a.T*a.H + h) * a.N
+	if a.u == nil {
+		return at, ones
+	}
+	return at, a.u[h*a.N : (h+1)*a.N]
+}
+
+// decays fills d with e^w of steps t0 … t1-1, a row each, or with one row for
+// all of them; it returns the distance between rows.
+func (a *wkv6Args) decays(d []float32, at, h, t0, t1 int) (stride int) {
+	N := a.N
+	if !a.perStep {
+		exp(d[:N], a.w[h*N:(h+1)*N])
+		return 0
+	}
+	for t := t0; t < t1; t++ {
+		row := at + t*a.H*N
+		exp(d[(t-t0)*N:(t-t0+1)*N], a.w[row:row+N])
+	}
+	return N
+}
+
+// wkv6Scan is a recurrence of one head over T steps, forwards or backwards in
+// time. Rows of a, b, x lie stride floats apart, of d and out as told.
+type wkv6Scan struct {
+	out, s, c, a, d, b, x []float32
+	T, N                  int
+	stride, dStride       int
+	outStride             int
+	back                  bool
+}
+
+type wkv6Job struct {
+	y, s []float32
+	wkv6Args
+}
+
+var wkv6Jobs jobs[wkv6Job, *wkv6Job]
+
+func (j *wkv6Job) span(lo, hi int) {
+	N := j.N
+	owner, scratch := borrow(wkv6Chunk*(N+1) + N)
+	d, c, ones := scratch[:wkv6Chunk*N], scratch[wkv6Chunk*N:wkv6Chunk*(N+1)], scratch[wkv6Chunk*(N+1):]
+	fill(ones, 1)
+	for i := lo; i < hi; i++ {
+		j.one(i/j.H, i%j.H, d, c, ones)
+	}
+	floatBuffers.Put(owner)
+}
+
+// one does one head of one sequence.
+func (j *wkv6Job) one(batch, h int, d, c, ones []float32) {
+	at, u := j.head(batch, h, ones)
+	C, N := j.H*j.N, j.N
+	q := wkv6Scan{s: j.s[(batch*j.H+h)*N*N:][:N*N], c: c, d: d, N: N, stride: C, outStride: C}
+	for t0 := 0; t0 < j.T; t0 += wkv6Chunk {
+		q.T = min(wkv6Chunk, j.T-t0)
+		row := at + t0*C
+		if t0 == 0 || j.perStep {
+			q.dStride = j.decays(d, at, h, t0, t0+q.T)
+		}
+		q.out, q.a, q.b, q.x = j.y[row:], j.r[row:], j.k[row:], j.v[row:]
+		wkv6Dots(c[:q.T], q.a, u, q.b, C)
+		wkv6Values(&q)
+	}
+}
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
+}

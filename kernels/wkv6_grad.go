@@ -1,0 +1,196 @@
+package kernels
+
+// WKV6Grad adds the gradients of WKV6 to dw (of the log-decay), dr, dk, dv
+// [B,T,C] and du [C], given that of y. s0 [B,H,N,N] is the state before the
+// call (nil: zeros); no gradient flows into it. Any d may be nil.
+//
+// With S before a step, G the gradient of the state after it (zeros after the
+// last), per head
+//
+//	dr[i] += Σ_j dy[j]·S[i,j] + u[i]·k[i]·e       e = Σ_j dy[j]·v[j]
+//	dk[i] += Σ_j G[i,j]·v[j]  + u[i]·r[i]·e
+//	dv[j] += Σ_i G[i,j]·k[i]  + dy[j]·Σ_i r[i]·u[i]·k[i]
+//	dw[i] += e^w[i]·Σ_j G[i,j]·S[i,j];  du[i] += r[i]·k[i]·e
+//	G'[i,j] = e^w[i]·G[i,j] + r[i]·dy[j]
+//
+// dw is taken from Q[i] = Σ_j G[i,j]·S'[i,j], S' after the step, which is
+// dw + k·(dk's sum), and before the step dw + r·(dr's sum): Q is computed
+// afresh every 64 steps and carried from step to step between.
+// Batches are summed in order.
+func WKV6Grad(dw, du, dr, dk, dv, dy, s0, w, u, r, k, v []float32, B, T, H, N int) {
+	wkv6Grad("WKV6Grad", dw, du, dr, dk, dv, dy, s0, w, u, r, k, v, B, T, H, N, true)
+}
+
+// WKV5Grad is WKV6Grad for WKV5: w and dw are [C].
+func WKV5Grad(dw, du, dr, dk, dv, dy, s0, w, u, r, k, v []float32, B, T, H, N int) {
+	wkv6Grad("WKV5Grad", dw, du, dr, dk, dv, dy, s0, w, u, r, k, v, B, T, H, N, false)
+}
+
+func wkv6Grad(op string, dw, du, dr, dk, dv, dy, s0, w, u, r, k, v []float32, B, T, H, N int, perStep bool) {
+	C, n := needWKV6(op, w, u, r, k, v, B, T, H, N, perStep)
+	needOrNil(op, "dw", dw, len(w))
+	needOrNil(op, "du", du, C)
+	needOrNil(op, "dr", dr, n)
+	needOrNil(op, "dk", dk, n)
+	needOrNil(op, "dv", dv, n)
+	need(op, "dy", dy, n)
+	needOrNil(op, "s0", s0, B*C*N)
+	if n == 0 {
+		return
+	}
+	owner, sums := borrow(2 * B * C)
+	clear(sums)
+	job := wkv6GradJob{dw, dr, dk, dv, dy, s0, sums[:B*C], sums[B*C:], wkv6Args{w, u, r, k, v, T, H, N, perStep}}
+	wkv6GradJobs.run(B*H, wkv6Grain(4*T, N), job)
+	if !perStep {
+		addParts(dw, job.sumW, B, C)
+	}
+	addParts(du, job.sumU, B, C)
+	floatBuffers.Put(owner)
+}
+
+// wkv6GradJob has sums of dw and du for each batch [B,C]; those of dw serve
+// WKV5 alone.
+type wkv6GradJob struct {
+	dw, dr, dk, dv, dy, s0, sumW, sumU []float32
+	wkv6Args
+}
+
+var wkv6GradJobs jobs[wkv6GradJob, *wkv6GradJob]
+
+// wkv6Join is what wkv6JoinGeneric works on.
+type wkv6Join struct {
+	dw, du, dr, dk, gr, gk, q, u, r, k, e []float32
+	T, stride                             int
+	dwStride, drStride, dkStride          int
+}
+
+// wkv6Tape is one head's scratch between the passes.
+type wkv6Tape struct {
+	d, gr   []float32 // e^w and dr's sums, [T,N]
+	c, e    []float32 // Σ r·u·k and Σ dy·v, [T]
+	gk      []float32 // dk's sums or dv's of a chunk [wkv6Chunk,N]
+	s, g    []float32 // states [N,N], transposed
+	marks   []float32 // s at the end of each chunk but the last
+	q, ones []float32 // [N]
+	sink    []float32 // a row for gradients nobody wants, [N]
+}
+
+func newWKV6Tape(scratch []float32, T, N int) (t wkv6Tape, size int) {
+	take := func(n int) []float32 {
+		from := size
+		if size += n; scratch == nil {
+			return nil
+		}
+		return scratch[from:size]
+	}
+	t.d, t.gr = take(T*N), take(T*N)
+	t.c, t.e = take(T), take(T)
+	t.gk = take(wkv6Chunk * N)
+	t.s, t.g = take(N*N), take(N*N)
+	t.marks = take((T - 1) / wkv6Chunk * N * N)
+	t.q, t.ones, t.sink = take(N), take(N), take(N)
+	return t, size
+}
+
+func (j *wkv6GradJob) span(lo, hi int) {
+	_, size := newWKV6Tape(nil, j.T, j.N)
+	owner, scratch := borrow(size)
+	t, _ := newWKV6Tape(scratch, j.T, j.N)
+	fill(t.ones, 1)
+	for i := lo; i < hi; i++ {
+		j.one(&t, i/j.H, i%j.H)
+	}
+	floatBuffers.Put(owner)
+}
+
+// one does one head of one sequence.
+func (j *wkv6GradJob) one(t *wkv6Tape, batch, h int) {
+	at, u := j.head(batch, h, t.ones)
+	C, N := j.H*j.N, j.N
+	dStride := j.decays(t.d, at, h, 0, j.T)
+	wkv6Dots(t.c, j.r[at:], u, j.k[at:], C)
+	wkv6Dots(t.e, j.dy[at:], t.ones, j.v[at:], C)
+	q := wkv6Scan{N: N, stride: C, dStride: dStride, outStride: N}
+	j.forward(t, q, at, batch*j.H+h)
+	j.backKeys(t, q, at, batch, h, u)
+	if j.dv != nil {
+		j.backValues(t, q, at)
+	}
+}
+
+// chunk points q at chunk m's rows of b, a and x, and of d.
+func (j *wkv6GradJob) chunk(q *wkv6Scan, t *wkv6Tape, m, at int, a, b, x []float32) {
+	t0 := m * wkv6Chunk
+	row := at + t0*q.stride
+	q.T = min(wkv6Chunk, j.T-t0)
+	q.a, q.b, q.x, q.d = a[row:], b[row:], x[row:], t.d[t0*q.dStride:]
+}
+
+func (j *wkv6GradJob) chunks() int { return (j.T + wkv6Chunk - 1) / wkv6Chunk }
+
+// forward fills t.gr and t.marks.
+func (j *wkv6GradJob) forward(t *wkv6Tape, q wkv6Scan, at, state int) {
+	N := j.N
+	if clear(t.s); j.s0 != nil {
+		transpose(t.s, j.s0[state*N*N:][:N*N], N)
+	}
+	q.s = t.s
+	for m := range j.chunks() {
+		if m > 0 {
+			copy(t.marks[(m-1)*N*N:m*N*N], t.s)
+		}
+		j.chunk(&q, t, m, at, j.dy, j.k, j.v)
+		q.out = t.gr[m*wkv6Chunk*N:]
+		wkv6Keys(&q)
+	}
+}
+
+// backKeys adds to dr, dk, dw and du.
+func (j *wkv6GradJob) backKeys(t *wkv6Tape, q wkv6Scan, at, batch, h int, u []float32) {
+	C, N := q.stride, j.N
+	sums := batch*C + h*N
+	g := wkv6Join{du: j.sumU[sums : sums+N], q: t.q, u: u, gk: t.gk, stride: C}
+	clear(t.g)
+	q.s, q.out, q.back = t.g, t.gk, true
+	for m := j.chunks() - 1; m >= 0; m-- {
+		if clear(t.q); m < j.chunks()-1 {
+			wkv6Meet(t.q, t.g, t.marks[m*N*N:(m+1)*N*N])
+		}
+		j.chunk(&q, t, m, at, j.v, j.r, j.dy)
+		wkv6Keys(&q)
+		t0 := m * wkv6Chunk
+		row := at + t0*C
+		g.T, g.r, g.k, g.gr, g.e = q.T, j.r[row:], j.k[row:], t.gr[t0*N:], t.e[t0:]
+		g.dr, g.drStride = rowsOr(j.dr, row, C, t.sink)
+		g.dk, g.dkStride = rowsOr(j.dk, row, C, t.sink)
+		if g.dw, g.dwStride = j.sumW[sums:], 0; j.perStep {
+			g.dw, g.dwStride = rowsOr(j.dw, row, C, t.sink)
+		}
+		joinWKV6(&g)
+	}
+}
+
+// rowsOr is x from row on, or where x is nil the sink again and again.
+func rowsOr(x []float32, row, stride int, sink []float32) ([]float32, int) {
+	if x == nil {
+		return sink, 0
+	}
+	return x[row:], stride
+}
+
+// backValues adds to dv.
+func (j *wkv6GradJob) backValues(t *wkv6Tape, q wkv6Scan, at int) {
+	N := j.N
+	clear(t.g)
+	q.s, q.out, q.back = t.g, t.gk, true
+	for m := j.chunks() - 1; m >= 0; m-- {
+		j.chunk(&q, t, m, at, j.k, j.r, j.dy)
+		q.c = t.c[m*wkv6Chunk:]
+		wkv6Values(&q)
+		for i := range q.T {
+			row := at + (m*wkv6Chunk+i)*q.stride
+			accumulate(j.dv[row:row+N], t.gk[i*N:(i+1)*N])
+		}
+	}
+}
