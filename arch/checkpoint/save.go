@@ -65,7 +65,7 @@ func write(w io.Writer, m any, meta map[string]string) error {
 		b.WriteString(sep + quote(metadataKey) + ":" + quote(meta))
 		sep = ","
 	}
-	nn.Walk(m, func(p nn.Param) {
+	visit(m, func(p nn.Param) {
 		end := at + 4*p.Tensor.Len()
 		fmt.Fprintf(&b, `%s%s:{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`,
 			sep, quote(p.Name), quote(officialShape(meta["arch"], p)), at, end)

@@ -22,6 +22,8 @@ type bpe struct {
 	compose  bool      // Unicode's composed form first
 	raw      []special // found before the text is composed
 	composed []special // and after
+	end      int32
+	ends     bool // there is an end
 	sha256   string
 }
 
@@ -62,6 +64,9 @@ type tokenizerJSON struct {
 	} `json:"model"`
 }
 
+// endOfText is GPT-2's and GPT-NeoX's token between texts.
+const endOfText = "<|endoftext|>"
+
 // maxID bounds a token's number.
 const maxID = 1 << 22
 
@@ -91,22 +96,63 @@ func parseBPE(data []byte) (Tokenizer, error) {
 		if a.LStrip || a.RStrip || a.SingleWord || a.Content == "" {
 			return nil, fmt.Errorf("added token %q: lstrip, rstrip, single_word and empty ones are not read", a.Content)
 		}
-		if err := t.set(a.ID, []byte(a.Content)); err != nil {
+		if err := t.addSpecial(a.ID, []byte(a.Content), a.Normalized); err != nil {
 			return nil, err
 		}
-		if s := (special{[]byte(a.Content), a.ID}); !a.Normalized {
-			t.raw = append(t.raw, s)
-		} else {
-			if t.compose {
-				s.text = norm.NFC.Bytes(s.text)
-			}
-			t.composed = append(t.composed, s)
-		}
 	}
+	t.sortSpecials()
+	if id := slices.IndexFunc(t.tokens, func(text []byte) bool { return string(text) == endOfText }); id >= 0 {
+		t.end, t.ends = int32(id), true
+	}
+	pairs, err := mergePairs(m.Merges)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.addMerges(m.Vocab, pairs)
+}
+
+// addSpecial takes in a token that is found as it stands: before the text is
+// composed, or after.
+func (t *bpe) addSpecial(id int32, text []byte, normalized bool) error {
+	if err := t.set(id, text); err != nil {
+		return err
+	}
+	switch s := (special{text, id}); {
+	case !normalized:
+		t.raw = append(t.raw, s)
+	default:
+		if t.compose {
+			s.text = norm.NFC.Bytes(s.text)
+		}
+		t.composed = append(t.composed, s)
+	}
+	return nil
+}
+
+// sortSpecials puts the longest first.
+func (t *bpe) sortSpecials() {
 	for _, list := range [][]special{t.raw, t.composed} {
 		slices.SortStableFunc(list, func(a, b special) int { return len(b.text) - len(a.text) })
 	}
-	return t, t.addMerges(m.Vocab, m.Merges)
+}
+
+// mergePairs reads the two forms of merges: "a b" and ["a", "b"].
+func mergePairs(merges []json.RawMessage) (pairs [][2]string, err error) {
+	for rank, raw := range merges {
+		var pair []string
+		if err := json.Unmarshal(raw, &pair); err != nil {
+			var s string
+			if err := json.Unmarshal(raw, &s); err != nil {
+				return nil, fmt.Errorf("merge %d: %w", rank, err)
+			}
+			pair = strings.Split(s, " ")
+		}
+		if len(pair) != 2 {
+			return nil, fmt.Errorf("merge %d is not a pair", rank)
+		}
+		pairs = append(pairs, [2]string(pair))
+	}
+	return pairs, nil
 }
 
 // set gives a token its bytes.
@@ -147,24 +193,13 @@ func (t *bpe) addVocab(vocab map[string]int32) error {
 	return nil
 }
 
-func (t *bpe) addMerges(vocab map[string]int32, merges []json.RawMessage) error {
-	for rank, raw := range merges {
-		var pair []string
-		if err := json.Unmarshal(raw, &pair); err != nil {
-			var s string
-			if err := json.Unmarshal(raw, &s); err != nil {
-				return fmt.Errorf("merge %d: %w", rank, err)
-			}
-			pair = strings.Split(s, " ")
-		}
-		if len(pair) != 2 {
-			return fmt.Errorf("merge %d is not a pair", rank)
-		}
+func (t *bpe) addMerges(vocab map[string]int32, pairs [][2]string) error {
+	for rank, pair := range pairs {
 		a, okA := vocab[pair[0]]
 		b, okB := vocab[pair[1]]
 		ab, okAB := vocab[pair[0]+pair[1]]
 		if !okA || !okB || !okAB {
-			return fmt.Errorf("merge %d, %q and %q: not in the vocabulary", rank, pair[0], pair[1])
+			return fmt.Errorf("merge %d, %.40q and %.40q: not in the vocabulary", rank, pair[0], pair[1])
 		}
 		t.merges[[2]int32{a, b}] = merge{int32(rank), ab} // of two the last, as Hugging Face's
 	}
@@ -205,6 +240,9 @@ func (t *bpe) Token(id int32) []byte { return t.tokens[id] }
 
 // SHA256 implements Tokenizer.
 func (t *bpe) SHA256() string { return t.sha256 }
+
+// End implements the interface of End.
+func (t *bpe) End() (int32, bool) { return t.end, t.ends }
 
 // Encode implements Tokenizer.
 func (t *bpe) Encode(ids []int32, text []byte) ([]int32, error) {

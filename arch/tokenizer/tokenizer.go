@@ -37,6 +37,39 @@ func Decode(t Tokenizer, ids []int32) (text []byte) {
 	return text
 }
 
+// End is the token that ends a text, where the vocabulary has one.
+func End(t Tokenizer) (id int32, ok bool) {
+	if e, is := t.(interface{ End() (int32, bool) }); is {
+		return e.End()
+	}
+	return 0, false
+}
+
+// Fit is t for a model of size tokens: where those beyond are not in use, they
+// are left out.
+func Fit(t Tokenizer, size int) Tokenizer {
+	for id := size; id < t.Vocab(); id++ {
+		if len(t.Token(int32(id))) > 0 {
+			return t
+		}
+	}
+	if size < 1 || size >= t.Vocab() {
+		return t
+	}
+	return fitted{t, size}
+}
+
+type fitted struct {
+	Tokenizer
+	size int
+}
+
+// Vocab implements Tokenizer.
+func (f fitted) Vocab() int { return f.size }
+
+// End implements the interface of End.
+func (f fitted) End() (int32, bool) { return End(f.Tokenizer) }
+
 func sum(text []byte) string {
 	s := sha256.Sum256(text)
 	return hex.EncodeToString(s[:])

@@ -15,6 +15,7 @@ import (
 // Source: BlinkDL/ChatRWKV tokenizer/rwkv_tokenizer.py.
 type world struct {
 	tokens [][]byte // by number; 0 ends a text
+	end    int32
 	sha256 string
 
 	// The trie: node n's edges are labels[first[n]:first[n+1]], in order, and
@@ -200,3 +201,6 @@ func (w *world) Token(id int32) []byte { return w.tokens[id] }
 
 // SHA256 implements Tokenizer.
 func (w *world) SHA256() string { return w.sha256 }
+
+// End implements the interface of End.
+func (w *world) End() (int32, bool) { return w.end, true }

@@ -2,19 +2,16 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"os"
 	"os/signal"
-	"slices"
+	"strings"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"workbench/arch"
 	"workbench/arch/nn"
@@ -22,159 +19,265 @@ import (
 )
 
 var generateCommand = command{
-	name:    "generate",
-	short:   "Sample text from a model file, printed as it comes.",
-	example: "workbench generate --model runs/book/model.safetensors --prompt \"The king\" --tokens 300 --temperature 0.8",
+	name:  "generate",
+	short: "Sample text from a model file, printed as it comes.",
+	example: "workbench generate --model runs/book/model.safetensors --prompt \"The king\" --tokens 300 --temperature 0.8\n" +
+		"workbench generate --model rwkv7.pth --prompt \"User: hi\\n\\nAssistant:\" --state-out talk.state   # and to go on:\n" +
+		"workbench generate --model rwkv7.pth --state-in talk.state --state-out talk.state --prompt \"User: why?\\n\\nAssistant:\"",
 	setup: func(fs *flag.FlagSet) body {
-		model := fs.String("model", "", "model `FILE`")
-		vocabulary := fs.String("tokenizer", "", "`NAME`: bytes, chars, world or a vocabulary file (default: the one the model was trained with)")
-		prompt := fs.String("prompt", "\n", "`TEXT` to go on from")
-		n := fs.Int("tokens", 256, "`N` tokens to sample")
-		set := fs.String("set", "", "what the file does not say of the model, `key=value,...` (heads=4)")
-		var c choice
-		fs.Float64Var(&c.temperature, "temperature", 1, "`T` that logits are divided by; 0 takes the likeliest token")
-		fs.Float64Var(&c.topP, "top-p", 1, "sample among the likeliest tokens that make up this `SHARE`")
-		fs.IntVar(&c.topK, "top-k", 0, "sample among the `N` likeliest tokens, 0: all")
-		seed := fs.Uint64("seed", 1, "`SEED` of the samples")
+		var model modelFlags
+		var j generation
+		model.declare(fs)
+		model.declareTokens(fs)
+		prompt := fs.String("prompt", "\n", "`TEXT` to go on from; with --state-in none is needed")
+		fs.IntVar(&j.n, "tokens", 256, "`N` tokens to sample")
+		j.sampling.declare(fs)
+		fs.Uint64Var(&j.seed, "seed", 1, "`SEED` of the samples; with --state-in they go on where they were, unless one is given")
+		fs.IntVar(&j.batch, "batch", 0, "`N` samples side by side, printed one after the other (default 1, or as many as --state-in holds)")
+		fs.BoolVar(&j.json, "json", false, "print a JSON line a sample")
+		fs.BoolVar(&j.endless, "ignore-end", false, "go on after the token that ends a text")
+		fs.StringVar(&j.stateIn, "state-in", "", "`FILE` that --state-out wrote: go on from there")
+		fs.StringVar(&j.stateOut, "state-out", "", "`FILE` for the state after the last token: another run goes on from there, to the bit")
 		return func(args []string, out output) error {
 			if err := noArgs(args); err != nil {
 				return err
 			}
-			if *model == "" || *prompt == "" || *n < 0 {
-				return usageError{errors.New("--model FILE and a --prompt that is not empty are needed, and --tokens of at least 0")}
+			fs.Visit(func(f *flag.Flag) {
+				j.seeded = j.seeded || f.Name == "seed"
+				j.prompted = j.prompted || f.Name == "prompt"
+			})
+			if err := j.check(); err != nil {
+				return usageError{err}
 			}
-			if !(c.temperature >= 0) || !(c.topP > 0 && c.topP <= 1) || c.topK < 0 || math.IsInf(c.temperature, 0) {
-				return usageError{errors.New("--temperature must be at least 0, --top-p above 0 and at most 1, --top-k at least 0")}
-			}
-			m, w, size, err := openWeights(*model, *set)
+			m, err := model.open()
 			if err != nil {
 				return err
 			}
-			v, err := modelVocabulary(*model, *vocabulary, w, size)
+			v, err := model.tokens(m)
 			if err != nil {
 				return err
 			}
-			ids, err := v.Encode(nil, []byte(*prompt))
-			if err != nil {
-				return fmt.Errorf("--prompt: %w", err)
-			}
-			if err := fits(m, size, ids); err != nil {
-				return err
-			}
-			if limit := arch.Context(m); limit > 0 && len(ids)+*n > limit {
-				return fmt.Errorf("a prompt of %d tokens and %d more exceed the model's %d positions: give --tokens %d", len(ids), *n, limit, max(0, limit-len(ids)))
-			}
-			c.random = rand.New(rand.NewPCG(*seed, 0))
-			return generate(out, m, v, ids, *n, &c)
+			return j.run(out, m, v, *prompt)
 		}
 	},
 }
 
-// generate prints the prompt and what the model goes on with.
-func generate(out output, m arch.Model, v tokenizer.Tokenizer, prompt []int32, n int, c *choice) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	text := &utf8Writer{w: bufio.NewWriter(out.stdout)}
-	text.write(tokenizer.Decode(v, prompt))
-	s, g := m.NewState(1), nn.Inference()
-	arch.Reserve(s, len(prompt)+n)
-	next, begun := prompt, time.Now()
-	made := 0
-	for ; made < n && ctx.Err() == nil; made++ {
-		g.Reset()
-		h := m.Forward(g, nn.Tokens{IDs: next, B: 1, T: len(next)}, s)
-		C := h.Dim(-1)
-		logits := m.Logits(g, &nn.Tensor{Shape: []int{1, 1, C}, Data: h.Data[h.Len()-C:]})
-		id, err := c.of(logits.Data[:min(len(logits.Data), v.Vocab())])
-		if err != nil {
-			return err
-		}
-		next = []int32{id}
-		if err := text.write(v.Token(id)); err != nil {
-			return err
-		}
+// generation is what the flags say.
+type generation struct {
+	sampling
+	n, batch         int
+	seed             uint64
+	seeded, prompted bool // by a flag
+	json, endless    bool
+	stateIn          string
+	stateOut         string
+}
+
+func (j *generation) check() error {
+	if j.n < 0 || j.batch < 0 || j.batch > 1<<12 {
+		return errors.New("--tokens must be at least 0, --batch from 1 to 4096")
 	}
-	if err := text.close(); err != nil {
+	return j.sampling.check()
+}
+
+// run reads the prompt and samples.
+func (j *generation) run(out output, m *modelFile, v tokenizer.Tokenizer, prompt string) error {
+	mem, err := j.begin(m)
+	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out.stderr, "%d tokens, %.0f tokens/s\n", made, float64(made)/max(time.Since(begun).Seconds(), 1e-9))
+	if j.stateIn != "" && !j.prompted {
+		prompt = ""
+	}
+	ids, err := v.Encode(nil, []byte(prompt))
+	if err != nil {
+		return fmt.Errorf("--prompt: %w", err)
+	}
+	end, ends := tokenizer.End(v)
+	if len(ids) == 0 && mem.read == 0 {
+		if !ends {
+			return usageError{errors.New("give a --prompt that is not empty: this vocabulary has no token to begin a text with")}
+		}
+		ids = []int32{end}
+	}
+	if err := m.fits(ids, mem.read); err != nil {
+		return err
+	}
+	if limit, all := arch.Context(m.Model), mem.read+len(ids)+j.n; limit > 0 && all > limit {
+		return fmt.Errorf("%d tokens read and %d more exceed the model's %d positions: give --tokens %d", mem.read+len(ids), j.n, limit, max(0, j.n-all+limit))
+	}
+	if !ends || j.endless {
+		end = -1
+	}
+	w := &writer{v: v, prompt: prompt, out: bufio.NewWriter(out.stdout), json: j.json}
+	if err := j.sample(out, m, mem, ids, end, w); err != nil || j.stateOut == "" {
+		return err
+	}
+	if err := saveMemory(j.stateOut, m, mem); err != nil {
+		return err
+	}
+	fmt.Fprintf(out.stderr, "the state after %d tokens, %d KiB, is in %s\n", mem.read, arch.StateBytes(mem.state)>>10, j.stateOut)
 	return nil
 }
 
-// choice draws tokens.
-type choice struct {
-	temperature, topP float64
-	topK              int
-	random            *rand.Rand
-	order             []int32
-}
-
-// of is a token drawn from softmax(logits/temperature), cut to the likeliest.
-func (c *choice) of(logits []float32) (int32, error) {
-	c.order = c.order[:0]
-	for i, x := range logits {
-		if v := float64(x); math.IsNaN(v) || math.IsInf(v, 0) {
-			return 0, fmt.Errorf("the logit of token %d is %v: the weights overflow float32", i, v)
-		}
-		c.order = append(c.order, int32(i))
+// begin is the memory to start from.
+func (j *generation) begin(m *modelFile) (*memory, error) {
+	if j.stateIn == "" {
+		return newMemory(m.Model, 1, &j.sampling, j.seed), nil
 	}
-	slices.SortFunc(c.order, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(logits[b], logits[a]), cmp.Compare(a, b))
-	})
-	if c.temperature == 0 {
-		return c.order[0], nil
+	mem, err := loadMemory(j.stateIn, m, &j.sampling)
+	switch {
+	case err != nil:
+		return nil, err
+	case mem.B > 1 && j.batch != 0 && j.batch != mem.B:
+		return nil, usageError{fmt.Errorf("%s holds %d sequences, not %d: leave out --batch", j.stateIn, mem.B, j.batch)}
 	}
-	order := c.order
-	if c.topK > 0 {
-		order = order[:min(c.topK, len(order))]
-	}
-	p, sum := make([]float64, len(order)), 0.0
-	for i, id := range order {
-		p[i] = math.Exp(float64(logits[id]-logits[order[0]]) / c.temperature)
-		sum += p[i]
-	}
-	kept, last := 0.0, 0
-	for last = range p {
-		if kept += p[last]; kept >= c.topP*sum {
-			break
+	if j.seeded {
+		for b, s := range mem.samplers {
+			s.pcg.Seed(j.seed, uint64(b))
 		}
 	}
-	x := c.random.Float64() * kept
-	for i, q := range p[:last] {
-		if x -= q; x < 0 {
-			return order[i], nil
-		}
+	return mem, nil
+}
+
+// sample reads the prompt and draws the tokens of all sequences, a token of
+// each at a time.
+func (j *generation) sample(out output, m *modelFile, mem *memory, prompt []int32, end int32, w *writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	arch.Reserve(mem.state, mem.read+len(prompt)+j.n)
+	g := nn.Inference()
+	mem.see(g, m.Model, prompt)
+	if mem.B == 1 && j.batch > 1 {
+		*mem = *mem.spread(m.Model, j.batch, j.seed)
+		arch.Reserve(mem.state, mem.read+j.n)
 	}
-	return order[last], nil
-}
-
-// utf8Writer holds back a character that is not complete yet.
-type utf8Writer struct {
-	w    *bufio.Writer
-	held []byte
-}
-
-func (u *utf8Writer) write(b []byte) error {
-	u.held = append(u.held, b...)
-	n := len(u.held)
-	for back := 1; back <= min(3, len(u.held)); back++ {
-		if c := u.held[len(u.held)-back]; utf8.RuneStart(c) {
-			if !utf8.FullRune(u.held[len(u.held)-back:]) {
-				n = len(u.held) - back
+	if err := w.begin(mem.B); err != nil {
+		return err
+	}
+	p := newProgress(out.stderr, j.n, "tokens")
+	next, begun := nn.Tokens{IDs: make([]int32, mem.B), B: mem.B, T: 1}, time.Now()
+	made, left := 0, mem.B
+	for ; made < j.n && left > 0 && ctx.Err() == nil; made++ {
+		logits := m.Logits(g, mem.hidden)
+		V := logits.Dim(-1)
+		for b, s := range mem.samplers {
+			if w.ended[b] { // it goes on reading what ends a text, until all have ended
+				next.IDs[b] = end
+				continue
 			}
-			break
+			id, err := s.next(logits.Data[b*V : b*V+min(V, w.v.Vocab())])
+			if err != nil {
+				return err
+			}
+			if next.IDs[b] = id; id == end {
+				left--
+			}
+			if err := w.token(b, id, id == end); err != nil {
+				return err
+			}
+		}
+		if left > 0 && made+1 < j.n || j.stateOut != "" {
+			mem.step(g, m.Model, next)
+		}
+		if mem.B > 1 || j.json {
+			p.step()
 		}
 	}
-	if _, err := u.w.Write(u.held[:n]); err != nil {
+	if err := w.end(); err != nil {
 		return err
 	}
-	u.held = append(u.held[:0], u.held[n:]...)
-	return u.w.Flush()
+	fmt.Fprintf(out.stderr, "%d tokens, %.0f tokens/s\n", made*mem.B, float64(made*mem.B)/max(time.Since(begun).Seconds(), 1e-9))
+	return nil
 }
 
-func (u *utf8Writer) close() error {
-	if _, err := u.w.Write(append(u.held, '\n')); err != nil {
-		return err
+// pieceOfPrompt is how many tokens of a prompt are read at a time.
+const pieceOfPrompt = 512
+
+// see reads the same tokens into every sequence.
+func (mem *memory) see(g *nn.Graph, m arch.Model, ids []int32) {
+	for _, s := range mem.samplers {
+		s.saw(ids...)
 	}
-	return u.w.Flush()
+	for at := 0; at < len(ids); at += pieceOfPrompt {
+		piece := ids[at:min(at+pieceOfPrompt, len(ids))]
+		tok := nn.Tokens{B: mem.B, T: len(piece)}
+		for range mem.B {
+			tok.IDs = append(tok.IDs, piece...)
+		}
+		mem.step(g, m, tok)
+	}
+}
+
+// step reads tokens [B,T].
+func (mem *memory) step(g *nn.Graph, m arch.Model, tok nn.Tokens) {
+	g.Reset()
+	h := m.Forward(g, tok, mem.state)
+	C := h.Dim(-1)
+	if mem.hidden == nil {
+		mem.hidden = nn.New(tok.B, 1, C)
+	}
+	for b := range tok.B {
+		copy(mem.hidden.Data[b*C:(b+1)*C], h.Data[((b+1)*tok.T-1)*C:])
+	}
+	mem.read += tok.T
+}
+
+// writer prints samples: one alone as its tokens come, several one after the
+// other.
+type writer struct {
+	v      tokenizer.Tokenizer
+	out    *bufio.Writer
+	prompt string
+	json   bool
+	one    *utf8Writer // nil: several, or JSON
+	ids    [][]int32
+	ended  []bool
+}
+
+func (w *writer) begin(B int) error {
+	w.ids, w.ended = make([][]int32, B), make([]bool, B)
+	if B > 1 || w.json {
+		return nil
+	}
+	w.one = &utf8Writer{w: w.out}
+	return w.one.write([]byte(w.prompt))
+}
+
+func (w *writer) token(b int, id int32, end bool) error {
+	w.ids[b], w.ended[b] = append(w.ids[b], id), end
+	if w.one == nil {
+		return nil
+	}
+	return w.one.write(w.v.Token(id))
+}
+
+// sampleLine is what --json prints of a sample. Text that is not UTF-8 has
+// U+FFFD in place of such bytes: the tokens are exact.
+type sampleLine struct {
+	Sample int     `json:"sample"`
+	Prompt string  `json:"prompt"`
+	Text   string  `json:"text"`
+	Tokens []int32 `json:"tokens"`
+	Ended  bool    `json:"ended"` // by the token that ends a text
+}
+
+func (w *writer) end() error {
+	if w.one != nil {
+		return w.one.close()
+	}
+	lines := json.NewEncoder(w.out)
+	lines.SetEscapeHTML(false)
+	for b, ids := range w.ids {
+		text := string(tokenizer.Decode(w.v, ids))
+		if w.json {
+			line := sampleLine{b, w.prompt, strings.ToValidUTF8(text, "\ufffd"), append([]int32{}, ids...), w.ended[b]}
+			if err := lines.Encode(line); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(w.out, "=== sample %d of %d ===\n%s%s\n", b+1, len(w.ids), w.prompt, text)
+	}
+	return w.out.Flush()
 }
