@@ -58,13 +58,13 @@ func Kind(path string) string {
 		return "model"
 	case has("init.json"):
 		return "init"
-	case has("vocab.gguf"), has("case.json"):
+	case has("case.json") && matches(path, "inputs_*.npy"):
+		return "mqar"
+	case has("cases.json") && isTokenizerCase(path):
+		return "tokenizer"
+	case has("case.json"):
 		return "other"
 	case has("cases.json"):
-		var c tokenizerCase
-		if readJSON(filepath.Join(path, "cases.json"), &c) == nil && c.Vocabulary.SHA256 != "" {
-			return "tokenizer"
-		}
 		return "other"
 	}
 	return ""
@@ -75,7 +75,7 @@ func Kind(path string) string {
 // case); what is wrong with a case is in its results.
 func Golden(path string, opt Options) ([]Result, error) {
 	check, ok := map[string]func(*Result, string, Options) error{
-		"model": goldenModel, "init": goldenInit, "rwkv.cpp": goldenRWKVCpp, "tokenizer": goldenTokenizer,
+		"model": goldenModel, "init": goldenInit, "rwkv.cpp": goldenRWKVCpp, "tokenizer": goldenTokenizer, "mqar": goldenMQAR,
 		"other": func(*Result, string, Options) error {
 			return errors.New("this program does not have what the case tests")
 		},

@@ -13,8 +13,14 @@ import (
 	"workbench/arch/tokenizer"
 )
 
-// tokenizerCase is a vocabulary, by its hash, and texts with their tokens.
+// tokenizerCase is a vocabulary, by its hash or as a file beside, and texts
+// with their tokens.
 type tokenizerCase struct {
+	File string // a GGUF file
+	Size int    `json:"vocab_size"`
+	Sum  struct {
+		Value string
+	} `json:"sha256_of_all_token_bytes"`
 	Vocabulary struct {
 		File   string
 		SHA256 string
@@ -24,6 +30,18 @@ type tokenizerCase struct {
 		Text []byte `json:"bytes_base64"`
 		IDs  []int32
 	}
+}
+
+// isTokenizerCase tells whether a folder's cases.json is of texts and tokens.
+func isTokenizerCase(dir string) bool {
+	var c tokenizerCase
+	return readJSON(filepath.Join(dir, "cases.json"), &c) == nil && (c.Vocabulary.SHA256 != "" || c.File != "" && len(c.Cases) > 0)
+}
+
+// matches tells whether a folder holds a file of that pattern.
+func matches(dir, pattern string) bool {
+	found, err := filepath.Glob(filepath.Join(dir, pattern))
+	return err == nil && len(found) > 0
 }
 
 // goldenTokenizer wants every text to become the tokens of the case, and them

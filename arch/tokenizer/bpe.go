@@ -24,6 +24,7 @@ type bpe struct {
 	composed []special // and after
 	end      int32
 	ends     bool // there is an end
+	most     int  // tokens there may be
 	sha256   string
 }
 
@@ -67,8 +68,9 @@ type tokenizerJSON struct {
 // endOfText is GPT-2's and GPT-NeoX's token between texts.
 const endOfText = "<|endoftext|>"
 
-// maxID bounds a token's number.
-const maxID = 1 << 22
+// maxID bounds a token's number; in a tokenizer.json there are at most gaps
+// unused numbers for each that is used.
+const maxID, gaps = 1 << 22, 16
 
 func parseBPE(data []byte) (Tokenizer, error) {
 	var f tokenizerJSON
@@ -89,6 +91,7 @@ func parseBPE(data []byte) (Tokenizer, error) {
 		return nil, fmt.Errorf("normalizer %q: NFC or none is read", f.Normalizer.Type)
 	}
 	t.prefix, t.compose = f.PreTokenizer.Prefix, f.Normalizer != nil
+	t.most = min(maxID, gaps*(len(m.Vocab)+len(f.Added)))
 	if err := t.addVocab(m.Vocab); err != nil {
 		return nil, err
 	}
@@ -157,8 +160,8 @@ func mergePairs(merges []json.RawMessage) (pairs [][2]string, err error) {
 
 // set gives a token its bytes.
 func (t *bpe) set(id int32, text []byte) error {
-	if id < 0 || id >= maxID {
-		return fmt.Errorf("token %q has the number %d", text, id)
+	if id < 0 || int(id) >= t.most {
+		return fmt.Errorf("token %.40q has the number %d", text, id)
 	}
 	for len(t.tokens) <= int(id) {
 		t.tokens = append(t.tokens, nil)

@@ -115,7 +115,7 @@ func unescaped(s string) (out []byte, err error) {
 
 // bpe reads tokens spelled in GPT-2's visible characters.
 func (s Stored) bpe() (Tokenizer, error) {
-	t := &bpe{merges: map[[2]int32]merge{}, prefix: s.Prefix, sha256: s.sum()}
+	t := &bpe{merges: map[[2]int32]merge{}, prefix: s.Prefix, most: len(s.Tokens), sha256: s.sum()}
 	vocab := map[string]int32{}
 	for i, text := range s.Tokens {
 		if k := s.kind(i); text == "" || k == typeUnused || k == typeControl || k == typeUser {

@@ -323,35 +323,6 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-func FuzzParse(f *testing.F) {
-	f.Add(tiny())
-	f.Add([]byte(tinyBPE("")))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		tok, err := parse(data)
-		if err != nil {
-			return
-		}
-		text := []byte("Hello, wörld \xff  ab")
-		if ids := encode(t, tok, text); slices.Max(ids) >= int32(tok.Vocab()) {
-			t.Errorf("token beyond the vocabulary: %v", ids)
-		}
-	})
-}
-
-func FuzzEncode(f *testing.F) {
-	w, _ := parse(tiny())
-	b, _ := parse([]byte(tinyBPE("")))
-	b.(*bpe).compose = false // composing changes the bytes
-	f.Add([]byte("ababab it's<end>  \xff"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, tok := range []Tokenizer{w, b} {
-			if got := Decode(tok, encode(t, tok, text)); !bytes.Equal(got, text) {
-				t.Errorf("%T: %q came back as %q", tok, text, got)
-			}
-		}
-	})
-}
-
 func BenchmarkEncode(b *testing.B) {
 	text, err := os.ReadFile(shared(b, "corpora/tinyshakespeare.txt"))
 	if err != nil {

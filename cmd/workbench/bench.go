@@ -236,26 +236,5 @@ func newCeilings(threads []int) *benchCeilings {
 
 func (c *benchCeilings) measure(d time.Duration) { c.Measure(c.threads, d) }
 
-// benchProgress says how far a measurement is, with its rate and time left.
-type benchProgress struct {
-	w           io.Writer
-	total, done int
-	begun, said time.Time
-}
-
-func (b *bench) progress(total int) *benchProgress {
-	now := time.Now()
-	return &benchProgress{w: b.out.stderr, total: total, begun: now, said: now}
-}
-
-func (p *benchProgress) step() {
-	p.done++
-	now := time.Now()
-	if now.Sub(p.said) < 2*time.Second {
-		return
-	}
-	p.said = now
-	gone := now.Sub(p.begun)
-	left := time.Duration(float64(gone) / float64(p.done) * float64(p.total-p.done)).Round(time.Second)
-	fmt.Fprintf(p.w, "%3d %%  %.0f samples/s  %s gone, about %s left\n", 100*p.done/p.total, float64(p.done)/gone.Seconds(), gone.Round(time.Second), left)
-}
+// progress says how far the samples are.
+func (b *bench) progress(total int) *progress { return newProgress(b.out.stderr, total, "samples") }

@@ -116,7 +116,7 @@ func (b *bench) sampleKernels(rows []*kernelRow, c *benchCeilings) {
 			if r.Error == "" {
 				r.sample()
 			}
-			p.step()
+			p.step(1)
 		}
 		back()
 		c.measure(briefly)

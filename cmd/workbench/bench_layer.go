@@ -42,7 +42,7 @@ func (b *bench) layer() error {
 	for i := range b.repeat + 1 {
 		c.measure(briefly)
 		took, by := s.run()
-		p.step()
+		p.step(1)
 		if i == 0 {
 			continue // warm
 		}

@@ -73,7 +73,7 @@ func (b *bench) sampleModel(w work, r *row, c *benchCeilings) error {
 		if i > 0 {
 			r.Samples = append(r.Samples, float64(w.tokens)/time.Since(start).Seconds())
 		}
-		p.step()
+		p.step(1)
 	}
 	return nil
 }
@@ -81,8 +81,11 @@ func (b *bench) sampleModel(w work, r *row, c *benchCeilings) error {
 // open builds the model, or reads its file.
 func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
 	if b.model != "" {
-		m, vocab, err = openModel(b.model, b.set)
-		return m, b.model, vocab, err
+		f, err := openModel(b.model, b.set)
+		if err != nil {
+			return nil, "", 0, err
+		}
+		return f.Model, b.model, f.vocab, nil
 	}
 	set, err := arch.ParseSet(b.set)
 	if err != nil {

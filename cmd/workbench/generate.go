@@ -81,7 +81,7 @@ func (j *generation) check() error {
 }
 
 // run reads the prompt and samples.
-func (j *generation) run(out output, m *modelFile, v tokenizer.Tokenizer, prompt string) error {
+func (j *generation) run(out output, m *fileModel, v tokenizer.Tokenizer, prompt string) error {
 	mem, err := j.begin(m)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (j *generation) run(out output, m *modelFile, v tokenizer.Tokenizer, prompt
 }
 
 // begin is the memory to start from.
-func (j *generation) begin(m *modelFile) (*memory, error) {
+func (j *generation) begin(m *fileModel) (*memory, error) {
 	if j.stateIn == "" {
 		return newMemory(m.Model, 1, &j.sampling, j.seed), nil
 	}
@@ -142,12 +142,14 @@ func (j *generation) begin(m *modelFile) (*memory, error) {
 
 // sample reads the prompt and draws the tokens of all sequences, a token of
 // each at a time.
-func (j *generation) sample(out output, m *modelFile, mem *memory, prompt []int32, end int32, w *writer) error {
+func (j *generation) sample(out output, m *fileModel, mem *memory, prompt []int32, end int32, w *writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	arch.Reserve(mem.state, mem.read+len(prompt)+j.n)
 	g := nn.Inference()
-	mem.see(g, m.Model, prompt)
+	if err := mem.see(ctx, g, m.Model, prompt, newProgress(out.stderr, len(prompt), "tokens of the prompt")); err != nil {
+		return err
+	}
 	if mem.B == 1 && j.batch > 1 {
 		*mem = *mem.spread(m.Model, j.batch, j.seed)
 		arch.Reserve(mem.state, mem.read+j.n)
@@ -181,7 +183,7 @@ func (j *generation) sample(out output, m *modelFile, mem *memory, prompt []int3
 			mem.step(g, m.Model, next)
 		}
 		if mem.B > 1 || j.json {
-			p.step()
+			p.step(1)
 		}
 	}
 	if err := w.end(); err != nil {
@@ -195,18 +197,23 @@ func (j *generation) sample(out output, m *modelFile, mem *memory, prompt []int3
 const pieceOfPrompt = 512
 
 // see reads the same tokens into every sequence.
-func (mem *memory) see(g *nn.Graph, m arch.Model, ids []int32) {
+func (mem *memory) see(ctx context.Context, g *nn.Graph, m arch.Model, ids []int32, p *progress) error {
 	for _, s := range mem.samplers {
 		s.saw(ids...)
 	}
 	for at := 0; at < len(ids); at += pieceOfPrompt {
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted after %d of the prompt's %d tokens", at, len(ids))
+		}
 		piece := ids[at:min(at+pieceOfPrompt, len(ids))]
 		tok := nn.Tokens{B: mem.B, T: len(piece)}
 		for range mem.B {
 			tok.IDs = append(tok.IDs, piece...)
 		}
 		mem.step(g, m, tok)
+		p.step(len(piece))
 	}
+	return nil
 }
 
 // step reads tokens [B,T].

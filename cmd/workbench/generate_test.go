@@ -79,17 +79,20 @@ func TestCharacters(t *testing.T) {
 	}
 }
 
-func TestChoice(t *testing.T) {
+// sampleOf is a sampling that does nothing but what f says.
+func sampleOf(f func(*sampling)) *sampling {
+	s := &sampling{temperature: 1, topP: 1, repeat: 1, forget: 1}
+	f(s)
+	return s
+}
+
+func TestDraw(t *testing.T) {
 	logits := []float32{0, float32(math.Log(2)), float32(math.Log(5)), -50}
-	count := func(c choice) []int {
-		c.random = rand.New(rand.NewPCG(1, 1))
+	count := func(set *sampling) []int {
+		s := newSampler(set, 1, 1)
 		n := make([]int, len(logits))
 		for range 8000 {
-			id, err := c.of(logits)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n[id]++
+			n[s.draw(logits)]++
 		}
 		return n
 	}
@@ -102,24 +105,87 @@ func TestChoice(t *testing.T) {
 		return true
 	}
 	for _, c := range []struct {
-		choice
+		set  func(*sampling)
 		want []int
 	}{
-		{choice{temperature: 1, topP: 1}, []int{1000, 2000, 5000, 0}},
-		{choice{temperature: 0.5, topP: 1}, []int{267, 1067, 6667, 0}},
-		{choice{temperature: 1, topP: 1, topK: 2}, []int{0, 2286, 5714, 0}},
-		{choice{temperature: 0, topP: 1}, []int{0, 0, 8000, 0}},
+		{func(*sampling) {}, []int{1000, 2000, 5000, 0}},
+		{func(s *sampling) { s.temperature = 0.5 }, []int{267, 1067, 6667, 0}},
+		{func(s *sampling) { s.topK = 2 }, []int{0, 2286, 5714, 0}},
+		{func(s *sampling) { s.topK, s.topP = 3, 0.7 }, []int{0, 2286, 5714, 0}},
+		{func(s *sampling) { s.topK, s.topP = 3, 0.6 }, []int{0, 0, 8000, 0}},
+		{func(s *sampling) { s.topP = 0.6 }, []int{0, 0, 8000, 0}},
+		{func(s *sampling) { s.topP = 0.7 }, []int{0, 2286, 5714, 0}},
+		{func(s *sampling) { s.topP = 0.9 }, []int{1000, 2000, 5000, 0}},
+		{func(s *sampling) { s.temperature = 0 }, []int{0, 0, 8000, 0}},
+		{func(s *sampling) { s.temperature = 1e-300 }, []int{0, 0, 8000, 0}},
 	} {
-		if got := count(c.choice); !near(got, c.want...) {
-			t.Errorf("%+v: %v, want %v", c.choice, got, c.want)
+		set := sampleOf(c.set)
+		if got := count(set); !near(got, c.want...) {
+			t.Errorf("%+v: %v, want %v", *set, got, c.want)
 		}
 	}
-	if got := count(choice{temperature: 1, topP: 0.6}); got[2]+got[1] != 8000 || got[0] > 0 {
-		t.Errorf("top-p 0.6: %v", got)
-	}
-	c := choice{temperature: 1, topP: 1}
-	if _, err := c.of([]float32{0, float32(math.NaN())}); err == nil || !strings.Contains(err.Error(), "overflow") {
+	if _, err := newSampler(sampleOf(func(*sampling) {}), 1, 1).next([]float32{0, float32(math.NaN())}); err == nil || !strings.Contains(err.Error(), "overflow") {
 		t.Errorf("NaN: %v", err)
+	}
+}
+
+// TestDrawIsSorting: the heap takes what sorting would.
+func TestDrawIsSorting(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for n := 1; n < 200; n++ {
+		logits, ids := make([]float32, n), make([]int32, n)
+		for i := range logits {
+			logits[i], ids[i] = float32(r.IntN(20)), int32(i)
+		}
+		h := likeliest{logits, slices.Clone(ids)}
+		for i := n/2 - 1; i >= 0; i-- {
+			h.down(i)
+		}
+		slices.SortStableFunc(ids, func(a, b int32) int { return int(logits[b] - logits[a]) })
+		for _, want := range ids {
+			if got := h.pop(); got != want {
+				t.Fatalf("%d tokens: %d where %d belongs", n, got, want)
+			}
+		}
+	}
+}
+
+// TestPenalties holds them against their definitions.
+func TestPenalties(t *testing.T) {
+	s := newSampler(sampleOf(func(s *sampling) { s.repeat, s.presence, s.frequency, s.forget, s.temperature = 2, 0.5, 0.25, 0.5, 0 }), 1, 0)
+	s.saw(1, 3, 1)
+	for i, c := range []struct{ logits, changed []float32 }{
+		{[]float32{1, 4, -1, -3}, []float32{1, 2, -1, -6}},                 // 1 and 3 were read, nothing drawn: 1
+		{[]float32{1.25, 4, -1, -3}, []float32{1.25, 1.25, -1, -6}},        // 1 drawn once, a tie: 0
+		{[]float32{8, 0, -1, -3}, []float32{3.25, -0.625, -1, -6}},         // 1 drawn a step before: counts half; 0 drawn
+		{[]float32{0, 0, -1, -3}, []float32{-0.875, -0.5625, -1, -6}},      // 0 twice, the first time counting half
+		{[]float32{0, 0, 9, -3}, []float32{-0.6875, -0.78125, 9, -6}},      // 1 had been drawn again: 2
+		{[]float32{0, 0, 9, -3}, []float32{-0.59375, -0.640625, 3.75, -6}}, // 2 was
+	} {
+		logits := slices.Clone(c.logits)
+		if _, err := s.next(logits); err != nil || !slices.Equal(logits, c.changed) {
+			t.Errorf("step %d: %v, %v, want %v", i, logits, err, c.changed)
+		}
+	}
+}
+
+// TestSamplingAllocates nothing once it is warm.
+func TestSamplingAllocates(t *testing.T) {
+	s := newSampler(sampleOf(func(s *sampling) { s.topP, s.repeat = 0.9, 1.1 }), 1, 0)
+	logits := make([]float32, 300)
+	step := func() {
+		for i := range logits {
+			logits[i] = float32(i % 7)
+		}
+		if _, err := s.next(logits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3000 {
+		step()
+	}
+	if n := testing.AllocsPerRun(100, step); n > 0 {
+		t.Errorf("%v allocations a token", n)
 	}
 }
 

@@ -24,8 +24,8 @@ func (f *modelFlags) declareTokens(fs *flag.FlagSet) {
 	fs.StringVar(&f.vocabulary, "tokenizer", "", "`NAME`: bytes, chars, world or a vocabulary file (default: the one the model file holds or names, else by the number of its tokens)")
 }
 
-// modelFile is a model with what its file says of it.
-type modelFile struct {
+// fileModel is a model with what its file says of it.
+type fileModel struct {
 	arch.Model
 	path    string
 	config  map[string]any // resolved
@@ -35,7 +35,7 @@ type modelFile struct {
 }
 
 // open reads the model.
-func (f *modelFlags) open() (*modelFile, error) {
+func (f *modelFlags) open() (*fileModel, error) {
 	if f.path == "" {
 		return nil, usageError{errors.New("a model is needed: --model FILE")}
 	}
@@ -43,7 +43,7 @@ func (f *modelFlags) open() (*modelFile, error) {
 }
 
 // openModel reads a model file; set adds to the configuration that it implies.
-func openModel(path, set string) (*modelFile, error) {
+func openModel(path, set string) (*fileModel, error) {
 	more, err := arch.ParseSet(set)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--set: %w", err)}
@@ -66,16 +66,16 @@ func openModel(path, set string) (*modelFile, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	vocab, _ := config["vocab"].(float64)
-	return &modelFile{Model: m, path: path, config: config, vocab: int(vocab), weights: w}, nil
+	return &fileModel{Model: m, path: path, config: config, vocab: int(vocab), weights: w}, nil
 }
 
 // tokens is the vocabulary to read and write text with.
-func (f *modelFlags) tokens(m *modelFile) (tokenizer.Tokenizer, error) {
+func (f *modelFlags) tokens(m *fileModel) (tokenizer.Tokenizer, error) {
 	return modelVocabulary(m, f.vocabulary)
 }
 
 // fits tells whether m can read the tokens, after some that it has read.
-func (m *modelFile) fits(ids []int32, read int) error {
+func (m *fileModel) fits(ids []int32, read int) error {
 	for i, id := range ids {
 		if int(id) >= m.vocab {
 			return fmt.Errorf("token %d (number %d) is outside the model's vocabulary of %d", id, i+1, m.vocab)

@@ -54,7 +54,7 @@ func newMemory(m arch.Model, B int, s *sampling, seed uint64) *memory {
 
 // weightsSum names the weights of a model: a hash of their names, shapes and
 // values.
-func (m *modelFile) weightsSum() string {
+func (m *fileModel) weightsSum() string {
 	if m.sum != "" {
 		return m.sum
 	}
@@ -89,7 +89,7 @@ func (m *modelFile) weightsSum() string {
 }
 
 // saveMemory writes a state file.
-func saveMemory(path string, m *modelFile, mem *memory) error {
+func saveMemory(path string, m *fileModel, mem *memory) error {
 	config, err := json.Marshal(m.config)
 	if err != nil {
 		return err
@@ -127,28 +127,21 @@ type stateFile struct {
 }
 
 // loadMemory reads a state file of the model m, written by saveMemory: it is
-// hostile until every name, shape and value has been checked. A file of one
-// sequence serves B of them.
-func loadMemory(path string, m *modelFile, B int, s *sampling, seed uint64) (*memory, error) {
+// hostile until every name, shape and value has been checked.
+func loadMemory(path string, m *fileModel, s *sampling) (*memory, error) {
 	f, err := checkpoint.OpenTensors(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	mem, err := (&stateFile{File: f, path: path}).memory(m, s, seed)
+	mem, err := (&stateFile{File: f, path: path}).memory(m, s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	switch {
-	case B == 0 || B == mem.B:
-		return mem, nil
-	case mem.B == 1:
-		return mem.spread(m.Model, B, seed), nil
-	}
-	return nil, fmt.Errorf("%s holds %d sequences, not %d: leave out --batch", path, mem.B, B)
+	return mem, nil
 }
 
-func (f *stateFile) memory(m *modelFile, s *sampling, seed uint64) (*memory, error) {
+func (f *stateFile) memory(m *fileModel, s *sampling) (*memory, error) {
 	if err := f.belongs(m); err != nil {
 		return nil, err
 	}
@@ -166,7 +159,7 @@ func (f *stateFile) memory(m *modelFile, s *sampling, seed uint64) (*memory, err
 	if limit := arch.Context(m.Model); limit > 0 && read > limit {
 		return nil, fmt.Errorf("%d tokens are more than the model's %d positions", read, limit)
 	}
-	mem := newMemory(m.Model, B, s, seed)
+	mem := newMemory(m.Model, B, s, 0)
 	mem.read = read
 	if err := f.slots(mem); err != nil {
 		return nil, err
@@ -188,7 +181,7 @@ func (f *stateFile) memory(m *modelFile, s *sampling, seed uint64) (*memory, err
 }
 
 // belongs tells whether the state is one of m.
-func (f *stateFile) belongs(m *modelFile) error {
+func (f *stateFile) belongs(m *fileModel) error {
 	said := f.Metadata
 	switch {
 	case said[stateKey] == "":
@@ -303,7 +296,7 @@ func (f *stateFile) slots(mem *memory) (err error) {
 }
 
 // lastHidden fills the vectors of the last token.
-func (f *stateFile) lastHidden(m *modelFile, mem *memory) error {
+func (f *stateFile) lastHidden(m *fileModel, mem *memory) error {
 	g := nn.Inference()
 	C := m.Forward(g, nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, nil).Dim(-1)
 	x, shape, err := f.take("hidden", mem.B, 1, C)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
-	"workbench/arch/checkpoint"
 	"workbench/arch/tokenizer"
 )
 
@@ -33,31 +35,53 @@ func vocabularyNotes(name string, v tokenizer.Tokenizer) map[string]string {
 	return notes
 }
 
-// modelVocabulary is the vocabulary of a model file of size tokens: the one
-// named, else the one it says it was trained with, else bytes for a model of
-// 256 tokens.
-func modelVocabulary(path, name string, w *checkpoint.Weights, size int) (tokenizer.Tokenizer, error) {
-	alphabet, said := w.Metadata[alphabetKey]
+// modelVocabulary is the vocabulary of a model's tokens: the one named, else
+// the one that its file names or holds, else what its number of tokens says.
+func modelVocabulary(m *fileModel, name string) (tokenizer.Tokenizer, error) {
+	said := m.weights.Metadata
 	if name == "" {
-		if name = w.Metadata[tokenizerKey]; name == "" && size == 256 {
-			name = "bytes"
-		}
+		name = said[tokenizerKey]
 	}
-	if name == "" {
-		return nil, fmt.Errorf("%s does not say what its %d tokens are: give --tokenizer world or FILE", path, size)
-	}
-	var v tokenizer.Tokenizer
-	var err error
-	if name == "chars" && said {
-		v, err = tokenizer.Chars([]byte(alphabet))
-	} else {
-		v, err = tokenizer.Find(name, filepath.Dir(path), ".")
-	}
+	v, err := m.vocabulary(name)
 	if err != nil {
 		return nil, err
 	}
-	if sum := w.Metadata[tokenSumKey]; sum != "" && sum != v.SHA256() {
-		return nil, fmt.Errorf("%s was trained with another vocabulary than %s: its sha256 is %.12s, not %.12s", path, name, sum, v.SHA256())
+	if sum := said[tokenSumKey]; sum != "" && sum != v.SHA256() {
+		return nil, fmt.Errorf("%s was trained with another vocabulary than %s: its sha256 is %.12s, not %.12s", m.path, name, sum, v.SHA256())
+	}
+	if v = tokenizer.Fit(v, m.vocab); v.Vocab() > m.vocab {
+		return nil, fmt.Errorf("%s knows %d tokens, the vocabulary %s has %d: give the model's own with --tokenizer", m.path, m.vocab, name, v.Vocab())
 	}
 	return v, nil
 }
+
+// vocabulary is the one of that name, "" for the one that suits the model.
+func (m *fileModel) vocabulary(name string) (tokenizer.Tokenizer, error) {
+	dir := filepath.Dir(m.path)
+	alphabet, ok := m.weights.Metadata[alphabetKey]
+	switch {
+	case name == "chars" && ok:
+		return tokenizer.Chars([]byte(alphabet))
+	case name != "":
+		return tokenizer.Find(name, dir, ".")
+	case m.vocab == 256:
+		return tokenizer.Bytes(), nil
+	case m.vocab >= worldTokens && m.vocab <= worldTokens+7:
+		return tokenizer.Find("world", dir, ".")
+	}
+	for _, file := range []string{"tokenizer.json", "20B_tokenizer.json"} {
+		path := filepath.Join(dir, file)
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return tokenizer.Read(path)
+		}
+	}
+	hint := "give --tokenizer FILE"
+	if m.vocab == 50277 || m.vocab == 50304 {
+		hint = "it is probably GPT-NeoX's: give --tokenizer 20B_tokenizer.json (from https://github.com/BlinkDL/ChatRWKV), or put that file beside the model"
+	}
+	return nil, fmt.Errorf("%s does not say what its %d tokens are: %s", m.path, m.vocab, hint)
+}
+
+// worldTokens is the tokens of RWKV's World vocabulary; models have up to 7
+// more, which are not in use.
+const worldTokens = 65529
