@@ -68,8 +68,8 @@ type tokenizerJSON struct {
 // endOfText is GPT-2's and GPT-NeoX's token between texts.
 const endOfText = "<|endoftext|>"
 
-// maxID bounds a token's number; in a tokenizer.json there are at most gaps
-// unused numbers for each that is used.
+// maxID bounds a token's number; a file has at most gaps times as many numbers
+// as it has tokens.
 const maxID, gaps = 1 << 22, 16
 
 func parseBPE(data []byte) (Tokenizer, error) {

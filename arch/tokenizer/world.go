@@ -41,7 +41,7 @@ func parseWorld(data []byte) (Tokenizer, error) {
 	w := &world{tokens: [][]byte{nil}, sha256: sum([]byte(strings.Join(lines, "\n") + "\n"))}
 	for i, line := range lines {
 		id, token, err := worldLine(line)
-		if err == nil && (id < len(w.tokens) || id > len(lines)+worldVocab) {
+		if err == nil && (id < len(w.tokens) || id > gaps*len(lines)) {
 			err = fmt.Errorf("token %d does not follow %d", id, len(w.tokens)-1)
 		}
 		if err != nil {

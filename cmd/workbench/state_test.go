@@ -134,7 +134,7 @@ func TestStateOfAnother(t *testing.T) {
 		"65536 sequences need":             func(m map[string]string, _ map[string]*nn.Tensor) { m[stateBatchKey] = "65536" },
 		"\"tokens\" is \"-1\"":             func(m map[string]string, _ map[string]*nn.Tensor) { m[stateReadKey] = "-1" },
 		"no state of the random numbers":   func(m map[string]string, _ map[string]*nn.Tensor) { m["random.0"] = "AAAA" },
-		"\"state.0.pp\" is missing":    func(_ map[string]string, l map[string]*nn.Tensor) { delete(l, "state.0.pp") },
+		"\"state.0.pp\" is missing":        func(_ map[string]string, l map[string]*nn.Tensor) { delete(l, "state.0.pp") },
 		"\"state.1.att_x_prev\" has shape": func(_ map[string]string, l map[string]*nn.Tensor) { l["state.1.att_x_prev"] = nn.New(1, 15) },
 		"\"hidden\" has shape":             func(_ map[string]string, l map[string]*nn.Tensor) { l["hidden"] = nn.New(1, 2, 8) },
 		"holds NaN at place 3": func(_ map[string]string, l map[string]*nn.Tensor) {
