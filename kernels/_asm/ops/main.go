@@ -14,11 +14,12 @@ var groups = map[string]func(){
 	"activation":  activation,
 	"rows":        rows,
 	"wkv4":        wkv4,
+	"wkv7":        wkv7,
 	"attention":   attention,
 }
 
 func main() {
-	name := flag.String("group", "", "elementwise, activation, rows, wkv4 or attention")
+	name := flag.String("group", "", "elementwise, activation, rows, wkv4, wkv7 or attention")
 	flag.Parse()
 	generate := groups[*name]
 	if generate == nil {
