@@ -51,8 +51,8 @@ func WKV7Grad(dw, dr, dk, dv, da, db, dy, s0, sa, w, r, k, v, a, b []float32, B,
 		return
 	}
 	wkv7GradJobs.run(B*H, 1, wkv7GradJob{
-		[...][]float32{keyDW: dw, keyDR: dr, keyDK: dk, keyDA: da, keyDB: db, valDV: dv},
-		[...][]float32{keyW: w, keyR: r, keyK: k, keyA: a, keyB: b, valV: v, valSA: sa, valDY: dy}, s0, T, H, N})
+		[...][]float32{stepDW: dw, stepDR: dr, stepDK: dk, stepDA: da, stepDB: db, stepDV: dv},
+		[...][]float32{stepW: w, stepR: r, stepK: k, stepA: a, stepB: b, stepV: v, stepSA: sa, stepDY: dy}, s0, T, H, N})
 }
 
 type namedFloats struct {

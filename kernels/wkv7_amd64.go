@@ -18,3 +18,18 @@ func wkv7x8AVX2(y *float32, s *float32, sa *float32, d *float32, r *float32, k *
 //
 //go:noescape
 func wkv7RestAVX2(y *float32, s *float32, sa *float32, d *float32, r *float32, k *float32, v *float32, a *float32, b *float32, T int, stride int, strideSA int, N int, n int)
+
+// wkv7CarryAVX2 is wkv7CarryGeneric; values is the step's block of them.
+//
+//go:noescape
+func wkv7CarryAVX2(x *float32, steps *float32, values *float32, n int, T int)
+
+// wkv7AdvanceAVX2 is wkv7AdvanceGeneric; values is the step's block of them.
+//
+//go:noescape
+func wkv7AdvanceAVX2(x *float32, steps *float32, values *float32, n int, T int)
+
+// wkv7ReverseAVX2 is wkv7ReverseGeneric from the last step on; x is the state before it, values the step's block of them.
+//
+//go:noescape
+func wkv7ReverseAVX2(grad *float32, x *float32, rows *float32, steps *float32, values *float32, n int, T int)

@@ -31,12 +31,28 @@ func wkv7(y, s, sa, d, r, k, v, a, b []float32, T, C, N int) {
 	}
 }
 
-func wkv7Carry(x, steps []float32, P, rows, T int) { wkv7CarryGeneric(x, steps, P, rows, T) }
-
-func wkv7Advance(x, steps []float32, P, i0, rows, T int) {
-	wkv7AdvanceGeneric(x, steps, P, i0, rows, T)
+func wkv7Carry(x []wkv7Tile, steps []wkv7Block, i, T int) {
+	if !useAVX2 {
+		wkv7CarryGeneric(x, steps, i, T)
+		return
+	}
+	wkv7CarryAVX2(&x[0][0][0], &steps[0][0][0], &steps[i][0][0], len(x), T)
 }
 
-func wkv7Reverse(g, x, steps []float32, P, i0, rows, T int) {
-	wkv7ReverseGeneric(g, x, steps, P, i0, rows, T)
+func wkv7Advance(x []wkv7Tile, steps []wkv7Block, n, i, T int) {
+	if !useAVX2 {
+		wkv7AdvanceGeneric(x, steps, n, i, T)
+		return
+	}
+	wkv7AdvanceAVX2(&x[0][0][0], &steps[0][0][0], &steps[i][0][0], n, T)
+}
+
+func wkv7Reverse(tape *wkv7Tape, i, T int) {
+	if !useAVX2 {
+		wkv7ReverseGeneric(tape, i, T)
+		return
+	}
+	n := tape.n
+	last := tape.steps[(T-1)*n : T*n]
+	wkv7ReverseAVX2(&tape.g[i*n][0][0], &tape.states[(T-1)*n][0][0], &tape.rows[0], &last[0][0][0], &last[i][0][0], n, T)
 }

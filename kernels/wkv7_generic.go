@@ -33,67 +33,71 @@ func wkv7Generic(y, s, sa, d, r, k, v, a, b []float32, T, C, N int) {
 	}
 }
 
-// wkv7AdvanceGeneric moves rows of the transposed state x [rows,P] past the
-// steps of a chunk, writing the state after each to x[rows·P:] and so on, and
-// adds to the dr of the steps. Rows are the values from i0 on.
-func wkv7AdvanceGeneric(x, steps []float32, P, i0, rows, T int) {
+// wkv7CarryGeneric moves the block i of values of a state [n] past the steps
+// of a chunk, in place.
+func wkv7CarryGeneric(x []wkv7Tile, steps []wkv7Block, i, T int) {
 	for t := range T {
-		s := wkv7Step(steps, P, t)
-		old, now := x[t*rows*P:(t+1)*rows*P], x[(t+1)*rows*P:]
-		w, k, b, dr := s.key(keyW), s.key(keyK), s.key(keyB), s.key(keyDR)
-		for i := range rows {
-			v, sa, dy := s.key(valV)[i0+i], s.key(valSA)[i0+i], s.key(valDY)[i0+i]
-			for j, x := range old[i*P : (i+1)*P] {
-				x = w[j]*x + v*k[j] + sa*b[j]
-				now[i*P+j] = x
-				dr[j] += x * dy
+		step := steps[t*len(x) : (t+1)*len(x)]
+		v, sa := &step[i][stepV], &step[i][stepSA]
+		for n := range x {
+			w, k, b := &step[n][stepW], &step[n][stepK], &step[n][stepB]
+			for row := range x[n] {
+				for c, s := range x[n][row] {
+					x[n][row][c] = w[c]*s + v[row]*k[c] + sa[row]*b[c]
+				}
 			}
 		}
 	}
 }
 
-// wkv7CarryGeneric moves rows of the transposed state x past the steps of a
-// chunk, in place.
-func wkv7CarryGeneric(x, steps []float32, P, rows, T int) {
+// wkv7AdvanceGeneric is wkv7Carry from x[:n] to the next n and on, keeping
+// the state of every step. It adds to the dr of the steps.
+func wkv7AdvanceGeneric(x []wkv7Tile, steps []wkv7Block, n, i, T int) {
 	for t := range T {
-		s := wkv7Step(steps, P, t)
-		w, k, b := s.key(keyW), s.key(keyK), s.key(keyB)
-		for i := range rows {
-			v, sa := s.key(valV)[i], s.key(valSA)[i]
-			row := x[i*P : (i+1)*P]
-			for j, x := range row {
-				row[j] = w[j]*x + v*k[j] + sa*b[j]
+		copy(x[(t+1)*n:(t+2)*n], x[t*n:])
+		now, step := x[(t+1)*n:(t+2)*n], steps[t*n:(t+1)*n]
+		wkv7CarryGeneric(now, step, i, 1)
+		for b := range now {
+			for row, dy := range step[i][stepDY] {
+				for c, s := range now[b][row] {
+					step[b][stepDR][c] += s * dy
+				}
 			}
 		}
 	}
 }
 
-// wkv7ReverseGeneric goes back over the steps of a chunk: x holds the states
-// that wkv7AdvanceGeneric found, g [rows,P] the gradient of the last. What it
-// adds to dw lacks the factor e^w.
-func wkv7ReverseGeneric(g, x, steps []float32, P, i0, rows, T int) {
+// wkv7ReverseGeneric takes the gradient of the block i of values back over
+// the steps of a chunk, whose states wkv7Advance found. What it adds to dw
+// lacks the factor e^w.
+func wkv7ReverseGeneric(tape *wkv7Tape, i, T int) {
+	n := tape.n
+	g := tape.g[i*n : (i+1)*n]
 	for t := T - 1; t >= 0; t-- {
-		s := wkv7Step(steps, P, t)
-		old := x[t*rows*P : (t+1)*rows*P]
-		w, r, k, a, b := s.key(keyW), s.key(keyR), s.key(keyK), s.key(keyA), s.key(keyB)
-		dw, dk, da, db := s.key(keyDW), s.key(keyDK), s.key(keyDA), s.key(keyDB)
-		for i := range rows {
-			v, sa, dy := s.key(valV)[i0+i], s.key(valSA)[i0+i], s.key(valDY)[i0+i]
-			G, S := g[i*P:(i+1)*P], old[i*P:(i+1)*P]
-			var dv, dsa float32
-			for j := range G {
-				D := G[j] + dy*r[j]
-				G[j] = D
-				dk[j] += D * v
-				db[j] += D * sa
-				dw[j] += D * S[j]
-				dv += D * k[j]
-				dsa += D * b[j]
+		step, old := tape.steps[t*n:(t+1)*n], tape.states[t*n:(t+1)*n]
+		v, sa, dy, dv := &step[i][stepV], &step[i][stepSA], &step[i][stepDY], &step[i][stepDV]
+		var dsa [wkv7Side]float32
+		for n := range g {
+			p := &step[n]
+			for row := range g[n] {
+				for c := range g[n][row] {
+					D := g[n][row][c] + dy[row]*p[stepR][c]
+					g[n][row][c] = D
+					p[stepDK][c] += D * v[row]
+					p[stepDB][c] += D * sa[row]
+					p[stepDW][c] += D * old[n][row][c]
+					dv[row] += D * p[stepK][c]
+					dsa[row] += D * p[stepB][c]
+				}
 			}
-			s.key(valDV)[i0+i] += dv
-			for j := range G {
-				da[j] += S[j] * dsa
-				G[j] = w[j]*G[j] + dsa*a[j]
+		}
+		for n := range g {
+			p := &step[n]
+			for row := range g[n] {
+				for c := range g[n][row] {
+					p[stepDA][c] += old[n][row][c] * dsa[row]
+					g[n][row][c] = p[stepW][c]*g[n][row][c] + dsa[row]*p[stepA][c]
+				}
 			}
 		}
 	}

@@ -2,65 +2,68 @@ package kernels
 
 import "sync"
 
-// Vectors of a step in WKV7Grad's tape, each P floats: those of keys, then
-// those of values. w is the decay e^w.
+// Vectors of a step in WKV7Grad's tape: by key, but for v, sa, dy and dv,
+// which are by value. w is the decay e^w.
 const (
-	keyW = iota
-	keyR
-	keyK
-	keyA
-	keyB
-	valV
-	valSA
-	valDY
-	keyDW
-	keyDR
-	keyDK
-	keyDA
-	keyDB
-	valDV
+	stepW = iota
+	stepR
+	stepK
+	stepA
+	stepB
+	stepV
+	stepSA
+	stepDY
+	stepDW
+	stepDR
+	stepDK
+	stepDA
+	stepDB
+	stepDV
 	stepVectors
 )
 
-// wkv7Vectors is a step of the tape.
-type wkv7Vectors struct {
-	x []float32
-	P int
-}
+// wkv7Side is the keys or values that are worked on at once.
+const wkv7Side = 16
 
-func (s wkv7Vectors) key(i int) []float32 { return s.x[i*s.P : (i+1)*s.P] }
-
-func wkv7Step(steps []float32, P, t int) wkv7Vectors {
-	return wkv7Vectors{steps[t*stepVectors*P : (t+1)*stepVectors*P], P}
-}
-
-// wkv7Rows is the rows of the transposed state that go through a chunk at
-// once: their states, 64 KiB at N = 64, stay in the second-level cache.
-const wkv7Rows = 16
+type (
+	// wkv7Block is what a step has of wkv7Side channels.
+	wkv7Block [stepVectors][wkv7Side]float32
+	// wkv7Tile is a square of a transposed state: a row is a value, so that five
+	// of seven sums run down columns and only two along rows.
+	wkv7Tile [wkv7Side][wkv7Side]float32
+)
 
 type wkv7GradJob struct {
-	d       [valDV + 1][]float32
-	in      [valDY + 1][]float32
+	d       [stepVectors][]float32
+	in      [stepDW][]float32
 	s0      []float32
 	T, H, N int
 }
 
 var wkv7GradJobs jobs[wkv7GradJob, *wkv7GradJob]
 
-// wkv7Tape is the scratch of one head. Its states are transposed, a row a
-// value, so that five of seven sums are over rows, and padded to P, N rounded
-// up to wkv7Rows.
+// wkv7Tape is the scratch of one head of n blocks of channels. What lies
+// beyond its N channels is zero.
 type wkv7Tape struct {
-	steps  []float32 // [wkv7Chunk][stepVectors][P]
-	starts []float32 // [chunks][P,P], the state before each chunk
-	states []float32 // [wkv7Chunk+1][wkv7Rows,P]
-	g      []float32 // [P,P], the gradient of the state
+	n      int
+	steps  []wkv7Block // [wkv7Chunk][n]
+	starts []wkv7Tile  // [chunks][n values][n keys], the state before each chunk
+	states []wkv7Tile  // [wkv7Chunk+1][n keys], of one block of values
+	g      []wkv7Tile  // [n values][n keys], the gradient of the state
+	rows   [2 * wkv7Side * 8]float32
 }
 
 var wkv7Tapes = sync.Pool{New: func() any { return new(wkv7Tape) }}
 
 func (j *wkv7GradJob) span(lo, hi int) {
 	tape := wkv7Tapes.Get().(*wkv7Tape)
+	n := (j.N + wkv7Side - 1) / wkv7Side
+	tape.n = n
+	tape.steps = grown(tape.steps, wkv7Chunk*n)
+	tape.starts = grown(tape.starts, (j.T+wkv7Chunk-1)/wkv7Chunk*n*n)
+	tape.states = grown(tape.states, (wkv7Chunk+1)*n)
+	tape.g = grown(tape.g, n*n)
+	clear(tape.steps)
 	for i := lo; i < hi; i++ {
 		j.head(tape, i)
 	}
@@ -70,85 +73,85 @@ func (j *wkv7GradJob) span(lo, hi int) {
 // head keeps the state at the borders of chunks, and going back finds those
 // within a chunk again: undoing a step would divide by the decay.
 func (j *wkv7GradJob) head(tape *wkv7Tape, h int) {
-	P := (j.N + wkv7Rows - 1) / wkv7Rows * wkv7Rows
-	chunks := (j.T + wkv7Chunk - 1) / wkv7Chunk
-	tape.steps = grown(tape.steps, wkv7Chunk*stepVectors*P)
-	tape.starts = grown(tape.starts, chunks*P*P)
-	tape.states = grown(tape.states, (wkv7Chunk+1)*wkv7Rows*P)
-	tape.g = grown(tape.g, P*P)
-	steps, starts, states, g := tape.steps, tape.starts, tape.states, tape.g
-	clear(steps)
-	j.start(starts[:P*P], h, P)
+	n, chunks := tape.n, (j.T+wkv7Chunk-1)/wkv7Chunk
+	j.start(tape, h)
 	for c := range chunks - 1 {
-		j.pack(steps, h, c, P, keyW, keyK, keyB, valV, valSA)
-		next := starts[(c+1)*P*P : (c+2)*P*P]
-		copy(next, starts[c*P*P:])
-		wkv7Carry(next, steps, P, P, wkv7Chunk)
-	}
-	clear(g)
-	for c := chunks - 1; c >= 0; c-- {
-		T := j.pack(steps, h, c, P, keyW, keyR, keyK, keyA, keyB, valV, valSA, valDY)
-		for i := 0; i < P; i += wkv7Rows {
-			at := i * P
-			copy(states[:wkv7Rows*P], starts[c*P*P+at:])
-			wkv7Advance(states, steps, P, i, wkv7Rows, T)
-			wkv7Reverse(g[at:at+wkv7Rows*P], states, steps, P, i, wkv7Rows, T)
+		T := j.pack(tape, h, c, stepW, stepK, stepB, stepV, stepSA)
+		next := tape.starts[(c+1)*n*n : (c+2)*n*n]
+		copy(next, tape.starts[c*n*n:])
+		for i := range n {
+			wkv7Carry(next[i*n:(i+1)*n], tape.steps, i, T)
 		}
-		j.unpack(steps, h, c, P)
+	}
+	clear(tape.g)
+	for c := chunks - 1; c >= 0; c-- {
+		T := j.pack(tape, h, c, stepW, stepR, stepK, stepA, stepB, stepV, stepSA, stepDY)
+		for i := range n {
+			copy(tape.states[:n], tape.starts[(c*n+i)*n:])
+			wkv7Advance(tape.states, tape.steps, n, i, T)
+			wkv7Reverse(tape, i, T)
+		}
+		j.unpack(tape, h, c)
 	}
 }
 
-// start sets x to the transposed state before the first step.
-func (j *wkv7GradJob) start(x []float32, h, P int) {
+// start sets the tape's first state to the one before the first step.
+func (j *wkv7GradJob) start(tape *wkv7Tape, h int) {
+	n, N := tape.n, j.N
+	x := tape.starts[:n*n]
 	clear(x)
 	if j.s0 == nil {
 		return
 	}
-	N := j.N
 	for key := range N {
 		for value, v := range j.s0[(h*N+key)*N : (h*N+key+1)*N] {
-			x[value*P+key] = v
+			x[value/wkv7Side*n+key/wkv7Side][value%wkv7Side][key%wkv7Side] = v
 		}
 	}
 }
 
-// rows returns where chunk c of a head begins and its steps.
-func (j *wkv7GradJob) rows(h, c int) (at, T int) {
+// chunk returns where chunk c of a head begins and its steps.
+func (j *wkv7GradJob) chunk(h, c int) (at, T int) {
 	t0 := c * wkv7Chunk
 	return (h/j.H*j.T+t0)*j.H*j.N + h%j.H*j.N, min(wkv7Chunk, j.T-t0)
 }
 
-// pack copies inputs of a chunk to the tape's steps and clears the gradients;
-// it returns how many steps there are. What lies beyond N stays zero.
-func (j *wkv7GradJob) pack(steps []float32, h, c, P int, vectors ...int) (T int) {
-	at, T := j.rows(h, c)
+// pack copies inputs of a chunk to the tape and clears its gradients; it
+// returns the chunk's steps.
+func (j *wkv7GradJob) pack(tape *wkv7Tape, h, c int, vectors ...int) (T int) {
+	at, T := j.chunk(h, c)
 	for t := range T {
-		s := wkv7Step(steps, P, t)
-		for _, i := range vectors {
-			row := j.in[i][at : at+j.N]
-			if i == keyW {
-				exp(s.key(i)[:j.N], row)
-			} else {
-				copy(s.key(i), row)
+		for i := range tape.n {
+			block := &tape.steps[t*tape.n+i]
+			for _, v := range vectors {
+				from := j.in[v][at+i*wkv7Side : at+min((i+1)*wkv7Side, j.N)]
+				if v == stepW {
+					exp(block[v][:len(from)], from)
+				} else {
+					copy(block[v][:], from)
+				}
 			}
+			clear(block[stepDW:])
 		}
-		clear(s.x[keyDW*P:])
 		at += j.H * j.N
 	}
 	return T
 }
 
 // unpack adds the gradients of a chunk to where they belong.
-func (j *wkv7GradJob) unpack(steps []float32, h, c, P int) {
-	at, T := j.rows(h, c)
+func (j *wkv7GradJob) unpack(tape *wkv7Tape, h, c int) {
+	at, T := j.chunk(h, c)
 	for t := range T {
-		s := wkv7Step(steps, P, t)
-		for i, w := range s.key(keyW) {
-			s.key(keyDW)[i] *= w
-		}
-		for i := keyDW; i < stepVectors; i++ {
-			if j.d[i] != nil {
-				accumulate(j.d[i][at:at+j.N], s.key(i)[:j.N])
+		for i := range tape.n {
+			block := &tape.steps[t*tape.n+i]
+			for c, w := range block[stepW] {
+				block[stepDW][c] *= w
+			}
+			for v := stepDW; v < stepVectors; v++ {
+				if j.d[v] != nil {
+					to := j.d[v][at+i*wkv7Side : at+min((i+1)*wkv7Side, j.N)]
+					accumulate(to, block[v][:len(to)])
+				}
 			}
 		}
 		at += j.H * j.N

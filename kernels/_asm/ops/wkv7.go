@@ -14,6 +14,9 @@ func wkv7() {
 	}{{"x16", "16 values", 2, false}, {"x8", "8 values", 1, false}, {"Rest", "n < 8 values", 1, true}} {
 		wkv7Forward("wkv7"+v.suffix, "is wkv7Generic for "+v.doc+"; sa's rows start strideSA apart.", v.vectors, v.masked)
 	}
+	wkv7Carry()
+	wkv7Advance()
+	wkv7Reverse()
 }
 
 // addr is a parameter in its place on the stack.

@@ -1,0 +1,85 @@
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// layer7 is a time mix's arguments of WKV7 with what a model makes of them:
+// decays of e^(-0.6065σ), unit keys to be removed, rates in (0,1).
+type layer7 struct {
+	B, T, H, N              int
+	w, r, k, v, a, b, sa, s []float32
+	y, dy                   []float32
+	dw, dr, dk, dv, da, db  []float32
+}
+
+func newLayer7(B, T, H, N int) *layer7 {
+	l := &layer7{B: B, T: T, H: H, N: N}
+	g := rand.New(rand.NewPCG(1, 2))
+	for _, x := range []*[]float32{&l.w, &l.r, &l.k, &l.v, &l.a, &l.b, &l.sa, &l.y, &l.dy, &l.dw, &l.dr, &l.dk, &l.dv, &l.da, &l.db} {
+		*x = make([]float32, B*T*H*N)
+		for i := range *x {
+			(*x)[i] = float32(g.NormFloat64())
+		}
+	}
+	for i, x := range l.w {
+		l.w[i] = float32(-math.Exp(-0.5) / (1 + math.Exp(-float64(x))))
+	}
+	for at := 0; at < len(l.a); at += N {
+		kappa := l.a[at : at+N]
+		norm := float32(math.Sqrt(float64(sumSquaresGeneric(kappa))))
+		for i := range kappa {
+			kappa[i] /= -norm
+			l.b[at+i] = -kappa[i] / (1 + exp32(-l.b[at+i]))
+		}
+	}
+	l.s = make([]float32, B*H*N*N)
+	return l
+}
+
+func (l *layer7) forward() { WKV7(l.y, l.s, l.sa, l.w, l.r, l.k, l.v, l.a, l.b, l.B, l.T, l.H, l.N) }
+
+func (l *layer7) backward() {
+	WKV7Grad(l.dw, l.dr, l.dk, l.dv, l.da, l.db, l.dy, nil, l.sa, l.w, l.r, l.k, l.v, l.a, l.b, l.B, l.T, l.H, l.N)
+}
+
+// fastest is the least time of a call of f within d.
+func fastest(d time.Duration, f func()) time.Duration {
+	least := time.Duration(math.MaxInt64)
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		start := time.Now()
+		f()
+		least = min(least, time.Since(start))
+	}
+	return least
+}
+
+// BenchmarkWKV7Share is the recurrence's share of a layer's training step at
+// C = 768, with its matrix products at .85 of the FMA peak.
+func BenchmarkWKV7Share(b *testing.B) {
+	const B, T, H, N, C = 4, 512, 12, 64, 768
+	l := newLayer7(B, T, H, N)
+	for b.Loop() {
+		peak := FMAPeak(300*time.Millisecond) * 1e9
+		forward, backward := fastest(time.Second, l.forward).Seconds(), fastest(2*time.Second, l.backward).Seconds()
+		products := 2.0 * B * T * (12*C*C + 2*C*(64+64+32+128)) / (.85 * peak)
+		elements := float64(B * T * H * N * N)
+		b.ReportMetric(peak/1e9, "GFLOP/s")
+		b.ReportMetric(10*elements/peak/forward, "forward-of-peak")
+		b.ReportMetric(32*elements/peak/backward, "backward-of-peak")
+		b.ReportMetric(forward/(products+forward), "forward-share")
+		b.ReportMetric((forward+backward)/(3*products+forward+backward), "training-share")
+	}
+}
+
+// BenchmarkWKV7Decode is one token of a layer's 12 heads.
+func BenchmarkWKV7Decode(b *testing.B) {
+	l := newLayer7(1, 1, 12, 64)
+	l.sa = nil
+	for b.Loop() {
+		l.forward()
+	}
+}
