@@ -33,3 +33,23 @@ func wkv7AdvanceAVX2(x *float32, steps *float32, values *float32, n int, T int)
 //
 //go:noescape
 func wkv7ReverseAVX2(grad *float32, x *float32, rows *float32, steps *float32, values *float32, n int, T int)
+
+// wkv7PackAVX2 copies T rows of x to blocks, sixteen floats a block, and fetches what lies ahead.
+//
+//go:noescape
+func wkv7PackAVX2(blocks *float32, x *float32, n int, T int, stride int, ahead int)
+
+// wkv7PackExpAVX2 writes e^x of T rows to blocks, sixteen floats a block, and fetches what lies ahead.
+//
+//go:noescape
+func wkv7PackExpAVX2(blocks *float32, x *float32, n int, T int, stride int, ahead int)
+
+// wkv7UnpackAVX2 adds blocks to T rows of x and clears them, sixteen floats a block, and fetches what lies ahead.
+//
+//go:noescape
+func wkv7UnpackAVX2(blocks *float32, x *float32, n int, T int, stride int, ahead int)
+
+// wkv7FetchAVX2 fetches T rows of lines cache lines.
+//
+//go:noescape
+func wkv7FetchAVX2(x *float32, T int, stride int, lines int)

@@ -21,8 +21,6 @@ TEXT ·wkv7x16AVX2(SB), NOSPLIT, $0-104
 	MOVQ   stride+80(FP), R13
 	SHLQ   $0x02, R13
 	SHLQ   $0x02, strideSA+88(FP)
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
@@ -258,7 +256,6 @@ TEXT ·wkv7x8AVX2(SB), NOSPLIT, $0-104
 	MOVQ   stride+80(FP), R13
 	SHLQ   $0x02, R13
 	SHLQ   $0x02, strideSA+88(FP)
-	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	MOVQ   s+8(FP), CX
@@ -439,7 +436,6 @@ TEXT ·wkv7RestAVX2(SB), NOSPLIT, $0-112
 	MOVQ    stride+80(FP), R13
 	SHLQ    $0x02, R13
 	SHLQ    $0x02, strideSA+88(FP)
-	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	MOVQ    s+8(FP), CX
@@ -832,8 +828,8 @@ block:
 	VMOVUPS      160(BX), Y3
 	VMOVUPS      256(BX), Y4
 	VMOVUPS      288(BX), Y5
-	VMOVUPS      576(BX), Y6
-	VMOVUPS      608(BX), Y7
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
 	VXORPS       Y8, Y8, Y8
 	VXORPS       Y9, Y9, Y9
 	VMULPS       (AX), Y0, Y10
@@ -1046,7 +1042,9 @@ block:
 	VFMADD231PS  Y2, Y1, Y9
 	VADDPS       Y8, Y6, Y6
 	VADDPS       Y9, Y7, Y7
+	VADDPS       576(BX), Y6, Y6
 	VMOVUPS      Y6, 576(BX)
+	VADDPS       608(BX), Y7, Y7
 	VMOVUPS      Y7, 608(BX)
 	ADDQ         $0x00000400, AX
 	ADDQ         $0x00000400, R9
@@ -1490,17 +1488,21 @@ sums:
 	VFMADD231PS  Y4, Y13, Y1
 	VFMADD231PS  Y5, Y0, Y1
 	VMOVUPS      Y1, 992(DX)
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VMULPS       Y0, Y6, Y6
+	VMULPS       Y1, Y7, Y7
 	VADDPS       512(DI), Y6, Y6
-	VADDPS       544(DI), Y7, Y7
 	VMOVUPS      Y6, 512(DI)
+	VADDPS       544(DI), Y7, Y7
 	VMOVUPS      Y7, 544(DI)
 	VADDPS       640(DI), Y8, Y8
-	VADDPS       672(DI), Y9, Y9
 	VMOVUPS      Y8, 640(DI)
+	VADDPS       672(DI), Y9, Y9
 	VMOVUPS      Y9, 672(DI)
 	VADDPS       768(DI), Y10, Y10
-	VADDPS       800(DI), Y11, Y11
 	VMOVUPS      Y10, 768(DI)
+	VADDPS       800(DI), Y11, Y11
 	VMOVUPS      Y11, 800(DI)
 	ADDQ         $0x00000400, AX
 	ADDQ         $0x00000400, CX
@@ -1740,10 +1742,10 @@ state:
 	VFMADD231PS  Y8, Y3, Y0
 	VMOVUPS      Y0, 992(AX)
 	VADDPS       Y6, Y4, Y4
-	VADDPS       704(DI), Y4, Y4
 	VADDPS       Y7, Y5, Y5
-	VADDPS       736(DI), Y5, Y5
+	VADDPS       704(DI), Y4, Y4
 	VMOVUPS      Y4, 704(DI)
+	VADDPS       736(DI), Y5, Y5
 	VMOVUPS      Y5, 736(DI)
 	ADDQ         $0x00000400, AX
 	ADDQ         $0x00000400, CX
@@ -1758,4 +1760,307 @@ state:
 	DECQ         T+48(FP)
 	JNZ          step
 	VZEROUPPER
+	RET
+
+// func wkv7PackAVX2(blocks *float32, x *float32, n int, T int, stride int, ahead int)
+// Requires: AVX, MMX+
+TEXT ·wkv7PackAVX2(SB), NOSPLIT, $0-48
+	MOVQ blocks+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ stride+32(FP), DX
+	SHLQ $0x02, DX
+	MOVQ ahead+40(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+16(FP), SI
+
+step:
+	MOVQ CX, R8
+	MOVQ SI, DI
+
+block:
+	PREFETCHT1 (R8)(BX*1)
+	VMOVUPS    (R8), Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       $0x00000040, R8
+	ADDQ       $0x00000380, AX
+	DECQ       DI
+	JNZ        block
+	ADDQ       DX, CX
+	DECQ       T+24(FP)
+	JNZ        step
+	VZEROUPPER
+	RET
+
+// func wkv7PackExpAVX2(blocks *float32, x *float32, n int, T int, stride int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·wkv7PackExpAVX2(SB), NOSPLIT, $0-48
+	MOVQ blocks+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ stride+32(FP), DX
+	SHLQ $0x02, DX
+	MOVQ ahead+40(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+16(FP), SI
+
+step:
+	MOVQ CX, R8
+	MOVQ SI, DI
+
+block:
+	PREFETCHT1   (R8)(BX*1)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      c4b400000<>+0(SB), Y1
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       c4b400000<>+0(SB), Y1, Y2
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y2, Y3
+	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y3
+	VMOVUPS      c395092b6<>+0(SB), Y4
+	VFMADD213PS  c3ab6a1d8<>+0(SB), Y3, Y4
+	VFMADD213PS  c3c088870<>+0(SB), Y3, Y4
+	VFMADD213PS  c3d2aaa74<>+0(SB), Y3, Y4
+	VFMADD213PS  c3e2aaaab<>+0(SB), Y3, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y3, Y2
+	VFMADD213PS  Y3, Y2, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y0, Y2
+	VANDPS       Y2, Y4, Y4
+	VCMPPS       $0x1e, c42b17217<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, c7f800000<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      c4b400000<>+0(SB), Y1
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       c4b400000<>+0(SB), Y1, Y2
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS c3f318000<>+0(SB), Y2, Y3
+	VFNMADD231PS cb95e8083<>+0(SB), Y2, Y3
+	VMOVUPS      c395092b6<>+0(SB), Y4
+	VFMADD213PS  c3ab6a1d8<>+0(SB), Y3, Y4
+	VFMADD213PS  c3c088870<>+0(SB), Y3, Y4
+	VFMADD213PS  c3d2aaa74<>+0(SB), Y3, Y4
+	VFMADD213PS  c3e2aaaab<>+0(SB), Y3, Y4
+	VFMADD213PS  c3f000000<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y3, Y2
+	VFMADD213PS  Y3, Y2, Y4
+	VADDPS       c3f800000<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VCMPPS       $0x15, cc2aeac4f<>+0(SB), Y0, Y2
+	VANDPS       Y2, Y4, Y4
+	VCMPPS       $0x1e, c42b17217<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, c7f800000<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000380, AX
+	DECQ         DI
+	JNZ          block
+	ADDQ         DX, CX
+	DECQ         T+24(FP)
+	JNZ          step
+	VZEROUPPER
+	RET
+
+DATA c4b400000<>+0(SB)/4, $0x4b400000
+DATA c4b400000<>+4(SB)/4, $0x4b400000
+DATA c4b400000<>+8(SB)/4, $0x4b400000
+DATA c4b400000<>+12(SB)/4, $0x4b400000
+DATA c4b400000<>+16(SB)/4, $0x4b400000
+DATA c4b400000<>+20(SB)/4, $0x4b400000
+DATA c4b400000<>+24(SB)/4, $0x4b400000
+DATA c4b400000<>+28(SB)/4, $0x4b400000
+GLOBL c4b400000<>(SB), RODATA|NOPTR, $32
+
+DATA c3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL c3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA c3f318000<>+0(SB)/4, $0x3f318000
+DATA c3f318000<>+4(SB)/4, $0x3f318000
+DATA c3f318000<>+8(SB)/4, $0x3f318000
+DATA c3f318000<>+12(SB)/4, $0x3f318000
+DATA c3f318000<>+16(SB)/4, $0x3f318000
+DATA c3f318000<>+20(SB)/4, $0x3f318000
+DATA c3f318000<>+24(SB)/4, $0x3f318000
+DATA c3f318000<>+28(SB)/4, $0x3f318000
+GLOBL c3f318000<>(SB), RODATA|NOPTR, $32
+
+DATA cb95e8083<>+0(SB)/4, $0xb95e8083
+DATA cb95e8083<>+4(SB)/4, $0xb95e8083
+DATA cb95e8083<>+8(SB)/4, $0xb95e8083
+DATA cb95e8083<>+12(SB)/4, $0xb95e8083
+DATA cb95e8083<>+16(SB)/4, $0xb95e8083
+DATA cb95e8083<>+20(SB)/4, $0xb95e8083
+DATA cb95e8083<>+24(SB)/4, $0xb95e8083
+DATA cb95e8083<>+28(SB)/4, $0xb95e8083
+GLOBL cb95e8083<>(SB), RODATA|NOPTR, $32
+
+DATA c395092b6<>+0(SB)/4, $0x395092b6
+DATA c395092b6<>+4(SB)/4, $0x395092b6
+DATA c395092b6<>+8(SB)/4, $0x395092b6
+DATA c395092b6<>+12(SB)/4, $0x395092b6
+DATA c395092b6<>+16(SB)/4, $0x395092b6
+DATA c395092b6<>+20(SB)/4, $0x395092b6
+DATA c395092b6<>+24(SB)/4, $0x395092b6
+DATA c395092b6<>+28(SB)/4, $0x395092b6
+GLOBL c395092b6<>(SB), RODATA|NOPTR, $32
+
+DATA c3ab6a1d8<>+0(SB)/4, $0x3ab6a1d8
+DATA c3ab6a1d8<>+4(SB)/4, $0x3ab6a1d8
+DATA c3ab6a1d8<>+8(SB)/4, $0x3ab6a1d8
+DATA c3ab6a1d8<>+12(SB)/4, $0x3ab6a1d8
+DATA c3ab6a1d8<>+16(SB)/4, $0x3ab6a1d8
+DATA c3ab6a1d8<>+20(SB)/4, $0x3ab6a1d8
+DATA c3ab6a1d8<>+24(SB)/4, $0x3ab6a1d8
+DATA c3ab6a1d8<>+28(SB)/4, $0x3ab6a1d8
+GLOBL c3ab6a1d8<>(SB), RODATA|NOPTR, $32
+
+DATA c3c088870<>+0(SB)/4, $0x3c088870
+DATA c3c088870<>+4(SB)/4, $0x3c088870
+DATA c3c088870<>+8(SB)/4, $0x3c088870
+DATA c3c088870<>+12(SB)/4, $0x3c088870
+DATA c3c088870<>+16(SB)/4, $0x3c088870
+DATA c3c088870<>+20(SB)/4, $0x3c088870
+DATA c3c088870<>+24(SB)/4, $0x3c088870
+DATA c3c088870<>+28(SB)/4, $0x3c088870
+GLOBL c3c088870<>(SB), RODATA|NOPTR, $32
+
+DATA c3d2aaa74<>+0(SB)/4, $0x3d2aaa74
+DATA c3d2aaa74<>+4(SB)/4, $0x3d2aaa74
+DATA c3d2aaa74<>+8(SB)/4, $0x3d2aaa74
+DATA c3d2aaa74<>+12(SB)/4, $0x3d2aaa74
+DATA c3d2aaa74<>+16(SB)/4, $0x3d2aaa74
+DATA c3d2aaa74<>+20(SB)/4, $0x3d2aaa74
+DATA c3d2aaa74<>+24(SB)/4, $0x3d2aaa74
+DATA c3d2aaa74<>+28(SB)/4, $0x3d2aaa74
+GLOBL c3d2aaa74<>(SB), RODATA|NOPTR, $32
+
+DATA c3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+4(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+8(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+12(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+16(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+20(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+24(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+28(SB)/4, $0x3e2aaaab
+GLOBL c3e2aaaab<>(SB), RODATA|NOPTR, $32
+
+DATA c3f000000<>+0(SB)/4, $0x3f000000
+DATA c3f000000<>+4(SB)/4, $0x3f000000
+DATA c3f000000<>+8(SB)/4, $0x3f000000
+DATA c3f000000<>+12(SB)/4, $0x3f000000
+DATA c3f000000<>+16(SB)/4, $0x3f000000
+DATA c3f000000<>+20(SB)/4, $0x3f000000
+DATA c3f000000<>+24(SB)/4, $0x3f000000
+DATA c3f000000<>+28(SB)/4, $0x3f000000
+GLOBL c3f000000<>(SB), RODATA|NOPTR, $32
+
+DATA c3f800000<>+0(SB)/4, $0x3f800000
+DATA c3f800000<>+4(SB)/4, $0x3f800000
+DATA c3f800000<>+8(SB)/4, $0x3f800000
+DATA c3f800000<>+12(SB)/4, $0x3f800000
+DATA c3f800000<>+16(SB)/4, $0x3f800000
+DATA c3f800000<>+20(SB)/4, $0x3f800000
+DATA c3f800000<>+24(SB)/4, $0x3f800000
+DATA c3f800000<>+28(SB)/4, $0x3f800000
+GLOBL c3f800000<>(SB), RODATA|NOPTR, $32
+
+DATA cc2aeac4f<>+0(SB)/4, $0xc2aeac4f
+DATA cc2aeac4f<>+4(SB)/4, $0xc2aeac4f
+DATA cc2aeac4f<>+8(SB)/4, $0xc2aeac4f
+DATA cc2aeac4f<>+12(SB)/4, $0xc2aeac4f
+DATA cc2aeac4f<>+16(SB)/4, $0xc2aeac4f
+DATA cc2aeac4f<>+20(SB)/4, $0xc2aeac4f
+DATA cc2aeac4f<>+24(SB)/4, $0xc2aeac4f
+DATA cc2aeac4f<>+28(SB)/4, $0xc2aeac4f
+GLOBL cc2aeac4f<>(SB), RODATA|NOPTR, $32
+
+DATA c42b17217<>+0(SB)/4, $0x42b17217
+DATA c42b17217<>+4(SB)/4, $0x42b17217
+DATA c42b17217<>+8(SB)/4, $0x42b17217
+DATA c42b17217<>+12(SB)/4, $0x42b17217
+DATA c42b17217<>+16(SB)/4, $0x42b17217
+DATA c42b17217<>+20(SB)/4, $0x42b17217
+DATA c42b17217<>+24(SB)/4, $0x42b17217
+DATA c42b17217<>+28(SB)/4, $0x42b17217
+GLOBL c42b17217<>(SB), RODATA|NOPTR, $32
+
+DATA c7f800000<>+0(SB)/4, $0x7f800000
+DATA c7f800000<>+4(SB)/4, $0x7f800000
+DATA c7f800000<>+8(SB)/4, $0x7f800000
+DATA c7f800000<>+12(SB)/4, $0x7f800000
+DATA c7f800000<>+16(SB)/4, $0x7f800000
+DATA c7f800000<>+20(SB)/4, $0x7f800000
+DATA c7f800000<>+24(SB)/4, $0x7f800000
+DATA c7f800000<>+28(SB)/4, $0x7f800000
+GLOBL c7f800000<>(SB), RODATA|NOPTR, $32
+
+// func wkv7UnpackAVX2(blocks *float32, x *float32, n int, T int, stride int, ahead int)
+// Requires: AVX, MMX+
+TEXT ·wkv7UnpackAVX2(SB), NOSPLIT, $0-48
+	MOVQ blocks+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ stride+32(FP), DX
+	SHLQ $0x02, DX
+	MOVQ ahead+40(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+16(FP), SI
+
+step:
+	MOVQ CX, R8
+	MOVQ SI, DI
+
+block:
+	PREFETCHT1 (R8)(BX*1)
+	VMOVUPS    (AX), Y0
+	VADDPS     (R8), Y0, Y0
+	VMOVUPS    Y0, (R8)
+	VXORPS     Y0, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(AX), Y0
+	VADDPS     32(R8), Y0, Y0
+	VMOVUPS    Y0, 32(R8)
+	VXORPS     Y0, Y0, Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       $0x00000040, R8
+	ADDQ       $0x00000380, AX
+	DECQ       DI
+	JNZ        block
+	ADDQ       DX, CX
+	DECQ       T+24(FP)
+	JNZ        step
+	VZEROUPPER
+	RET
+
+// func wkv7FetchAVX2(x *float32, T int, stride int, lines int)
+// Requires: MMX+
+TEXT ·wkv7FetchAVX2(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), AX
+	MOVQ stride+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ lines+24(FP), DX
+
+step:
+	MOVQ AX, SI
+	MOVQ DX, BX
+
+line:
+	PREFETCHT1 (SI)
+	ADDQ       $0x40, SI
+	DECQ       BX
+	JNZ        line
+	ADDQ       CX, AX
+	DECQ       T+8(FP)
+	JNZ        step
 	RET

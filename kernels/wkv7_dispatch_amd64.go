@@ -56,3 +56,30 @@ func wkv7Reverse(tape *wkv7Tape, i, T int) {
 	last := tape.steps[(T-1)*n : T*n]
 	wkv7ReverseAVX2(&tape.g[i*n][0][0], &tape.states[(T-1)*n][0][0], &tape.rows[0], &last[0][0][0], &last[i][0][0], n, T)
 }
+
+func wkv7Pack(steps []wkv7Block, n, vector int, x []float32, N, T, stride, ahead int) {
+	switch first := &steps[0][vector][0]; {
+	case !useAVX2 || N%wkv7Side != 0:
+		wkv7PackGeneric(steps, n, vector, x, N, T, stride)
+	case vector == stepW:
+		wkv7PackExpAVX2(first, at(x), n, T, stride, ahead)
+	default:
+		wkv7PackAVX2(first, at(x), n, T, stride, ahead)
+	}
+}
+
+func wkv7Unpack(x []float32, steps []wkv7Block, n, vector, N, T, stride, ahead int) {
+	if !useAVX2 || N%wkv7Side != 0 {
+		wkv7UnpackGeneric(x, steps, n, vector, N, T, stride)
+		return
+	}
+	wkv7UnpackAVX2(&steps[0][vector][0], at(x), n, T, stride, ahead)
+}
+
+// wkv7Fetch brings T rows of N floats nearer: rows that start pages apart are
+// fetched by nothing else.
+func wkv7Fetch(x []float32, N, T, stride int) {
+	if useAVX2 {
+		wkv7FetchAVX2(at(x), T, stride, (N+15)/16)
+	}
+}

@@ -68,8 +68,7 @@ func wkv7AdvanceGeneric(x []wkv7Tile, steps []wkv7Block, n, i, T int) {
 }
 
 // wkv7ReverseGeneric takes the gradient of the block i of values back over
-// the steps of a chunk, whose states wkv7Advance found. What it adds to dw
-// lacks the factor e^w.
+// the steps of a chunk, whose states wkv7Advance found.
 func wkv7ReverseGeneric(tape *wkv7Tape, i, T int) {
 	n := tape.n
 	g := tape.g[i*n : (i+1)*n]
@@ -85,7 +84,7 @@ func wkv7ReverseGeneric(tape *wkv7Tape, i, T int) {
 					g[n][row][c] = D
 					p[stepDK][c] += D * v[row]
 					p[stepDB][c] += D * sa[row]
-					p[stepDW][c] += D * old[n][row][c]
+					p[stepDW][c] += p[stepW][c] * D * old[n][row][c]
 					dv[row] += D * p[stepK][c]
 					dsa[row] += D * p[stepB][c]
 				}
@@ -99,6 +98,33 @@ func wkv7ReverseGeneric(tape *wkv7Tape, i, T int) {
 					g[n][row][c] = p[stepW][c]*g[n][row][c] + dsa[row]*p[stepA][c]
 				}
 			}
+		}
+	}
+}
+
+// wkv7PackGeneric copies T rows of N floats, which start stride apart, to a
+// vector of their steps of n blocks; decays as e^x.
+func wkv7PackGeneric(steps []wkv7Block, n, vector int, x []float32, N, T, stride int) {
+	for t := range T {
+		for i := 0; i < N; i += wkv7Side {
+			from, to := x[t*stride+i:t*stride+min(i+wkv7Side, N)], &steps[t*n+i/wkv7Side][vector]
+			if vector == stepW {
+				exp(to[:len(from)], from)
+			} else {
+				copy(to[:], from)
+			}
+		}
+	}
+}
+
+// wkv7UnpackGeneric adds a vector of T steps to rows of x, and clears it.
+func wkv7UnpackGeneric(x []float32, steps []wkv7Block, n, vector, N, T, stride int) {
+	for t := range T {
+		for i := 0; i < N; i += wkv7Side {
+			v := &steps[t*n+i/wkv7Side][vector]
+			to := x[t*stride+i : t*stride+min(i+wkv7Side, N)]
+			accumulate(to, v[:len(to)])
+			*v = [wkv7Side]float32{}
 		}
 	}
 }

@@ -76,7 +76,7 @@ func (j *wkv7GradJob) head(tape *wkv7Tape, h int) {
 	n, chunks := tape.n, (j.T+wkv7Chunk-1)/wkv7Chunk
 	j.start(tape, h)
 	for c := range chunks - 1 {
-		T := j.pack(tape, h, c, stepW, stepK, stepB, stepV, stepSA)
+		T := j.pack(tape, h, c, 1, stepW, stepK, stepB, stepV, stepSA)
 		next := tape.starts[(c+1)*n*n : (c+2)*n*n]
 		copy(next, tape.starts[c*n*n:])
 		for i := range n {
@@ -85,7 +85,7 @@ func (j *wkv7GradJob) head(tape *wkv7Tape, h int) {
 	}
 	clear(tape.g)
 	for c := chunks - 1; c >= 0; c-- {
-		T := j.pack(tape, h, c, stepW, stepR, stepK, stepA, stepB, stepV, stepSA, stepDY)
+		T := j.pack(tape, h, c, -1, stepW, stepR, stepK, stepA, stepB, stepV, stepSA, stepDY)
 		for i := range n {
 			copy(tape.states[:n], tape.starts[(c*n+i)*n:])
 			wkv7Advance(tape.states, tape.steps, n, i, T)
@@ -116,44 +116,22 @@ func (j *wkv7GradJob) chunk(h, c int) (at, T int) {
 	return (h/j.H*j.T+t0)*j.H*j.N + h%j.H*j.N, min(wkv7Chunk, j.T-t0)
 }
 
-// pack copies inputs of a chunk to the tape and clears its gradients; it
-// returns the chunk's steps.
-func (j *wkv7GradJob) pack(tape *wkv7Tape, h, c int, vectors ...int) (T int) {
+// pack copies inputs of a chunk to the tape, the decays as e^w; it returns the
+// chunk's steps. The chunk at hand next, before or after this one, is fetched.
+func (j *wkv7GradJob) pack(tape *wkv7Tape, h, c, next int, vectors ...int) (T int) {
 	at, T := j.chunk(h, c)
-	for t := range T {
-		for i := range tape.n {
-			block := &tape.steps[t*tape.n+i]
-			for _, v := range vectors {
-				from := j.in[v][at+i*wkv7Side : at+min((i+1)*wkv7Side, j.N)]
-				if v == stepW {
-					exp(block[v][:len(from)], from)
-				} else {
-					copy(block[v][:], from)
-				}
-			}
-			clear(block[stepDW:])
-		}
-		at += j.H * j.N
+	for _, v := range vectors {
+		wkv7Pack(tape.steps, tape.n, v, j.in[v][at:], j.N, T, j.H*j.N, next*wkv7Chunk*j.H*j.N)
 	}
 	return T
 }
 
-// unpack adds the gradients of a chunk to where they belong.
+// unpack adds the gradients of a chunk to where they belong, and clears them.
 func (j *wkv7GradJob) unpack(tape *wkv7Tape, h, c int) {
 	at, T := j.chunk(h, c)
-	for t := range T {
-		for i := range tape.n {
-			block := &tape.steps[t*tape.n+i]
-			for c, w := range block[stepW] {
-				block[stepDW][c] *= w
-			}
-			for v := stepDW; v < stepVectors; v++ {
-				if j.d[v] != nil {
-					to := j.d[v][at+i*wkv7Side : at+min((i+1)*wkv7Side, j.N)]
-					accumulate(to, block[v][:len(to)])
-				}
-			}
+	for v := stepDW; v < stepVectors; v++ {
+		if j.d[v] != nil {
+			wkv7Unpack(j.d[v][at:], tape.steps, tape.n, v, j.N, T, j.H*j.N, -wkv7Chunk*j.H*j.N)
 		}
-		at += j.H * j.N
 	}
 }

@@ -13,3 +13,13 @@ func wkv7Advance(x []wkv7Tile, steps []wkv7Block, n, i, T int) {
 }
 
 func wkv7Reverse(tape *wkv7Tape, i, T int) { wkv7ReverseGeneric(tape, i, T) }
+
+func wkv7Pack(steps []wkv7Block, n, vector int, x []float32, N, T, stride, ahead int) {
+	wkv7PackGeneric(steps, n, vector, x, N, T, stride)
+}
+
+func wkv7Unpack(x []float32, steps []wkv7Block, n, vector, N, T, stride, ahead int) {
+	wkv7UnpackGeneric(x, steps, n, vector, N, T, stride)
+}
+
+func wkv7Fetch(x []float32, N, T, stride int) {}

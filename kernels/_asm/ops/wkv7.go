@@ -17,6 +17,8 @@ func wkv7() {
 	wkv7Carry()
 	wkv7Advance()
 	wkv7Reverse()
+	wkv7Packs()
+	wkv7Fetch()
 }
 
 // addr is a parameter in its place on the stack.
@@ -171,7 +173,10 @@ func wkv7Forward(name, doc string, vectors int, masked bool) {
 	f.row = byteStride("N").(reg.GPVirtual)
 	stride := byteStride("stride")
 	SHLQ(U8(2), addr("strideSA"))
-	sa := zeros(vectors)
+	sa := make([]Vec, vectors)
+	for h := range sa {
+		sa[h] = YMM()
+	}
 	acc := [2][]Vec{zeros(vectors), zeros(vectors)}
 	sum := func() {
 		for h := range sa {

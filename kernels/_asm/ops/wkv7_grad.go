@@ -65,9 +65,11 @@ func (l *tiles) pair(vector int) (v [2]Vec) {
 	return v
 }
 
-func (l *tiles) storePair(v [2]Vec, vector int) {
+func (l *tiles) addPair(v [2]Vec, vector int) {
 	for h := range v {
-		VMOVUPS(v[h], Mem{Base: l.block, Disp: vector + 32*h})
+		at := Mem{Base: l.block, Disp: vector + 32*h}
+		VADDPS(at, v[h], v[h])
+		VMOVUPS(v[h], at)
 	}
 }
 
@@ -138,7 +140,7 @@ func wkv7Advance() {
 	Label("step")
 	l.blocks("block", func() {
 		w, k, b := l.pair(stepW), l.pair(stepK), l.pair(stepB)
-		dr := [2][2]Vec{l.pair(stepDR), zeroPair()}
+		dr := [2][2]Vec{zeroPair(), zeroPair()}
 		for row := range wkv7Side {
 			x, dy := l.nextState(row, w, k, b, "next"), l.value(stepDY, row)
 			for h := range x {
@@ -148,7 +150,7 @@ func wkv7Advance() {
 		for h := range dr[0] {
 			VADDPS(dr[1][h], dr[0][h], dr[0][h])
 		}
-		l.storePair(dr[0], stepDR)
+		l.addPair(dr[0], stepDR)
 		ADDQ(U32(wkv7TileBytes), l.ptr["x"])
 		ADDQ(U32(wkv7TileBytes), l.ptr["next"])
 	})
@@ -226,15 +228,13 @@ func (l *tiles) reverseSums() {
 			VMOVUPS(sum, at)
 		}
 	}
-	for _, d := range []struct {
-		v      [2]Vec
-		vector int
-	}{{dw, stepDW}, {dk, stepDK}, {db, stepDB}} {
-		for h := range d.v {
-			VADDPS(Mem{Base: l.block, Disp: d.vector + 32*h}, d.v[h], d.v[h])
-		}
-		l.storePair(d.v, d.vector)
+	w := l.pair(stepW)
+	for h := range w {
+		VMULPS(w[h], dw[h], dw[h])
 	}
+	l.addPair(dw, stepDW)
+	l.addPair(dk, stepDK)
+	l.addPair(db, stepDB)
 	l.next("grad", "x")
 }
 
@@ -284,8 +284,72 @@ func (l *tiles) reverseState() {
 	}
 	for h := range w {
 		VADDPS(da[1][h], da[0][h], da[0][h])
-		VADDPS(Mem{Base: l.block, Disp: stepDA + 32*h}, da[0][h], da[0][h])
 	}
-	l.storePair(da[0], stepDA)
+	l.addPair(da[0], stepDA)
 	l.next("grad", "x")
+}
+
+// wkv7Rows writes a function that goes over the rows of a chunk, sixteen
+// floats at a time, beside what its blocks have of them.
+func wkv7Rows(name, doc string, body func(row, block Mem)) {
+	f := begin(name, doc, []string{"blocks", "x"}, "n, T, stride, ahead", false)
+	x, block, stride, ahead := f.ptr["x"], f.ptr["blocks"], byteStride("stride"), byteStride("ahead")
+	n, left := GP64(), GP64()
+	Load(Param("n"), n)
+	Label("step")
+	at := GP64()
+	MOVQ(x, at)
+	MOVQ(n, left)
+	Label("block")
+	PREFETCHT1(Mem{Base: at, Index: ahead, Scale: 1})
+	for h := range 2 {
+		body(Mem{Base: at, Disp: 32 * h}, Mem{Base: block, Disp: 32 * h})
+	}
+	ADDQ(U32(64), at)
+	ADDQ(U32(wkv7BlockBytes), block)
+	DECQ(left)
+	JNZ(LabelRef("block"))
+	ADDQ(stride, x)
+	DECQ(addr("T"))
+	JNZ(LabelRef("step"))
+	VZEROUPPER()
+	RET()
+}
+
+func wkv7Packs() {
+	const doc = " sixteen floats a block, and fetches what lies ahead."
+	load := func(m Mem) Vec {
+		v := YMM()
+		VMOVUPS(m, v)
+		return v
+	}
+	wkv7Rows("wkv7Pack", "copies T rows of x to blocks,"+doc, func(row, block Mem) { VMOVUPS(load(row), block) })
+	wkv7Rows("wkv7PackExp", "writes e^x of T rows to blocks,"+doc, func(row, block Mem) { VMOVUPS(exp(load(row)), block) })
+	wkv7Rows("wkv7Unpack", "adds blocks to T rows of x and clears them,"+doc, func(row, block Mem) {
+		v := load(block)
+		VADDPS(row, v, v)
+		VMOVUPS(v, row)
+		zero := YMM()
+		VXORPS(zero, zero, zero)
+		VMOVUPS(zero, block)
+	})
+}
+
+// wkv7Fetch brings rows nearer.
+func wkv7Fetch() {
+	f := begin("wkv7Fetch", "fetches T rows of lines cache lines.", []string{"x"}, "T, stride, lines", false)
+	x, stride, lines, left, at := f.ptr["x"], byteStride("stride"), GP64(), GP64(), GP64()
+	Load(Param("lines"), lines)
+	Label("step")
+	MOVQ(x, at)
+	MOVQ(lines, left)
+	Label("line")
+	PREFETCHT1(Mem{Base: at})
+	ADDQ(U8(64), at)
+	DECQ(left)
+	JNZ(LabelRef("line"))
+	ADDQ(stride, x)
+	DECQ(addr("T"))
+	JNZ(LabelRef("step"))
+	RET()
 }
