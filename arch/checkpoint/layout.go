@@ -25,7 +25,9 @@ var layouts = map[string]layout{
 	"rwkv7":       layoutRWKV7,
 	"transformer": layoutTransformer,
 	"llama":       layoutLlama,
-	"rnn":         layoutRNN,
+	"rnn":         layoutRNN(1),
+	"gru":         layoutRNN(3),
+	"lstm":        layoutRNN(4),
 }
 
 func layoutTransformer(s *sizes) (map[string]any, map[string][]int) {
@@ -56,19 +58,6 @@ func layoutTransformer(s *sizes) (map[string]any, map[string][]int) {
 		"mlp.c_proj.weight": {C, F}, "mlp.c_proj.bias": {C},
 	})
 	return config, want
-}
-
-func layoutRNN(s *sizes) (map[string]any, map[string][]int) {
-	V, E := s.matrix("emb.weight")
-	_, H := s.matrix("rnn.weight_hh_l0")
-	L := s.layers("rnn.weight_hh_l")
-	want := map[string][]int{"emb.weight": {V, E}, "head.weight": {V, H}, "head.bias": {V}}
-	s.each(want, "rnn.weight_ih_l%d", L, map[string][]int{"": {H, H}})
-	s.each(want, "rnn.weight_hh_l%d", L, map[string][]int{"": {H, H}})
-	s.each(want, "rnn.bias_ih_l%d", L, map[string][]int{"": {H}})
-	s.each(want, "rnn.bias_hh_l%d", L, map[string][]int{"": {H}})
-	want["rnn.weight_ih_l0"] = []int{H, E}
-	return map[string]any{"dim": H, "emb": E, "layers": L, "vocab": V}, want
 }
 
 // conv1D are the matrices that GPT-2 stores [in,out].

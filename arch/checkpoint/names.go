@@ -63,13 +63,8 @@ func detect(ts tensors) (string, error) {
 			return s.arch, nil
 		}
 	}
-	for _, name := range names {
-		// torch's recurrent layers differ by how many gates share a matrix
-		if t := ts[name]; strings.HasSuffix(name, "weight_hh_l0") && len(t.Shape) == 2 && t.Shape[1] > 0 {
-			if kind := map[int]string{1: "rnn", 3: "gru", 4: "lstm"}[t.Shape[0]/t.Shape[1]]; kind != "" {
-				return kind, nil
-			}
-		}
+	if kind, err := recurrent(ts); kind != "" || err != nil {
+		return kind, err
 	}
 	if len(names) == 0 {
 		return "", errors.New("holds no tensors")

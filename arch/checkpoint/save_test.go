@@ -178,7 +178,10 @@ func TestOpenNames(t *testing.T) {
 		`{` + block + `}`: `"transformer.wte.weight" is missing`,
 		`{"__metadata__":{"arch":"transformer","config":"{}"},` + block + `}`:                                     `"transformer.wte.weight" is missing`,
 		`{` + block + `,"transformer.h.0.attn.c_attn.weight":{"dtype":"F32","shape":[0],"data_offsets":[12,12]}}`: "are one weight",
-		`{"rnn.weight_hh_l0":{"dtype":"F32","shape":[3,1],"data_offsets":[0,12]}}`:                                "the architecture is gru",
+		`{"rnn.weight_hh_l0":{"dtype":"F32","shape":[3,1],"data_offsets":[0,12]}}`:                                `"emb.weight" is missing`,
+		`{"rnn.weight_hh_l0":{"dtype":"F32","shape":[1,3],"data_offsets":[0,12]}}`:                                "has shape [1 3] and should have 1, 3 or 4 times as many rows",
+		recurrentHeader("rnn.weight_hr_l0"):                                                                       "LSTM's projection (proj_size)",
+		recurrentHeader("rnn.weight_hh_l0_reverse"):                                                               "a second direction (bidirectional)",
 	} {
 		data := f32(1, 2, 3)
 		if header == "{}" {
@@ -192,6 +195,11 @@ func TestOpenNames(t *testing.T) {
 			t.Errorf("%s: %v, want %q", header, err, want)
 		}
 	}
+}
+
+// recurrentHeader is that of a recurrent layer with one tensor more.
+func recurrentHeader(name string) string {
+	return `{"rnn.weight_hh_l0":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},"` + name + `":{"dtype":"F32","shape":[1,2],"data_offsets":[4,12]}}`
 }
 
 // gptFile is a GPT-2 of C=1, V=2, ffn 4 in Hugging Face's layout.

@@ -31,9 +31,9 @@ type Graph struct {
 	arena  arena
 }
 
-// Work counts matrix products: the operations of Linear, Attention and Elman
-// with their gradients (a multiply-add is two), and the bytes of weights that
-// Linear, Elman and the embeddings read going forward, once a call.
+// Work counts matrix products: the operations of Linear, Attention and the
+// recurrent networks with their gradients (a multiply-add is two), and the bytes
+// of weights that Linear, these and the embeddings read going forward, once a call.
 type Work struct{ Operations, WeightBytes int64 }
 
 // Plus is the sum of both.

@@ -84,7 +84,7 @@ func (o *positionsOp) back(g *Graph) {
 	}
 }
 
-// Sum is a + b, of small vectors.
+// Sum is a + b.
 func Sum(g *Graph, a, b *Tensor) *Tensor {
 	sameLen("Sum", a, b)
 	y := g.like(a)
@@ -99,11 +99,10 @@ func Sum(g *Graph, a, b *Tensor) *Tensor {
 type sumOp struct{ a, b, y *Tensor }
 
 func (o *sumOp) back(g *Graph) {
-	for _, t := range [...]*Tensor{o.a, o.b} {
-		if d := g.grad(t); d != nil {
-			kernels.Accumulate(d, o.y.Grad)
-		}
+	if d := g.grad(o.b); d != nil {
+		kernels.Accumulate(d, o.y.Grad)
 	}
+	g.pass(o.a, o.y.Grad)
 }
 
 // LayerNorm normalises the rows of x [...,C] (biased variance, eps 1e-5) and

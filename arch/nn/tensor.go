@@ -17,8 +17,8 @@ type Tensor struct {
 	Shape []int
 	Data  []float32
 	// Stored is the matrix in its storage type, nil for float32. Data is then
-	// nil: only Linear, Embedding, Positions and Elman read such a weight, and
-	// nothing trains it.
+	// nil: only Linear, Embedding, Positions, Elman, LSTM and GRU read such a weight,
+	// and nothing trains it.
 	Stored *kernels.Matrix
 	// Grad is the gradient of the loss, nil until wanted: ZeroGrad makes that
 	// of a weight, Backward those of what lies between.

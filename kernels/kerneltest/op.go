@@ -33,6 +33,7 @@ type Op struct {
 	ref  func(c *exact) // the same in float64
 	grad func(c *call)  // the kernel's gradient: in, out, dout[0] → din; nil: has none
 	wrt  []int          // the inputs that get a gradient
+	sets []int          // those of them whose gradient is overwritten, not added to
 
 	// operations counts those of the kernel and of its gradient where arithmetic
 	// binds, nil where memory does; long are more shapes to be timed.
@@ -115,9 +116,7 @@ func (o *Op) build(d []int, seed uint64, misalign int) (*call, []guarded) {
 	}
 	for _, a := range o.outputs(d) {
 		x := alloc(a.n)
-		for i := range x {
-			x[i] = float32(math.NaN())
-		}
+		fill(x, float32(math.NaN()))
 		if a.from > 0 {
 			copy(x, c.in[a.from-1])
 		}
@@ -129,8 +128,17 @@ func (o *Op) build(d []int, seed uint64, misalign int) (*call, []guarded) {
 		for _, i := range o.wrt {
 			c.din[i] = draw(array{n: len(c.in[i])})
 		}
+		for _, i := range o.sets {
+			fill(c.din[i], float32(math.NaN()))
+		}
 	}
 	return c, all
+}
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
 }
 
 // exactOf is c's inputs in float64.
@@ -214,6 +222,9 @@ func (o *Op) testGrad(t T, d []int, misalign int) {
 	before := make([][]float64, len(c.in))
 	for _, i := range o.wrt {
 		before[i] = widen(c.din[i])
+	}
+	for _, i := range o.sets {
+		clear(before[i])
 	}
 	o.grad(c)
 	for _, i := range o.wrt {

@@ -12,7 +12,7 @@ func sequenceOps() []*Op {
 		wkv4Op("wkv4", true), wkv4Op("wkv4_fresh", false),
 		wkv7Op("wkv7", true), wkv7Op("wkv7_fresh", false),
 		attentionOp("attention", false), attentionOp("attention_decode", true),
-		ropeOp(), elmanOp(),
+		ropeOp(),
 	}
 }
 
@@ -181,44 +181,5 @@ func ropeOp() *Op {
 			}
 		},
 		wrt: []int{0},
-	}
-}
-
-// elmanOp has dims B, T, H; in are x, w, h0.
-func elmanOp() *Op {
-	return &Op{name: "elman", tol: 3e-6, gradTol: 2e-5,
-		dims:  [][]int{{1, 1, 1}, {1, 4, 5}, {2, 3, 4}, {3, 2, 8}, {1, 9, 33}, {5, 7, 17}, {8, 3, 64}, {9, 2, 61}, {4, 2, 370}},
-		speed: [][]int{{1, 1, 256}, {8, 32, 256}, {4, 32, 512}},
-		operations: func(d []int) (float64, float64) {
-			product := 2 * float64(d[0]*d[1]) * float64(d[2]*d[2])
-			return product, 2 * product
-		},
-		inputs: func(d []int) []array {
-			scale := 1 / math.Sqrt(float64(d[2]))
-			return []array{{n: d[0] * d[1] * d[2]}, {n: d[2] * d[2], value: uniform(-scale, scale)}, {n: d[0] * d[2], value: uniform(-1, 1)}}
-		},
-		outputs: func(d []int) []array { return []array{{n: d[0] * d[1] * d[2]}, {n: d[0] * d[2], from: 3}} },
-		run:     func(c *call) { kernels.Elman(c.out[0], c.in[0], c.in[1], c.out[1], c.d[0], c.d[1], c.d[2]) },
-		ref: func(e *exact) {
-			B, T, H := e.d[0], e.d[1], e.d[2]
-			for b := range B {
-				prev := e.out[1][b*H : (b+1)*H]
-				for t := range T {
-					row := e.out[0][(b*T+t)*H : (b*T+t+1)*H]
-					for i := range row {
-						z := e.in[0][(b*T+t)*H+i]
-						for j := range prev {
-							z += e.in[1][i*H+j] * prev[j]
-						}
-						row[i] = math.Tanh(z)
-					}
-					copy(prev, row)
-				}
-			}
-		},
-		grad: func(c *call) {
-			kernels.ElmanGrad(c.din[0], c.din[1], c.dout[0], c.out[0], c.in[1], c.in[2], c.d[0], c.d[1], c.d[2])
-		},
-		wrt: []int{0, 1},
 	}
 }

@@ -9,7 +9,11 @@ import (
 )
 
 func table() []*Op {
+<<<<<<< HEAD
 	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), wkv6Ops(), normOps())
+=======
+	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), normOps(), recurrentOps())
+>>>>>>> 3cbf89c (kernels, nn, rnn: LSTM and GRU with gradients, matrices of recurrent networks packed once, residual and layer_norm)
 }
 
 // lengths are every length up to 70 and some of several chunks.

@@ -16,10 +16,11 @@ var groups = map[string]func(){
 	"wkv4":        wkv4,
 	"wkv7":        wkv7,
 	"attention":   attention,
+	"recurrent":   recurrent,
 }
 
 func main() {
-	name := flag.String("group", "", "elementwise, activation, rows, wkv4, wkv7 or attention")
+	name := flag.String("group", "", "which kernels to write, such as wkv4")
 	flag.Parse()
 	generate := groups[*name]
 	if generate == nil {

@@ -1,0 +1,142 @@
+package nn
+
+import "workbench/kernels"
+
+// Elman is the recurrence h = tanh(x + W·h') over x [B,T,H], W [H,H], where h'
+// is the previous h, at first last [B,H], which then holds the last h; a nil
+// last is zeros and keeps nothing.
+func Elman(g *Graph, w, x, last *Tensor) *Tensor {
+	B, T, H := x.Dim(0), x.Dim(1), x.Dim(2)
+	g.steps("Elman", w, B, T)
+	h := g.like(x)
+	if w.Stored != nil {
+		kernels.ElmanStored(h.Data, x.Data, w.Stored, data(last), B, T, H)
+		return h
+	}
+	start := g.start(last)
+	kernels.Elman(h.Data, x.Data, w.Data, data(last), B, T, H)
+	if g.record {
+		record(g, h, elmanOp{w, x, h, start})
+	}
+	return h
+}
+
+type elmanOp struct {
+	w, x, h *Tensor
+	start   []float32 // h before the first step, nil: zeros
+}
+
+func (o *elmanOp) back(g *Graph) {
+	B, T, H := o.x.Dim(0), o.x.Dim(1), o.x.Dim(2)
+	dw := g.grad(o.w)
+	g.overwrite(o.x, func(dx []float32) {
+		kernels.ElmanGrad(dx, dw, o.h.Grad, o.h.Data, o.w.Data, o.start, B, T, H)
+	})
+	g.stepsBack(o.w, B, T)
+}
+
+// LSTM is kernels.LSTM over x [B,T,4H], parts i, f, g, o, and W [4H,H]: it
+// returns h [B,T,H] and continues from the states h, c [B,H], which then hold
+// the last; nil is zeros and keeps nothing. It overwrites x, which nothing else
+// may read.
+func LSTM(g *Graph, w, x, h, c *Tensor) *Tensor {
+	B, T, H := x.Dim(0), x.Dim(1), w.Dim(1)
+	g.steps("LSTM", w, B, T)
+	y, cells := g.Tensor(B, T, H), g.floats(B*T*H)
+	if w.Stored != nil {
+		kernels.LSTMStored(y.Data, cells, x.Data, w.Stored, data(h), data(c), B, T, H)
+		return y
+	}
+	h0, c0 := g.start(h), g.start(c)
+	kernels.LSTM(y.Data, cells, x.Data, w.Data, data(h), data(c), B, T, H)
+	if g.record {
+		record(g, y, lstmOp{w, x, y, cells, h0, c0})
+	}
+	return y
+}
+
+type lstmOp struct {
+	w, x, y *Tensor // x holds the gates
+	cells   []float32
+	h0, c0  []float32 // the state before the first step, nil: zeros
+}
+
+func (o *lstmOp) back(g *Graph) {
+	B, T, H := o.y.Dim(0), o.y.Dim(1), o.y.Dim(2)
+	dw := g.grad(o.w)
+	g.overwrite(o.x, func(dx []float32) {
+		kernels.LSTMGrad(dx, dw, o.y.Grad, o.y.Data, o.cells, o.x.Data, o.w.Data, o.h0, o.c0, B, T, H)
+	})
+	g.stepsBack(o.w, B, T)
+}
+
+// GRU is kernels.GRU over x [B,T,3H], parts r, z, n, with W [3H,H] and b [3H]:
+// it returns h [B,T,H] and continues from last [B,H], which then holds the last
+// h; nil is zeros and keeps nothing. It overwrites x, which nothing else may
+// read.
+func GRU(g *Graph, w, b, x, last *Tensor) *Tensor {
+	B, T, H := x.Dim(0), x.Dim(1), w.Dim(1)
+	g.steps("GRU", w, B, T)
+	y, q := g.Tensor(B, T, H), g.floats(B*T*H)
+	if w.Stored != nil {
+		kernels.GRUStored(y.Data, q, x.Data, w.Stored, b.Data, data(last), B, T, H)
+		return y
+	}
+	start := g.start(last)
+	kernels.GRU(y.Data, q, x.Data, w.Data, b.Data, data(last), B, T, H)
+	if g.record {
+		record(g, y, gruOp{w, b, x, y, q, start})
+	}
+	return y
+}
+
+type gruOp struct {
+	w, b, x, y *Tensor // x holds the gates
+	q, start   []float32
+}
+
+func (o *gruOp) back(g *Graph) {
+	B, T, H := o.y.Dim(0), o.y.Dim(1), o.y.Dim(2)
+	dw, db := g.grad(o.w), g.grad(o.b)
+	g.overwrite(o.x, func(dx []float32) {
+		kernels.GRUGrad(dx, dw, db, o.y.Grad, o.y.Data, o.q, o.x.Data, o.w.Data, o.b.Data, o.start, B, T, H)
+	})
+	g.stepsBack(o.w, B, T)
+}
+
+// steps counts a product of B rows with w for each of T steps.
+func (g *Graph) steps(op string, w *Tensor, B, T int) {
+	g.untrained(op, w)
+	for range T {
+		g.product(w, B)
+	}
+}
+
+// stepsBack counts those of the way back: to the state and to the matrix.
+func (g *Graph) stepsBack(w *Tensor, B, T int) {
+	g.Work.Operations += 4 * int64(B*T) * int64(w.Len())
+}
+
+// start is a copy of what a state holds now, for the gradient.
+func (g *Graph) start(s *Tensor) []float32 {
+	if s == nil || !g.record {
+		return nil
+	}
+	return g.copyOf(s.Data)
+}
+
+// overwrite gives f room for the gradient of t, which f writes in whole.
+func (g *Graph) overwrite(t *Tensor, f func(d []float32)) {
+	d, fresh := g.fresh(t)
+	if fresh {
+		f(d)
+		return
+	}
+	mark := g.Mark()
+	room := g.floats(t.Len())
+	f(room)
+	if d != nil {
+		kernels.Accumulate(d, room)
+	}
+	g.arena.rewind(mark)
+}

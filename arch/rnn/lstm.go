@@ -1,0 +1,26 @@
+package rnn
+
+import (
+	"workbench/arch"
+	"workbench/arch/nn"
+)
+
+func init() { arch.Register("lstm", Default, NewLSTM) }
+
+// NewLSTM builds a stack of LSTMs.
+func NewLSTM(c Config, seed uint64) (arch.Model, error) {
+	return build(c, seed, 4, lstm, func(B int) *layerState {
+		return &layerState{H: nn.New(B, c.Dim), C: nn.New(B, c.Dim)}
+	})
+}
+
+// lstm is, with the rows of the matrices in the order i, f, g, o,
+//
+//	i, f, g, o = W_ih·x + b_ih + W_hh·h' + b_hh
+//	c = σ(f)⊙c' + σ(i)⊙tanh(g);  h = σ(o)⊙tanh(c)
+//
+// Source: torch.nn.LSTM.
+func lstm(g *nn.Graph, w *cells, l int, x *nn.Tensor, s layerState) *nn.Tensor {
+	x = nn.LinearThen(g, w.Input[l], x, nn.Then{Bias: nn.Sum(g, w.InputB[l], w.HiddenB[l])})
+	return nn.LSTM(g, w.Hidden[l], x, s.H, s.C)
+}

@@ -1,0 +1,162 @@
+package rnn
+
+import (
+	"fmt"
+	"math"
+
+	"workbench/arch"
+	"workbench/arch/nn"
+)
+
+type model struct {
+	Emb   *nn.Tensor `w:"emb.weight,embed"`  // [V,E]
+	Cells cells      `w:"rnn"`               //
+	LnOut *norm      `w:"ln_out"`            // nil without layer_norm
+	Head  *nn.Tensor `w:"head.weight,embed"` // [V,H]
+	HeadB *nn.Tensor `w:"head.bias,embed"`   // [V]
+
+	cell     cell
+	join     []join // of each layer
+	newState func(B int) *layerState
+}
+
+// cells are the layers of a network of G gates: Elman's 1, LSTM's 4, GRU's 3.
+type cells struct {
+	Norm    []*norm      `w:"ln_l"`        // nil without layer_norm
+	Input   []*nn.Tensor `w:"weight_ih_l"` // [G·H,E], above the first [G·H,H]
+	Hidden  []*nn.Tensor `w:"weight_hh_l"` // [G·H,H]
+	InputB  []*nn.Tensor `w:"bias_ih_l"`   // [G·H]
+	HiddenB []*nn.Tensor `w:"bias_hh_l"`   // [G·H]
+}
+
+// A cell is layer l's network: x [B,T,E] to h [B,T,H], continuing from s and
+// updating it.
+type cell func(g *nn.Graph, w *cells, l int, x *nn.Tensor, s layerState) *nn.Tensor
+
+// A join makes what follows a layer of its input x and its output h.
+type join func(g *nn.Graph, x, h *nn.Tensor) *nn.Tensor
+
+// plain and dropped are torch's: dropout falls on the output of every layer but
+// the last.
+func plain(_ *nn.Graph, _, h *nn.Tensor) *nn.Tensor { return h }
+
+func dropped(g *nn.Graph, _, h *nn.Tensor) *nn.Tensor { return nn.Dropout(g, h) }
+
+func residual(g *nn.Graph, x, h *nn.Tensor) *nn.Tensor { return nn.Sum(g, x, nn.Dropout(g, h)) }
+
+type norm struct {
+	Weight *nn.Tensor `w:"weight"` // [C]
+	Bias   *nn.Tensor `w:"bias"`   // [C]
+}
+
+// forward is LN(x), or x where there is none.
+func (n *norm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
+	if n == nil {
+		return x
+	}
+	return nn.LayerNorm(g, n.Weight, n.Bias, x)
+}
+
+type state struct {
+	Layers []*layerState `s:""`
+}
+
+type layerState struct {
+	H *nn.Tensor `s:"h"` // [B,H]
+	C *nn.Tensor `s:"c"` // [B,H], nil but for LSTM
+}
+
+// NewState implements arch.Model.
+func (m *model) NewState(B int) arch.State {
+	s := &state{}
+	for range m.join {
+		s.Layers = append(s.Layers, m.newState(B))
+	}
+	return s
+}
+
+// Forward implements arch.Model.
+func (m *model) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
+	return arch.InOrder(g, m, tok, s)
+}
+
+// Layers implements arch.Layered.
+func (m *model) Layers() int { return len(m.join) }
+
+// Embed implements arch.Layered.
+func (m *model) Embed(g *nn.Graph, tok nn.Tokens, _ arch.State) *nn.Tensor {
+	return nn.Embedding(g, m.Emb, tok)
+}
+
+// Layer implements arch.Layered.
+func (m *model) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor {
+	var at layerState
+	if s, ok := s.(*state); ok {
+		at = *s.Layers[i]
+	}
+	return m.join[i](g, x, m.cell(g, &m.Cells, i, m.Cells.Norm[i].forward(g, x), at))
+}
+
+// Finish implements arch.Layered.
+func (m *model) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LnOut.forward(g, x) }
+
+// Logits implements arch.Model.
+func (m *model) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor {
+	return nn.LinearThen(g, m.Head, h, nn.Then{Bias: m.HeadB})
+}
+
+// build makes a stack of layers of that many gates with PyTorch's initial
+// weights: U(±1/√H) in the cells and the head, N(0,1) in the embedding.
+// Source: torch.nn.RNNBase, torch.nn.Linear and torch.nn.Embedding,
+// reset_parameters.
+func build(c Config, seed uint64, gates int, cell cell, newState func(B int) *layerState) (arch.Model, error) {
+	H := c.Dim
+	if H < 1 || c.Emb < 1 || c.Layers < 1 || c.Vocab < 1 {
+		return nil, fmt.Errorf("dim %d, emb %d, layers %d and vocab %d must be at least 1", H, c.Emb, c.Layers, c.Vocab)
+	}
+	if c.Residual && c.Emb != H {
+		return nil, fmt.Errorf("residual adds the first layer's input of emb %d channels to its output of dim %d: make them equal", c.Emb, H)
+	}
+	bound := 1 / math.Sqrt(float64(H))
+	uniform := func(name string, shape ...int) *nn.Tensor {
+		return nn.Uniform(nn.New(shape...), nn.Rand(seed, name), bound)
+	}
+	normed := func(C int) *norm {
+		if !c.LayerNorm {
+			return nil
+		}
+		return &norm{nn.New(C).Fill(1), nn.New(C)}
+	}
+	m := &model{
+		Emb:   nn.Normal(nn.New(c.Vocab, c.Emb), nn.Rand(seed, "emb"), 1),
+		LnOut: normed(H),
+		Head:  uniform("head.weight", c.Vocab, H),
+		HeadB: uniform("head.bias", c.Vocab),
+		cell:  cell, join: joins(c), newState: newState,
+	}
+	in := c.Emb
+	for l := range c.Layers {
+		name := func(s string) string { return fmt.Sprintf("%s%d", s, l) }
+		m.Cells.Norm = append(m.Cells.Norm, normed(in))
+		m.Cells.Input = append(m.Cells.Input, uniform(name("weight_ih_l"), gates*H, in))
+		m.Cells.Hidden = append(m.Cells.Hidden, uniform(name("weight_hh_l"), gates*H, H))
+		m.Cells.InputB = append(m.Cells.InputB, uniform(name("bias_ih_l"), gates*H))
+		m.Cells.HiddenB = append(m.Cells.HiddenB, uniform(name("bias_hh_l"), gates*H))
+		in = H
+	}
+	return m, nil
+}
+
+func joins(c Config) (all []join) {
+	for l := range c.Layers {
+		switch {
+		case c.Residual:
+			all = append(all, residual)
+		case l < c.Layers-1:
+			all = append(all, dropped)
+		default:
+			all = append(all, plain)
+		}
+	}
+	return all
+}
