@@ -159,9 +159,9 @@ func (c *golden) state(s arch.State, T int) error {
 		var want []float64
 		got := t.Data
 		switch layer, slot, _ := strings.Cut(name, "."); {
-		case slot == "h": // all layers in one tensor [L,H]
+		case slot == "h" || slot == "c": // all layers in one tensor [L,H]
 			var all []float64
-			if all, err = c.file.Float64("state.h"); err == nil {
+			if all, err = c.file.Float64("state." + slot); err == nil {
 				l := 0
 				_, err = fmt.Sscan(layer, &l)
 				want = all[l*t.Len() : (l+1)*t.Len()]

@@ -12,7 +12,7 @@ func TestGolden(t *testing.T) {
 	if data == "" {
 		t.Skip("golden data is not here: ../shared/data beside the repository")
 	}
-	for _, name := range []string{"golden/rnn"} {
+	for _, name := range []string{"golden/rnn", "golden/lstm", "golden/gru"} {
 		t.Run(name, func(t *testing.T) {
 			results, err := archtest.Golden(filepath.Join(data, filepath.FromSlash(name)), archtest.Options{})
 			if err != nil {

@@ -9,11 +9,7 @@ import (
 )
 
 func table() []*Op {
-<<<<<<< HEAD
-	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), wkv6Ops(), normOps())
-=======
-	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), normOps(), recurrentOps())
->>>>>>> 3cbf89c (kernels, nn, rnn: LSTM and GRU with gradients, matrices of recurrent networks packed once, residual and layer_norm)
+	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), wkv6Ops(), normOps(), recurrentOps())
 }
 
 // lengths are every length up to 70 and some of several chunks.
