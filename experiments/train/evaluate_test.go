@@ -131,6 +131,7 @@ func TestForgettingEverythingIsShortWindows(t *testing.T) {
 		{"rwkv4", []string{"att_x_prev", "ffn_x_prev", "aa", "bb", "pp"}},
 		{"transformer", []string{"k", "v"}},
 		{"rnn", []string{"h"}},
+		{"lstm", []string{"h", "c"}},
 	} {
 		m := build(t, c.name, "dim=16,layers=2")
 		nn.Walk(m, func(p nn.Param) { nn.Normal(p.Tensor, nn.Rand(5, p.Name), 0.5) })

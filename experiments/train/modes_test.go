@@ -13,7 +13,7 @@ import (
 // memory.
 func TestRecompute(t *testing.T) {
 	text, heldOut := grammar(t)
-	for _, name := range []string{"rwkv4", "transformer", "rnn"} {
+	for _, name := range []string{"rwkv4", "transformer", "rnn", "lstm", "gru"} {
 		p := small
 		p.Steps, p.Dropout, p.Warmup = 6, 0.2, 1
 		kept := build(t, name, "dim=32,layers=6")
@@ -42,7 +42,7 @@ func TestCarriedState(t *testing.T) {
 	const T, n = 16, 5
 	text, heldOut := texts(t)
 	text[0] = text[0].Part(0, n*T+1)
-	for _, name := range []string{"rwkv4", "rnn"} {
+	for _, name := range []string{"rwkv4", "rnn", "lstm", "gru"} {
 		p := small
 		p.Batch, p.Context, p.Steps, p.Order, p.LR, p.MinLR, p.EvalEvery = 1, T, n, "stream", 1e-30, 0, 0
 		p.WeightDecay, p.Warmup = 0, 0

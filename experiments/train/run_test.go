@@ -153,14 +153,14 @@ func TestTrainerOverfitsOneBatch(t *testing.T) {
 	s.Batch(0, ids, targets)
 	for _, name := range arch.Names() {
 		tr := NewTrainer(build(t, name, "dim=32,layers=2"), AdamWConfig{Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, Clip: 1})
-		var loss float64
-		for range 80 {
+		loss := math.Inf(1)
+		for steps := 0; loss > 0.1 && steps < 250; steps++ { // torch's LSTM takes about 190
 			if loss, _, err = tr.Step(nn.Tokens{IDs: ids, B: 2, T: 16}, targets, 1e-2); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if loss > 0.1 {
-			t.Errorf("%s: loss %v after 80 steps on one batch", name, loss)
+			t.Errorf("%s: loss %v after 250 steps on one batch", name, loss)
 		}
 	}
 }
