@@ -1,14 +1,15 @@
-// Package checkpoint reads and writes model files: safetensors, PyTorch's .pth
-// and rwkv.cpp's .bin. A file is hostile until parsed: every size in it is
+// Package checkpoint reads and writes model files: safetensors, PyTorch's .pth,
+// GGUF and rwkv.cpp's .bin. A file is hostile until parsed: every size in it is
 // checked against the bytes that are there before anything is allocated.
 package checkpoint
 
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"math"
 	"slices"
 
 	"workbench/arch/nn"
@@ -16,8 +17,10 @@ import (
 
 // Tensor says what a file holds under a name.
 type Tensor struct {
-	Name  string
-	DType string // as stored: F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL
+	Name string
+	// DType is that of the file: F64, F32, F16, BF16, I64, I32, I16, I8, U8,
+	// BOOL or one of ggml's quantised ones, such as Q4_K.
+	DType string
 	Shape []int
 }
 
@@ -25,14 +28,17 @@ type Tensor struct {
 type File struct {
 	// Metadata is what the file says beside its tensors: the strings of a
 	// safetensors header, the plain values of a torch training checkpoint
-	// (nanoGPT's as "model_args.n_head"), the numbers of an rwkv.cpp header.
+	// (nanoGPT's as "model_args.n_head"), the numbers of an rwkv.cpp header, the
+	// values of a GGUF that are no arrays.
 	Metadata map[string]string
 
 	path    string
 	format  string
-	size    int
+	src     source
+	size    int64
 	tensors map[string]*stored
-	unmap   func() error
+	values  map[string]ggufValue
+	closers []io.Closer
 }
 
 // The formats OpenTensors knows.
@@ -40,52 +46,61 @@ const (
 	formatSafetensors = "safetensors"
 	formatTorch       = "torch"
 	formatRWKVCpp     = "rwkv.cpp"
+	formatGGUF        = "gguf"
 )
 
-// OpenTensors opens a safetensors, .pth or rwkv.cpp file, which it tells apart
-// by their content. The caller closes it.
+// OpenTensors opens a safetensors, .pth, GGUF or rwkv.cpp file, or the index of
+// a model in several safetensors files, which it tells apart by their content.
+// The caller closes it.
 func OpenTensors(path string) (*File, error) {
-	data, unmap, err := mapFile(path)
+	file, src, err := openSource(path)
 	if err != nil {
 		return nil, err
 	}
-	f, err := parse(data)
-	if err != nil {
-		unmap()
+	f := newFile(path, src)
+	f.closers = append(f.closers, file)
+	if err := f.parse(); err != nil {
+		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	f.path, f.unmap = path, unmap
 	return f, nil
 }
 
-func parse(data []byte) (*File, error) {
-	f := &File{size: len(data), Metadata: map[string]string{}, tensors: map[string]*stored{}}
-	var err error
+func newFile(path string, src source) *File {
+	return &File{Metadata: map[string]string{}, path: path, src: src, size: src.size, tensors: map[string]*stored{}}
+}
+
+func (f *File) parse() (err error) {
+	head, err := f.src.bytes(0, 8)
 	switch {
-	case len(data) < 8:
-		err = fmt.Errorf("%d bytes are no model file", len(data))
-	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
-		f.format, err = formatTorch, f.parseTorch(data)
-	case binary.LittleEndian.Uint32(data) == rwkvCppMagic:
-		f.format, err = formatRWKVCpp, f.parseRWKVCpp(data)
-	case bytes.HasPrefix(data, []byte("GGUF")):
-		err = fmt.Errorf("GGUF files are not supported yet")
-	case data[0] == 0x80 && data[2] == 0x8a: // a pickle that begins with torch's magic number
-		err = fmt.Errorf("legacy torch format: re-save with torch>=1.6")
+	case err == errShort:
+		return fmt.Errorf("%d bytes are no model file", f.size)
+	case err != nil:
+		return err
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		f.format, err = formatTorch, f.parseTorch(f.src)
+	case binary.LittleEndian.Uint32(head) == rwkvCppMagic:
+		f.format, err = formatRWKVCpp, f.parseRWKVCpp(f.src)
+	case bytes.HasPrefix(head, []byte("GGUF")):
+		f.format, err = formatGGUF, f.parseGGUF(f.src)
+	case head[0] == 0x80 && head[2] == 0x8a: // a pickle that begins with torch's magic number
+		err = errors.New("legacy torch format: re-save with torch>=1.6")
+	case isIndex(head):
+		f.format, err = formatSafetensors, f.parseIndex(f.src)
 	default:
-		f.format, err = formatSafetensors, f.parseSafetensors(data)
+		f.format, err = formatSafetensors, f.parseSafetensors(f.src)
 	}
-	return f, err
+	return err
 }
 
 // Close gives the file back. Its tensors are gone then.
 func (f *File) Close() error {
-	unmap := f.unmap
-	f.tensors, f.unmap = nil, nil
-	if unmap == nil {
-		return nil
+	var errs []error
+	for _, c := range f.closers {
+		errs = append(errs, c.Close())
 	}
-	return unmap()
+	f.tensors, f.values, f.closers = nil, nil, nil
+	return errors.Join(errs...)
 }
 
 // Names lists the tensors in alphabetical order.
@@ -143,7 +158,11 @@ func read[T number](f *File, name string) ([]T, error) {
 	if t == nil {
 		return nil, fmt.Errorf("%s: no tensor %.80q", f.path, name)
 	}
-	return gather[T](t), nil
+	out, err := gather[T](t)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.path, err)
+	}
+	return out, nil
 }
 
 // add takes a tensor into the file.
@@ -153,18 +172,6 @@ func (f *File) add(t *stored) error {
 	}
 	f.tensors[t.Name] = t
 	return nil
-}
-
-// elements is the product of a shape.
-func elements(shape []int) (int, error) {
-	n := 1
-	for _, d := range shape {
-		if d < 0 || d > 0 && n > math.MaxInt/8/d {
-			return 0, fmt.Errorf("impossible shape %v", clipInts(shape))
-		}
-		n *= d
-	}
-	return n, nil
 }
 
 // clipInts keeps an error short.

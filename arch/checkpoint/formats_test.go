@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -16,6 +17,12 @@ func f32(x ...float32) (b []byte) {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 	}
 	return b
+}
+
+// parse opens bytes as OpenTensors opens a file.
+func parse(b []byte) (*File, error) {
+	f := newFile("memory", source{bytes.NewReader(b), int64(len(b))})
+	return f, f.parse()
 }
 
 // safetensorsFile puts a header before the data.
@@ -152,17 +159,18 @@ func TestRWKVCpp(t *testing.T) {
 		t.Errorf("h = %v, want 1 -2", h)
 	}
 	for want, b := range map[string][]byte{
-		"file version 99":                 i32(rwkvCppMagic, 99, 2, 1, 1, 0),
-		"cut short":                       i32(rwkvCppMagic, 100, 2, 1),
-		`tensor "h": cut short`:           rwkvCppFile(rwkvCppTensor("h", 0, f32(1), 2)),
-		`tensor "h" occurs twice`:         rwkvCppFile(rwkvCppTensor("h", 0, f32(1), 1), rwkvCppTensor("h", 0, f32(1), 1)),
-		"data type 2 Q4_0 is not support": rwkvCppFile(rwkvCppTensor("h", 2, nil, 32)),
-		"data type 5  is not supported":   rwkvCppFile(rwkvCppTensor("h", 5, nil, 32)),
-		"impossible shape [-1]":           rwkvCppFile(rwkvCppTensor("h", 0, nil, -1)),
-		"impossible shape [2147483647":    rwkvCppFile(rwkvCppTensor("h", 0, nil, math.MaxInt32, math.MaxInt32, math.MaxInt32)),
-		"a tensor of 4 dims":              rwkvCppFile(rwkvCppTensor("h", 0, nil, 1, 1, 1, 1)),
-		"a name of 0 bytes":               rwkvCppFile(rwkvCppTensor("", 0, nil, 1)),
-		"a name of 2147483647 bytes":      rwkvCppFile(i32(1, math.MaxInt32, 0)),
+		"file version 99":                i32(rwkvCppMagic, 99, 2, 1, 1, 0),
+		"cut short":                      i32(rwkvCppMagic, 100, 2, 1),
+		`tensor "h": cut short`:          rwkvCppFile(rwkvCppTensor("h", 0, f32(1), 2)),
+		`tensor "h" occurs twice`:        rwkvCppFile(rwkvCppTensor("h", 0, f32(1), 1), rwkvCppTensor("h", 0, f32(1), 1)),
+		"the blocks of file version 100": rwkvCppFile(rwkvCppTensor("h", 2, make([]byte, 18), 32)),
+		"are not whole blocks of 32":     rwkvCppFile(rwkvCppTensor("h", 2, make([]byte, 18), 31)),
+		"data type 5 is not supported":   rwkvCppFile(rwkvCppTensor("h", 5, nil, 32)),
+		"impossible shape [-1]":          rwkvCppFile(rwkvCppTensor("h", 0, nil, -1)),
+		"impossible shape [2147483647":   rwkvCppFile(rwkvCppTensor("h", 0, nil, math.MaxInt32, math.MaxInt32, math.MaxInt32)),
+		"a tensor of 4 dims":             rwkvCppFile(rwkvCppTensor("h", 0, nil, 1, 1, 1, 1)),
+		"a name of 0 bytes":              rwkvCppFile(rwkvCppTensor("", 0, nil, 1)),
+		"a name of 2147483647 bytes":     rwkvCppFile(i32(1, math.MaxInt32, 0)),
 	} {
 		if _, err := parse(b); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -192,8 +200,12 @@ func TestRWKVCppModel(t *testing.T) {
 		"blocks.1 is missing of 2 layers":    model(2, -1, rwkvCppTensor("blocks.7.ln1.weight", 0, one, 1)),
 	} {
 		f, err := parse(b)
+		var w *Weights
 		if err == nil {
-			_, err = f.weights("absent")
+			w, err = f.weights("absent")
+		}
+		if err == nil {
+			_, err = w.Float32("blocks.0.att.time_decay")
 		}
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

@@ -26,9 +26,10 @@ func fuzz(t *testing.T, b []byte) {
 			}
 		}
 		if w, err := f.weights("absent"); err == nil {
-			for name, x := range w.Tensors {
-				if n, err := elements(x.Shape); err != nil || n != len(x.Data) {
-					t.Fatalf("%s has shape %v and %d values", name, x.Shape, len(x.Data))
+			for _, name := range w.Names() {
+				x, err := w.Float32(name)
+				if n, err2 := elements(w.Shape(name)); err == nil && (err2 != nil || n != len(x)) {
+					t.Fatalf("%s has shape %v and %d values", name, w.Shape(name), len(x))
 				}
 			}
 		}

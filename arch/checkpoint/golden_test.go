@@ -38,7 +38,22 @@ func mustOpen(t testing.TB, path string) *Weights {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { w.Close() })
 	return w
+}
+
+// loaded is every weight of a file in float32.
+func loaded(t testing.TB, w *Weights) map[string]*nn.Tensor {
+	t.Helper()
+	all := map[string]*nn.Tensor{}
+	for _, name := range w.Names() {
+		x, err := w.Float32(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = &nn.Tensor{Shape: w.Shape(name), Data: x}
+	}
+	return all
 }
 
 func mustOpenTensors(t testing.TB, path string) *File {
@@ -98,11 +113,12 @@ func TestGoldenModels(t *testing.T) {
 
 func sameWeights(t *testing.T, a, b *Weights) {
 	t.Helper()
-	if a.Arch != b.Arch || !maps.Equal(a.Config, b.Config) || len(a.Tensors) != len(b.Tensors) {
-		t.Errorf("%s %v of %d tensors and %s %v of %d", a.Arch, a.Config, len(a.Tensors), b.Arch, b.Config, len(b.Tensors))
+	if a.Arch != b.Arch || !maps.Equal(a.Config, b.Config) || !slices.Equal(a.Names(), b.Names()) {
+		t.Errorf("%s %v of %v and %s %v of %v", a.Arch, a.Config, a.Names(), b.Arch, b.Config, b.Names())
 	}
-	for name, x := range a.Tensors {
-		y := b.Tensors[name]
+	others := loaded(t, b)
+	for name, x := range loaded(t, a) {
+		y := others[name]
 		if y == nil || !slices.Equal(x.Shape, y.Shape) || !sameBits(x.Data, y.Data) {
 			t.Errorf("%s differs", name)
 		}
@@ -125,7 +141,8 @@ func checkCase(t *testing.T, dir string, w *Weights) {
 		t.Fatal(err)
 	}
 	params := 0
-	for _, x := range w.Tensors {
+	weights := loaded(t, w)
+	for _, x := range weights {
 		params += x.Len()
 	}
 	if w.Arch == "rwkv7" && c.Params == 745344 {
@@ -142,7 +159,7 @@ func checkCase(t *testing.T, dir string, w *Weights) {
 		}
 	}
 	pth := mustOpenTensors(t, filepath.Join(dir, "model.pth"))
-	for name, x := range w.Tensors {
+	for name, x := range weights {
 		grad := f.tensors["grad."+w.Source[name]]
 		if grad == nil {
 			t.Errorf("%s comes from %s, which has no gradient", name, w.Source[name])
@@ -172,7 +189,7 @@ func TestTransposed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := w.Tensors[name]
+		x := loaded(t, w)[name]
 		out, in := x.Dim(0), x.Dim(1)
 		for o := range out {
 			for i := range in {
@@ -195,11 +212,12 @@ func TestGoldenRWKVCpp(t *testing.T) {
 	}
 	params := 0
 	f := mustOpenTensors(t, path)
-	for name, x := range w.Tensors {
+	weights, halves := loaded(t, w), loaded(t, half)
+	for name, x := range weights {
 		params += x.Len()
 		for i, v := range x.Data {
-			if d := math.Abs(float64(v - half.Tensors[name].Data[i])); d > 1e-3*math.Abs(float64(v))+1e-7 {
-				t.Fatalf("%s[%d]: %v in FP32, %v in FP16", name, i, v, half.Tensors[name].Data[i])
+			if d := math.Abs(float64(v - halves[name].Data[i])); d > 1e-3*math.Abs(float64(v))+1e-7 {
+				t.Fatalf("%s[%d]: %v in FP32, %v in FP16", name, i, v, halves[name].Data[i])
 			}
 		}
 		if strings.HasSuffix(name, "time_decay") {
@@ -214,7 +232,7 @@ func TestGoldenRWKVCpp(t *testing.T) {
 	if params != 661504 {
 		t.Errorf("%d parameters, want 661504", params)
 	}
-	if k := w.Tensors["blocks.0.ffn.key.weight"]; !slices.Equal(k.Shape, []int{256, 128}) {
+	if k := weights["blocks.0.ffn.key.weight"]; !slices.Equal(k.Shape, []int{256, 128}) {
 		t.Errorf("ffn.key is %v, want [256 128]: dims are innermost first", k.Shape)
 	}
 }
@@ -231,7 +249,9 @@ func TestGoldenTorchFormats(t *testing.T) {
 			if g.DType != w.DType || !slices.Equal(g.Shape, w.Shape) {
 				t.Errorf("%s: %v, want %v", name, g, w)
 			}
-			if !slices.Equal(gather[float64](got.tensors[w.Name]), gather[float64](want.tensors[w.Name])) {
+			x, err := got.Float64(w.Name)
+			y, werr := want.Float64(w.Name)
+			if err != nil || werr != nil || !slices.Equal(x, y) {
 				t.Errorf("%s: values of %s differ", name, w.Name)
 			}
 			gi, gerr := got.Int64(w.Name)
@@ -252,9 +272,9 @@ func TestRefused(t *testing.T) {
 	for path, want := range map[string]string{
 		"golden/pth_formats/legacy.pth":             "legacy torch format: re-save with torch>=1.6",
 		"golden/pth_formats/views.pth":              "architecture cannot be told",
-		"golden/gguf_gpt2_f32/model.gguf":           "GGUF files are not supported yet",
-		"golden/rwkv4/case.json":                    "not a safetensors, .pth or rwkv.cpp file",
-		"rwkv.cpp/tiny-rwkv-6v0-3m-Q5_1.bin":        `"blocks.0.att.time_maa_w1": data type 8 Q5_1 is not supported yet`,
+		"golden/gguf_blocks/model.gguf":             "of GGUF files rwkv6, rwkv7, llama and gpt2 are read",
+		"golden/rwkv4/case.json":                    "a JSON file without a weight_map",
+		"golden/README.md":                          "not a safetensors, .pth, GGUF or rwkv.cpp file",
 		"golden/init_rwkv4_L4_C64/init.safetensors": "architecture cannot be told",
 	} {
 		full := shared(t, filepath.FromSlash(path))
@@ -270,23 +290,36 @@ func TestAssign(t *testing.T) {
 		A *nn.Tensor `w:"a"`
 		B *nn.Tensor `w:"b"`
 	}
-	tensor := func(v float32, shape ...int) *nn.Tensor { return nn.New(shape...).Fill(v) }
+	a := `"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`
+	b := func(shape string) string { return `,"b":{"dtype":"F32","shape":` + shape + `,"data_offsets":[8,20]}` }
 	for _, c := range []struct {
-		tensors map[string]*nn.Tensor
-		want    string
+		header string
+		data   []float32
+		want   string
 	}{
-		{map[string]*nn.Tensor{"a": tensor(1, 2), "b": tensor(2, 3, 1)}, ""},
-		{map[string]*nn.Tensor{"a": tensor(1, 2)}, `weight "b" is missing`},
-		{map[string]*nn.Tensor{"a": tensor(1, 2), "b": tensor(2, 1, 3)}, `weight "b" has shape [1 3] and the model wants [3 1]`},
-		{map[string]*nn.Tensor{"a": tensor(1, 2), "b": tensor(2, 3, 1), "d": nil, "c": nil}, `the model has no weight "c"`},
+		{a + b("[3,1]"), []float32{1, 1, 2, 2, 2}, ""},
+		{a, []float32{1, 1}, `weight "b" is missing`},
+		{a + b("[1,3]"), []float32{1, 1, 2, 2, 2}, `weight "b" has shape [1 3] and the model wants [3 1]`},
+		{a + b("[3,1]") + `,"d":{"dtype":"F32","shape":[0],"data_offsets":[20,20]},"c":{"dtype":"F32","shape":[0],"data_offsets":[20,20]}`,
+			[]float32{1, 1, 2, 2, 2}, `the model has no weight "c"`},
+		{a + b("[3,1]"), []float32{1, 1, 2, float32(math.NaN()), 2}, `weight "b": element 1 is NaN`},
+		{a + b("[3,1]"), []float32{1, 1, 2, 2, float32(math.Inf(-1))}, `weight "b": element 2 is -Inf`},
 	} {
+		f, err := parse(safetensorsFile("{"+c.header+"}", f32(c.data...)))
+		if err != nil {
+			t.Fatal(err)
+		}
 		m := model{nn.New(2), nn.New(3, 1)}
-		err := Assign(&m, &Weights{Tensors: c.tensors})
-		if c.want != "" {
-			if err == nil || err.Error() != c.want || m.A.Data[0] != 0 {
-				t.Errorf("got %v and a=%v, want %q and a=0", err, m.A.Data[0], c.want)
+		err = Assign(&m, &Weights{tensors: f.tensors, file: f})
+		switch {
+		case c.want != "":
+			if err == nil || !strings.HasSuffix(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
 			}
-		} else if err != nil || m.A.Data[1] != 1 || m.B.Data[2] != 2 {
+			if !strings.Contains(c.want, "element") && m.A.Data[0] != 0 {
+				t.Errorf("%s: the model was changed", c.want)
+			}
+		case err != nil || m.A.Data[1] != 1 || m.B.Data[2] != 2:
 			t.Errorf("%v, a=%v b=%v", err, m.A.Data, m.B.Data)
 		}
 	}

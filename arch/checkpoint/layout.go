@@ -114,7 +114,7 @@ func (s *sizes) axis(name string, i int, key string) int {
 		return t.Shape[i]
 	case t != nil:
 		s.fail("tensor %q has shape %v and should be a matrix", name, clipInts(t.Shape))
-	case ok && n > 0:
+	case ok && n > 0 && n <= 1<<24:
 		return n
 	case s.own == nil:
 		s.fail("tensor %q is missing", name)
@@ -163,9 +163,10 @@ func (s *sizes) each(want map[string][]int, prefix string, layers int, shapes ma
 	}
 }
 
-// check compares a file with what its layout says. Vectors may be missing:
-// an ablated model has fewer, and Assign knows which.
-func (ts tensors) check(want map[string][]int) error {
+// check compares a file with what its layout says. Vectors may be missing, and
+// in a file of ours matrices too: an ablated model has fewer, and Assign knows
+// which. No model of these sizes may be far larger than the file.
+func (ts tensors) check(want map[string][]int, own bool, size int64) error {
 	for _, name := range ts.names() {
 		shape, ok := want[name]
 		if !ok {
@@ -178,10 +179,24 @@ func (ts tensors) check(want map[string][]int) error {
 			return fmt.Errorf("tensor %q is %s and should be of floating point", name, t.DType)
 		}
 	}
+	total, expansion := 0.0, 8.0 // more than float32 takes of what a type does
+	for _, t := range ts {
+		if dtypes[t.DType].elems > 1 {
+			expansion = 32
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if len(want[name]) == 2 && ts[name] == nil {
+		if len(want[name]) >= 2 && ts[name] == nil && !own {
 			return fmt.Errorf("tensor %q is missing", name)
 		}
+		n := 4.0
+		for _, d := range want[name] {
+			n *= float64(d)
+		}
+		total += n
+	}
+	if total > expansion*float64(size) {
+		return fmt.Errorf("%.0f bytes of weights in a file of %d", total, size)
 	}
 	return nil
 }

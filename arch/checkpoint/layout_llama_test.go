@@ -102,7 +102,7 @@ func TestLlamaWithoutHead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Arch != "llama" || len(w.Tensors) != 20 || w.Tensors["model.layers.1.self_attn.o_proj.weight"] == nil || w.Tensors["model.norm.weight"] == nil {
-		t.Errorf("got %s of %d tensors", w.Arch, len(w.Tensors))
+	if w.Arch != "llama" || len(w.Names()) != 20 || w.Shape("model.layers.1.self_attn.o_proj.weight") == nil || w.Shape("model.norm.weight") == nil {
+		t.Errorf("got %s of %d tensors", w.Arch, len(w.Names()))
 	}
 }

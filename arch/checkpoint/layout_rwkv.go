@@ -174,7 +174,10 @@ func isLoRA(arch, name string) bool {
 }
 
 // dropValueMix takes away what the first block of RWKV-7 does not use.
-func (ts tensors) dropValueMix() {
+func (ts tensors) dropValueMix(arch string) {
+	if arch != "rwkv7" {
+		return
+	}
 	for _, part := range []string{"v0", "v1", "v2"} {
 		delete(ts, "blocks.0.att."+part)
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// huggingFaceRWKV turns the names of Hugging Face's RwkvModel, their prefix
-// "rwkv." cut, into the official ones.
+// huggingFaceRWKV turns the names of Hugging Face's models of RWKV-4 to 6, their
+// prefix "rwkv." cut, into the official ones.
 var huggingFaceRWKV = strings.NewReplacer(
 	"embeddings.", "emb.",
 	".pre_ln.", ".ln0.",
@@ -17,6 +17,7 @@ var huggingFaceRWKV = strings.NewReplacer(
 	"time_mix_key", "time_mix_k",
 	"time_mix_value", "time_mix_v",
 	"time_mix_receptance", "time_mix_r",
+	"time_mix_gate", "time_mix_g",
 )
 
 // ourName is a weight's name in this program: the official name of RWKV, that
@@ -46,8 +47,8 @@ func isMask(name string, t *stored) bool {
 var signs = []struct{ part, arch string }{
 	{".att.k_k", "rwkv7"},
 	{".att.r_k", "rwkv7"},
-	{".attn.r_proj.", "rwkv7"},
 	{".att.time_maa_x", "rwkv6"},
+	{".att.time_mix_x", "rwkv6"}, // web-rwkv's
 	{".att.gate.", "rwkv5"},
 	{".att.ln_x.", "rwkv5"},
 	{".att.receptance.", "rwkv4"},

@@ -27,8 +27,8 @@ type storage struct {
 	len   int
 }
 
-// view is a tensor of a pickle: its sizes, and where in a storage they lie.
-type view struct {
+// pickled is a tensor of a pickle: its sizes, and where in a storage they lie.
+type pickled struct {
 	of      *storage
 	offset  int
 	shape   []int
@@ -157,7 +157,7 @@ func persistent(id any) (any, error) {
 	dtype, ok1 := t.Get(1).(string)
 	key, ok2 := t.Get(2).(string)
 	n, ok3 := t.Get(4).(int)
-	if !ok0 || !ok1 || !ok2 || !ok3 || kind != "storage" || elementSize[dtype] == 0 || n < 0 {
+	if !ok0 || !ok1 || !ok2 || !ok3 || kind != "storage" || dtypes[dtype].elems == 0 || n < 0 {
 		return nil, errors.New("malformed storage")
 	}
 	return &storage{key, dtype, n}, nil
@@ -176,14 +176,14 @@ func rebuildTensor(args []any) (any, error) {
 	if !ok0 || !ok1 || !ok2 || !ok3 || len(shape) != len(strides) {
 		return nil, errors.New("_rebuild_tensor_v2 with wrong arguments")
 	}
-	return newView(s, offset, shape, strides)
+	return newPickled(s, offset, shape, strides)
 }
 
 // rebuildParameter is torch._utils._rebuild_parameter(tensor, requires_grad,
 // backward_hooks).
 func rebuildParameter(args []any) (any, error) {
 	if len(args) > 0 {
-		if v, ok := args[0].(*view); ok {
+		if v, ok := args[0].(*pickled); ok {
 			return v, nil
 		}
 	}
@@ -206,14 +206,14 @@ func intTuple(v any) ([]int, bool) {
 	return list, true
 }
 
-// newView checks that every element lies in the storage, and that there are
+// newPickled checks that every element lies in the storage, and that there are
 // not more of them than it has: an expanded view could ask for any memory.
-func newView(s *storage, offset int, shape, strides []int) (*view, error) {
+func newPickled(s *storage, offset int, shape, strides []int) (*pickled, error) {
 	n, err := elements(shape)
 	if err != nil {
 		return nil, err
 	}
-	v := &view{s, offset, shape, strides}
+	v := &pickled{s, offset, shape, strides}
 	if n == 0 {
 		v.offset = 0
 	} else if n > s.len || !v.inside() {
@@ -222,7 +222,7 @@ func newView(s *storage, offset int, shape, strides []int) (*view, error) {
 	return v, nil
 }
 
-func (v *view) inside() bool {
+func (v *pickled) inside() bool {
 	last := v.offset
 	if last < 0 || last >= v.of.len {
 		return false

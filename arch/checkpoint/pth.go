@@ -2,10 +2,11 @@ package checkpoint
 
 import (
 	"archive/zip"
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 
 	"github.com/nlpodyssey/gopickle/types"
@@ -16,14 +17,18 @@ var modelKeys = []string{"model", "state_dict", "model_state_dict"}
 
 // parseTorch reads a torch.save zip: <folder>/data.pkl, a pickle of names and
 // views, and the raw little-endian storages <folder>/data/<key>.
-func (f *File) parseTorch(b []byte) error {
-	entries, folder, err := zipEntries(b)
+func (f *File) parseTorch(src source) error {
+	entries, folder, err := zipEntries(src)
 	if err != nil {
 		return err
 	}
-	program := entries[path.Join(folder, "data.pkl")]
-	if len(program) > maxPickle {
-		return fmt.Errorf("data.pkl has %d bytes, at most %d are read", len(program), maxPickle)
+	pkl := entries[path.Join(folder, "data.pkl")]
+	if pkl.size > maxPickle {
+		return fmt.Errorf("data.pkl has %d bytes, at most %d are read", pkl.size, maxPickle)
+	}
+	program, err := src.bytes(pkl.at, pkl.size)
+	if err != nil {
+		return err
 	}
 	value, err := unpickle(program)
 	if err != nil {
@@ -45,14 +50,20 @@ func (f *File) parseTorch(b []byte) error {
 		}
 	}
 	for _, it := range dict {
-		if v, ok := it.value.(*view); ok {
-			t, err := v.stored(it.key, entries[path.Join(folder, "data", v.of.key)])
-			if err == nil {
-				err = f.add(t)
-			}
-			if err != nil {
-				return err
-			}
+		v, ok := it.value.(*pickled)
+		if !ok {
+			continue
+		}
+		e, ok := entries[path.Join(folder, "data", v.of.key)]
+		if !ok {
+			return fmt.Errorf("tensor %.80q: the zip has no entry for its storage %.20q", it.key, v.of.key)
+		}
+		t, err := v.stored(it.key, src, e)
+		if err == nil {
+			err = f.add(t)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if len(f.tensors) == 0 {
@@ -61,61 +72,90 @@ func (f *File) parseTorch(b []byte) error {
 	return nil
 }
 
-// zipEntries slices the files out of a zip, and names the folder of data.pkl.
-func zipEntries(b []byte) (entries map[string][]byte, folder string, err error) {
-	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+// member is where a file of a zip lies.
+type member struct {
+	name     string
+	at, size int64
+}
+
+// zipEntries finds the files of a zip, and names the folder of data.pkl.
+func zipEntries(src source) (entries map[string]member, folder string, err error) {
+	z, err := zip.NewReader(src, src.size)
 	if err != nil {
 		return nil, "", err
 	}
-	entries = map[string][]byte{}
+	entries = map[string]member{}
+	var list []member
 	found := 0
-	for _, e := range z.File {
-		if _, ok := entries[e.Name]; ok {
-			return nil, "", fmt.Errorf("entry %.80q occurs twice", e.Name)
-		}
-		at, err := e.DataOffset()
+	for _, f := range z.File {
+		e, err := zipEntry(f, src.size)
 		if err != nil {
-			return nil, "", fmt.Errorf("entry %.80q: %w", e.Name, err)
+			return nil, "", fmt.Errorf("entry %.80q: %w", f.Name, err)
 		}
-		if e.Method != zip.Store || e.CompressedSize64 != e.UncompressedSize64 {
-			return nil, "", fmt.Errorf("entry %.80q is compressed: re-save with torch.save, which stores", e.Name)
+		if _, ok := entries[e.name]; ok {
+			return nil, "", fmt.Errorf("entry %.80q occurs twice", e.name)
 		}
-		if at > int64(len(b)) || e.UncompressedSize64 > uint64(int64(len(b))-at) {
-			return nil, "", fmt.Errorf("entry %.80q is cut short", e.Name)
-		}
-		data := b[at : at+int64(e.UncompressedSize64)]
-		entries[e.Name] = data
-		switch dir, base := path.Split(e.Name); {
+		entries[e.name], list = e, append(list, e)
+		switch dir, base := path.Split(e.name); {
 		case base == "data.pkl":
 			folder, found = path.Clean(dir), found+1
 		case base == "constants.pkl":
 			return nil, "", errors.New("a TorchScript file: save the model's state_dict")
-		case base == "byteorder" && string(data) != "little":
-			return nil, "", errors.New("not little-endian")
+		case base == "byteorder":
+			if b, err := src.bytes(e.at, min(e.size, 8)); err != nil || string(b) != "little" {
+				return nil, "", errors.New("not little-endian")
+			}
 		}
 	}
 	if found != 1 {
 		return nil, "", fmt.Errorf("a zip with %d entries data.pkl is not of torch.save", found)
 	}
-	return entries, folder, nil
+	return entries, folder, apart(list)
 }
 
-// stored finds the bytes of a view.
-func (v *view) stored(name string, data []byte) (*stored, error) {
-	size := elementSize[v.of.dtype]
-	if len(data)%size != 0 || len(data)/size != v.of.len {
-		return nil, fmt.Errorf("tensor %.80q: storage %.20q has %d bytes and should have %d elements %s",
-			name, v.of.key, len(data), v.of.len, v.of.dtype)
+func zipEntry(f *zip.File, size int64) (member, error) {
+	at, err := f.DataOffset()
+	if err != nil {
+		return member{}, err
 	}
-	t := &stored{Tensor: Tensor{Name: name, DType: v.of.dtype, Shape: v.shape}, strides: v.strides}
+	if f.Method != zip.Store || f.CompressedSize64 != f.UncompressedSize64 {
+		return member{}, errors.New("is compressed: re-save with torch.save, which stores")
+	}
+	if at > size || f.UncompressedSize64 > uint64(size-at) {
+		return member{}, errShort
+	}
+	return member{f.Name, at, int64(f.UncompressedSize64)}, nil
+}
+
+// apart checks that no byte of a zip belongs to two entries: a small file
+// could claim any number of large tensors.
+func apart(list []member) error {
+	slices.SortFunc(list, func(a, b member) int { return cmp.Compare(a.at, b.at) })
+	for i := 1; i < len(list); i++ {
+		if a, b := list[i-1], list[i]; a.at+a.size > b.at {
+			return fmt.Errorf("entries %.80q and %.80q overlap", a.name, b.name)
+		}
+	}
+	return nil
+}
+
+// stored finds a tensor of a pickle in the file.
+func (v *pickled) stored(name string, src source, e member) (*stored, error) {
+	size := int64(dtypes[v.of.dtype].bytes)
+	if e.size%size != 0 || e.size/size != int64(v.of.len) {
+		return nil, fmt.Errorf("tensor %.80q: storage %.20q has %d bytes and should have %d elements %s",
+			name, v.of.key, e.size, v.of.len, v.of.dtype)
+	}
+	t := &stored{Tensor: Tensor{Name: name, DType: v.of.dtype, Shape: v.shape}, src: src, at: e.at, n: v.of.len}
 	n, dense, step := t.len(), true, 1
 	for i := len(v.shape) - 1; i >= 0; i-- {
 		dense = dense && (v.shape[i] == 1 || v.strides[i] == step)
 		step *= v.shape[i]
 	}
-	t.data = data[v.offset*size:]
 	if dense || n == 0 {
-		t.strides, t.data = nil, t.data[:n*size]
+		t.at, t.n = e.at+int64(v.offset)*size, n
+	} else {
+		t.view = &view{v.offset, v.shape, v.strides}
 	}
 	return t, nil
 }

@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,45 +20,56 @@ const metadataKey = "__metadata__"
 // parseSafetensors reads: the header's length (8 bytes), the header (a JSON
 // object of name → dtype, shape, data_offsets), the data without holes.
 // Source: huggingface/safetensors README.
-func (f *File) parseSafetensors(b []byte) error {
-	n := binary.LittleEndian.Uint64(b)
-	if n > maxHeader || n > uint64(len(b)-8) || n == 0 || b[8] != '{' {
-		return errors.New("not a safetensors, .pth or rwkv.cpp file, or cut short")
+func (f *File) parseSafetensors(src source) error {
+	c := &cursor{src: src}
+	n := c.u64()
+	if n > maxHeader || n > uint64(src.size-8) || n < 2 {
+		return errors.New("not a safetensors, .pth, GGUF or rwkv.cpp file, or cut short")
 	}
-	dec := json.NewDecoder(bytes.NewReader(b[8 : 8+n]))
+	header, err := src.bytes(8, int64(n))
+	if err != nil {
+		return err
+	}
+	if header[0] != '{' {
+		return errors.New("not a safetensors, .pth, GGUF or rwkv.cpp file")
+	}
+	dec := json.NewDecoder(bytes.NewReader(header))
 	dec.UseNumber()
-	body := b[8+n:]
-	var spans []span
-	err := object(dec, func(name string) error {
+	body := 8 + int64(n)
+	var list []*stored
+	err = object(dec, func(name string) error {
 		if name == metadataKey {
 			return object(dec, func(key string) (err error) {
 				f.Metadata[key], err = text(dec)
 				return err
 			})
 		}
-		t, s, err := safetensor(dec, name, body)
+		t, err := safetensor(dec, name, src.size-body)
 		if err != nil {
 			return fmt.Errorf("tensor %.80q: %w", name, err)
 		}
-		spans = append(spans, s)
+		list = append(list, t)
 		return f.add(t)
 	})
 	if err == nil {
 		if _, err = dec.Token(); err == io.EOF {
-			return covered(spans, len(body))
+			err = covered(list, src.size-body)
+		} else {
+			err = errors.New("something follows its object")
 		}
-		err = errors.New("something follows its object")
 	}
-	return fmt.Errorf("header: %w", err)
+	if err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	for _, t := range list {
+		t.src, t.at = src, body+t.at
+	}
+	return f.asBlocks()
 }
 
-// span is where a tensor's bytes lie in the body.
-type span struct {
-	name       string
-	begin, end int
-}
-
-func safetensor(dec *json.Decoder, name string, body []byte) (*stored, span, error) {
+// safetensor reads a tensor's entry; its at is an offset into the data, of
+// size bytes.
+func safetensor(dec *json.Decoder, name string, size int64) (*stored, error) {
 	t := &stored{Tensor: Tensor{Name: name}}
 	var offsets []int
 	seen := 0
@@ -78,41 +88,41 @@ func safetensor(dec *json.Decoder, name string, body []byte) (*stored, span, err
 		return err
 	})
 	if err != nil {
-		return nil, span{}, err
+		return nil, err
 	}
-	size, ok := elementSize[t.DType]
+	d := dtypes[t.DType]
 	switch {
 	case seen != 3 || len(offsets) != 2:
-		return nil, span{}, errors.New("needs dtype, shape and two data_offsets")
-	case !ok:
-		return nil, span{}, fmt.Errorf("dtype %.20q is not supported", t.DType)
+		return nil, errors.New("needs dtype, shape and two data_offsets")
+	case d.elems != 1:
+		return nil, fmt.Errorf("dtype %.20q is not supported", t.DType)
 	}
-	n, err := elements(t.Shape)
-	if err != nil {
-		return nil, span{}, err
+	if t.n, err = elements(t.Shape); err != nil {
+		return nil, err
 	}
-	s := span{name, offsets[0], offsets[1]}
-	if s.begin < 0 || s.end < s.begin || s.end > len(body) {
-		return nil, span{}, fmt.Errorf("data_offsets %v are outside the %d bytes of data", offsets, len(body))
+	begin, end := offsets[0], offsets[1]
+	if begin < 0 || end < begin || int64(end) > size {
+		return nil, fmt.Errorf("data_offsets %v are outside the %d bytes of data", offsets, size)
 	}
-	if s.end-s.begin != n*size {
-		return nil, span{}, fmt.Errorf("%s %v needs %d bytes, data_offsets give %d", t.DType, clipInts(t.Shape), n*size, s.end-s.begin)
+	if end-begin != t.n*d.bytes {
+		return nil, fmt.Errorf("%s %v needs %d bytes, data_offsets give %d", t.DType, clipInts(t.Shape), t.n*d.bytes, end-begin)
 	}
-	t.data = body[s.begin:s.end:s.end]
-	return t, s, nil
+	t.at = int64(begin)
+	return t, nil
 }
 
-// covered checks that the tensors fill the body, each byte in one of them.
-func covered(spans []span, size int) error {
-	slices.SortFunc(spans, func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end))
+// covered checks that the tensors fill the data, each byte in one of them.
+func covered(list []*stored, size int64) error {
+	size0 := func(t *stored) int64 { return dtypes[t.DType].size(t.n) }
+	slices.SortFunc(list, func(a, b *stored) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(size0(a), size0(b)))
 	})
-	at := 0
-	for _, s := range spans {
-		if s.begin != at {
-			return fmt.Errorf("tensor %.80q begins at byte %d of the data, the one before ends at %d", s.name, s.begin, at)
+	at := int64(0)
+	for _, t := range list {
+		if t.at != at {
+			return fmt.Errorf("tensor %.80q begins at byte %d of the data, the one before ends at %d", t.Name, t.at, at)
 		}
-		at = s.end
+		at += size0(t)
 	}
 	if at != size {
 		return fmt.Errorf("%d bytes follow the last tensor", size-at)

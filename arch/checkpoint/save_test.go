@@ -144,7 +144,7 @@ func TestOpenDisagrees(t *testing.T) {
 		want   string
 	}{
 		{"good", func(*rwkvModel) {}, nil, ""},
-		{"arch", func(*rwkvModel) {}, map[string]string{"arch": "rnn", "config": "{}"}, `the metadata says "rnn", the tensors are of rwkv4`},
+		{"arch", func(*rwkvModel) {}, map[string]string{"arch": "rnn", "config": `{"dim":3}`}, `tensor "rnn.weight_hh_l0" is missing`},
 		{"config", func(*rwkvModel) {}, rwkvMeta(`{"dim":4000000}`), "the metadata says dim 4000000, the tensors 3"},
 		{"no object", func(*rwkvModel) {}, rwkvMeta(`[]`), "not a JSON object"},
 		{"no whole number", func(*rwkvModel) {}, rwkvMeta(`{"dim":3.5}`), "the metadata says dim 3.5, the tensors 3"},

@@ -1,29 +1,48 @@
 package checkpoint
 
 import (
-	"encoding/binary"
+	"bytes"
+	"fmt"
 	"math"
 	"slices"
+	"sync"
+
+	"workbench/kernels"
 )
 
-// stored is a tensor in a file. Its elements lie in data row-major, or at
-// strides (in elements) where those are set.
+// stored is a tensor in a file: n elements of its type at byte at of src,
+// row-major, or those of them that a view picks.
 type stored struct {
 	Tensor
-	data    []byte
+	src source
+	at  int64
+	n   int // elements there
+	// view says where the elements lie, nil: all, in order.
+	view *view
+	// mend changes what has been read, to undo what a converter did; nil: it is
+	// read as it is.
+	mend func([]float32) error
+}
+
+// view walks over elements: from offset on, axis by axis, outermost first.
+type view struct {
+	offset  int
+	dims    []int
 	strides []int
 }
 
 type number interface{ float32 | float64 | int64 }
 
-// elementSize is in bytes; these are the types that can be read.
-var elementSize = map[string]int{
-	"F64": 8, "F32": 4, "F16": 2, "BF16": 2,
-	"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
-}
-
-func (t *stored) isFloat() bool {
-	return t.DType == "F64" || t.DType == "F32" || t.DType == "F16" || t.DType == "BF16"
+// elements is the product of a shape.
+func elements(shape []int) (int, error) {
+	n := 1
+	for _, d := range shape {
+		if d < 0 || d > 0 && n > math.MaxInt/8/d {
+			return 0, fmt.Errorf("impossible shape %v", clipInts(shape))
+		}
+		n *= d
+	}
+	return n, nil
 }
 
 // len is the number of elements: parsing has checked the shape.
@@ -35,28 +54,62 @@ func (t *stored) len() int {
 	return n
 }
 
-// view is the same data under another shape.
-func (t *stored) view(shape, strides []int) *stored {
-	v := *t
-	v.Shape, v.strides = shape, strides
-	return &v
+// walk is the tensor's view, made where there is none.
+func (t *stored) walk() view {
+	if t.view != nil {
+		return *t.view
+	}
+	return view{0, t.Shape, rowMajor(t.Shape)}
+}
+
+func rowMajor(shape []int) []int {
+	strides, step := make([]int, len(shape)), 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		strides[i] = step
+		step *= shape[i]
+	}
+	return strides
+}
+
+// reshaped is the same elements in the same order under another shape.
+func (t *stored) reshaped(shape ...int) *stored {
+	r := *t
+	r.Shape = shape
+	return &r
+}
+
+// permuted takes a dense tensor as of a shape, orders the axes of that anew,
+// and gives the result the shape that it has itself.
+func (t *stored) permuted(shape, order []int) *stored {
+	if t.view != nil {
+		panic("checkpoint: a view of a view")
+	}
+	r, strides, v := *t, rowMajor(shape), view{}
+	for _, axis := range order {
+		v.dims, v.strides = append(v.dims, shape[axis]), append(v.strides, strides[axis])
+	}
+	r.view = &v
+	return &r
 }
 
 // transposed swaps the last two axes.
 func (t *stored) transposed() *stored {
-	shape, strides := slices.Clone(t.Shape), slices.Clone(t.strides)
-	if strides == nil {
-		strides = make([]int, len(shape))
-		step := 1
-		for i := len(shape) - 1; i >= 0; i-- {
-			strides[i] = step
-			step *= shape[i]
-		}
+	v := t.walk()
+	shape, dims, strides := slices.Clone(t.Shape), slices.Clone(v.dims), slices.Clone(v.strides)
+	for _, s := range [][]int{shape, dims, strides} {
+		s[len(s)-2], s[len(s)-1] = s[len(s)-1], s[len(s)-2]
 	}
-	a, b := len(shape)-2, len(shape)-1
-	shape[a], shape[b] = shape[b], shape[a]
-	strides[a], strides[b] = strides[b], strides[a]
-	return t.view(shape, strides)
+	r := *t
+	r.Shape, r.view = shape, &view{v.offset, dims, strides}
+	return &r
+}
+
+// part is element i of the first axis, under a shape.
+func (t *stored) part(i int, shape ...int) *stored {
+	v, r := t.walk(), *t
+	r.Shape = shape
+	r.view = &view{v.offset + i*v.strides[0], v.dims[1:], v.strides[1:]}
+	return &r
 }
 
 // squeezed makes a vector of [1,1,C].
@@ -64,102 +117,160 @@ func (t *stored) squeezed() *stored {
 	if len(t.Shape) != 3 || t.Shape[0] != 1 || t.Shape[1] != 1 {
 		return t
 	}
-	s := t.strides
-	if s != nil {
-		s = s[2:]
+	if t.view == nil {
+		return t.reshaped(t.Shape[2])
 	}
-	return t.view(t.Shape[2:], s)
+	return t.part(0).part(0, t.Shape[2])
+}
+
+// mended is t with something to be done to what is read.
+func (t *stored) mended(f func([]float32) error) *stored {
+	r := *t
+	r.mend = f
+	return &r
+}
+
+// same tells whether two tensors are equal to the bit.
+func (t *stored) same(o *stored) (bool, error) {
+	if o == nil || t.DType != o.DType || !slices.Equal(t.Shape, o.Shape) || t.view != nil || o.view != nil {
+		return false, nil
+	}
+	if t.src == o.src && t.at == o.at {
+		return true, nil
+	}
+	a, b := make([]byte, piece), make([]byte, piece)
+	size := dtypes[t.DType].size(t.n)
+	for at := int64(0); at < size; at += piece {
+		n := min(piece, size-at)
+		if err := t.src.fill(a[:n], t.at+at); err != nil {
+			return false, err
+		}
+		if err := o.src.fill(b[:n], o.at+at); err != nil {
+			return false, err
+		}
+		if !bytes.Equal(a[:n], b[:n]) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // gather reads a tensor into a row-major slice.
-func gather[T number](t *stored) []T {
+func gather[T number](t *stored) ([]T, error) {
 	out := make([]T, t.len())
-	if t.strides == nil || len(out) == 0 {
-		decode(out, t.data, t.DType)
-		return out
+	return out, fill(out, t)
+}
+
+// fill is gather into memory that is there.
+func fill[T number](out []T, t *stored) error {
+	if t.view == nil || len(out) == 0 {
+		return readRun(out, t, 0)
 	}
-	last := len(t.Shape) - 1
-	n, step, size := t.Shape[last], t.strides[last], elementSize[t.DType]
-	index := make([]int, last)
-	for row := 0; row < len(out); row += n {
-		at := 0
-		for i, x := range index {
-			at += x * t.strides[i]
+	v, n, step := t.view, 1, 1
+	if last := len(v.dims) - 1; last >= 0 {
+		n, step = v.dims[last], v.strides[last]
+	}
+	block, span := dtypes[t.DType].elems, v.span()
+	if block > 1 || span <= 2*len(out)+readAhead {
+		lo, hi := v.offset/block*block, (v.offset+span+block-1)/block*block
+		all := make([]T, hi-lo)
+		if err := readRun(all, t, lo); err != nil {
+			return err
 		}
+		return v.each(func(row, at int) error {
+			for i := range n {
+				out[row*n+i] = all[at-lo+i*step]
+			}
+			return nil
+		})
+	}
+	return v.each(func(row, at int) error { // they lie far apart
+		dst := out[row*n : (row+1)*n]
 		if step == 1 {
-			decode(out[row:row+n], t.data[at*size:], t.DType)
-		} else {
-			for j := range n {
-				decode(out[row+j:row+j+1], t.data[(at+j*step)*size:], t.DType)
+			return readRun(dst, t, at)
+		}
+		for i := range dst {
+			if err := readRun(dst[i:i+1], t, at+i*step); err != nil {
+				return err
 			}
 		}
+		return nil
+	})
+}
+
+// span is how many elements lie from the first to the last of a view that has
+// some.
+func (v *view) span() int {
+	n := 1
+	for i, d := range v.dims {
+		n += (d - 1) * v.strides[i]
+	}
+	return n
+}
+
+// each calls f with the number and the first element of every row.
+func (v *view) each(f func(row, at int) error) error {
+	last := max(0, len(v.dims)-1)
+	rows := 1
+	for _, d := range v.dims[:last] {
+		rows *= d
+	}
+	index := make([]int, last)
+	for row := range rows {
+		at := v.offset
+		for i, x := range index {
+			at += x * v.strides[i]
+		}
+		if err := f(row, at); err != nil {
+			return err
+		}
 		for i := last - 1; i >= 0; i-- {
-			if index[i]++; index[i] < t.Shape[i] {
+			if index[i]++; index[i] < v.dims[i] {
 				break
 			}
 			index[i] = 0
 		}
 	}
-	return out
+	return nil
 }
 
-// decode fills out from little-endian elements of a type.
-func decode[T number](out []T, b []byte, dtype string) {
-	le := binary.LittleEndian
-	b = b[:len(out)*elementSize[dtype]]
-	switch dtype {
-	case "F64":
-		for i := range out {
-			out[i] = T(math.Float64frombits(le.Uint64(b[8*i:])))
-		}
-	case "F32":
-		for i := range out {
-			out[i] = T(math.Float32frombits(le.Uint32(b[4*i:])))
-		}
-	case "F16":
-		for i := range out {
-			out[i] = T(fromHalf(le.Uint16(b[2*i:])))
-		}
-	case "BF16":
-		for i := range out {
-			out[i] = T(math.Float32frombits(uint32(le.Uint16(b[2*i:])) << 16))
-		}
-	case "I64":
-		for i := range out {
-			out[i] = T(int64(le.Uint64(b[8*i:])))
-		}
-	case "I32":
-		for i := range out {
-			out[i] = T(int32(le.Uint32(b[4*i:])))
-		}
-	case "I16":
-		for i := range out {
-			out[i] = T(int16(le.Uint16(b[2*i:])))
-		}
-	case "I8":
-		for i := range out {
-			out[i] = T(int8(b[i]))
-		}
-	case "U8":
-		for i := range out {
-			out[i] = T(b[i])
-		}
-	case "BOOL":
-		for i := range out {
-			out[i] = T(min(b[i], 1))
+// piece is how many elements are decoded at a time: whole blocks of any type.
+const piece = 1 << 16
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// readRun reads len(out) elements from element first on, which begins a block.
+func readRun[T number](out []T, t *stored, first int) error {
+	if d := dtypes[t.DType]; d.elems > 1 && d.expand == nil {
+		return fmt.Errorf("tensor %.80q: type %s is not supported", t.Name, t.DType)
+	}
+	n := (len(out) + piece - 1) / piece
+	errs := make([]error, n)
+	one := func(i int) {
+		errs[i] = readPiece(out[i*piece:min(len(out), (i+1)*piece)], t, first+i*piece)
+	}
+	if n == 1 {
+		one(0)
+	} else {
+		kernels.For(n, one)
+	}
+	for _, err := range errs {
+		if err != nil {
+			return fmt.Errorf("tensor %.80q: %w", t.Name, err)
 		}
 	}
+	return nil
 }
 
-// fromHalf is exact: every binary16 value is a binary32 value.
-func fromHalf(h uint16) float32 {
-	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&1023)
-	switch exp {
-	case 0: // zero and subnormals: frac · 2^-24
-		f := float32(frac) * (1.0 / (1 << 24))
-		return math.Float32frombits(math.Float32bits(f) | sign)
-	case 31:
-		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
+func readPiece[T number](out []T, t *stored, first int) error {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	d := dtypes[t.DType]
+	size := int(d.size(len(out)))
+	*buf = slices.Grow((*buf)[:0], size)[:size]
+	if err := t.src.fill(*buf, t.at+d.size(first)); err != nil {
+		return err
 	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+	decode(out, *buf, t.DType)
+	return nil
 }

@@ -1,0 +1,68 @@
+package checkpoint
+
+import (
+	"regexp"
+	"strings"
+)
+
+// flaRWKV turns the names of fla's RWKV-7, as Hugging Face holds it, into the
+// official ones; its low-rank matrices are [out,in].
+// Source: fla-org/flash-linear-attention fla/models/rwkv7, fla/layers/rwkv7.py.
+var flaRWKV = strings.NewReplacer(
+	"model.embeddings.", "emb.",
+	"model.layers.", "blocks.",
+	"model.norm.", "ln_out.",
+	"lm_head.", "head.",
+	".pre_norm.", ".ln0.",
+	".attn_norm.", ".ln1.",
+	".ffn_norm.", ".ln2.",
+	".attn.r_proj.", ".att.receptance.",
+	".attn.k_proj.", ".att.key.",
+	".attn.v_proj.", ".att.value.",
+	".attn.o_proj.", ".att.output.",
+	".attn.g_norm.", ".att.ln_x.",
+	".attn.", ".att.",
+)
+
+var flaLoRA = regexp.MustCompile(`\.([wavg])_lora\.lora\.(0\.weight|2\.weight|2\.bias)$`)
+
+// flaName is the official name of one of fla's.
+func flaName(name string) string {
+	name = flaRWKV.Replace(name)
+	if m := flaLoRA.FindStringSubmatch(name); m != nil {
+		digit := map[string]string{"0.weight": "1", "2.weight": "2", "2.bias": "0"}[m[2]]
+		return strings.TrimSuffix(name, m[0]) + "." + m[1] + digit
+	}
+	return name
+}
+
+// isFLA tells fla's RWKV-7 by its names.
+func isFLA(names []string) bool {
+	for _, name := range names {
+		if strings.HasPrefix(name, "model.layers.") && strings.HasSuffix(name, ".attn.r_proj.weight") {
+			return true
+		}
+	}
+	return false
+}
+
+// fromWebRWKV gives weights under web-rwkv's names the official ones: there
+// time_maa is time_mix in version 6, and time_faaaa time_first in 5 and 6.
+func (w *Weights) fromWebRWKV() {
+	six := w.tensors["blocks.0.att.time_mix_x"] != nil
+	for _, name := range w.tensors.names() {
+		ours := name
+		t := w.tensors[name]
+		if six {
+			ours = strings.Replace(ours, ".time_mix_", ".time_maa_", 1)
+		}
+		if first, ok := strings.CutSuffix(ours, ".time_first"); ok && len(t.Shape) == 2 {
+			ours = first + ".time_faaaa"
+		}
+		if ours != name {
+			w.tensors[ours], w.Source[ours] = t, w.Source[name]
+			delete(w.tensors, name)
+			delete(w.Source, name)
+		}
+	}
+}

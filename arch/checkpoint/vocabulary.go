@@ -1,0 +1,86 @@
+package checkpoint
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Vocabulary is what a GGUF file says of its tokens. The text of a token is
+// as the file holds it: for "rwkv" the inside of Python's bytes literal, for
+// "gpt2" the letters that stand for bytes.
+type Vocabulary struct {
+	Model  string // tokenizer.ggml.model: "rwkv" or "gpt2", byte-level BPE
+	Pre    string // tokenizer.ggml.pre, how a text is cut before merging
+	Tokens []string
+	Types  []int32  // of each token: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; nil: not said
+	Merges []string // "left right", of gpt2
+	// The special tokens, -1 where the file names none.
+	BOS, EOS, EOT, Unknown, Padding int
+}
+
+// Vocabulary reads the tokens of a GGUF file, nil where it holds none. Models
+// of tokens other than rwkv and gpt2 are refused.
+func (f *File) Vocabulary() (*Vocabulary, error) {
+	const prefix = "tokenizer.ggml."
+	if _, ok := f.values[prefix+"tokens"]; !ok {
+		return nil, nil
+	}
+	v := &Vocabulary{Model: f.Metadata[prefix+"model"], Pre: f.Metadata[prefix+"pre"]}
+	if v.Model != "rwkv" && v.Model != "gpt2" {
+		return nil, fmt.Errorf("%s: its vocabulary is of the kind %.40q, only rwkv and gpt2 are supported: give --tokenizer FILE", f.path, v.Model)
+	}
+	var err error
+	if v.Tokens, err = list[string](f, prefix+"tokens"); err != nil {
+		return nil, err
+	}
+	if v.Types, err = list[int32](f, prefix+"token_type"); err != nil {
+		return nil, err
+	}
+	if v.Merges, err = list[string](f, prefix+"merges"); err != nil {
+		return nil, err
+	}
+	if v.Types != nil && len(v.Types) != len(v.Tokens) {
+		return nil, fmt.Errorf("%s: %d tokens and %d token types", f.path, len(v.Tokens), len(v.Types))
+	}
+	for key, id := range map[string]*int{"bos": &v.BOS, "eos": &v.EOS, "eot": &v.EOT, "unknown": &v.Unknown, "padding": &v.Padding} {
+		if *id, err = strconv.Atoi(f.Metadata[prefix+key+"_token_id"]); err != nil {
+			*id = -1
+		} else if *id < 0 || *id >= len(v.Tokens) {
+			return nil, fmt.Errorf("%s: %s_token_id %d is outside the %d tokens", f.path, key, *id, len(v.Tokens))
+		}
+	}
+	return v, nil
+}
+
+// list reads an array of one type, nil where the file has none of that name.
+func list[T string | int32](f *File, key string) ([]T, error) {
+	at, ok := f.values[key]
+	if !ok {
+		return nil, nil
+	}
+	var zero T
+	want := map[any]uint32{"": ggufString, int32(0): 5}[zero]
+	c := &cursor{src: f.src, at: at.at}
+	if at.kind != ggufArray {
+		return nil, fmt.Errorf("%s: metadata %q is no array", f.path, key)
+	}
+	kind, n, err := arrayHead(c)
+	if err == nil && kind != want && !(want == 5 && kind == 4) {
+		err = fmt.Errorf("an array of type %d", kind)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: metadata %q: %w", f.path, key, err)
+	}
+	out := make([]T, 0, n)
+	for range n {
+		v, err := scalar(c, kind)
+		if err != nil {
+			return nil, fmt.Errorf("%s: metadata %q: %w", f.path, key, err)
+		}
+		if u, ok := v.(uint32); ok {
+			v = int32(u)
+		}
+		out = append(out, v.(T))
+	}
+	return out, nil
+}

@@ -1,0 +1,211 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"workbench/arch/nn"
+	"workbench/kernels"
+)
+
+// Weights are the weights of one model in an open file, as this program names
+// and shapes them.
+type Weights struct {
+	Arch string
+	// Config is what arch.New needs: what the file says itself, and otherwise
+	// what can be told from shapes and from a config.json beside it. A
+	// transformer's "heads" is absent where neither says it.
+	Config map[string]any
+	// Source is the name in the file of each tensor.
+	Source map[string]string
+	// Metadata is the file's own.
+	Metadata map[string]string
+	// Transposed marks the matrices that the file holds [in,out].
+	Transposed map[string]bool
+
+	tensors tensors
+	file    *File
+}
+
+// Close gives the file back.
+func (w *Weights) Close() error {
+	w.tensors = nil
+	return w.file.Close()
+}
+
+// Names lists the weights in alphabetical order.
+func (w *Weights) Names() []string { return w.tensors.names() }
+
+// Shape is that of a weight as this program has it, nil where there is none.
+func (w *Weights) Shape(name string) []int {
+	if t := w.tensors[name]; t != nil {
+		return t.Shape
+	}
+	return nil
+}
+
+// Float32 reads a weight.
+func (w *Weights) Float32(name string) ([]float32, error) {
+	t := w.tensors[name]
+	if t == nil {
+		return nil, fmt.Errorf("%s: no weight %.80q", w.file.path, name)
+	}
+	x := make([]float32, t.len())
+	return x, w.read(x, name, t)
+}
+
+// Vocabulary is that of the file, as File.Vocabulary gives it.
+func (w *Weights) Vocabulary() (*Vocabulary, error) { return w.file.Vocabulary() }
+
+// Assign fills every weight of a model in float32. A weight that the file
+// lacks, one that the model lacks and a shape that differs are errors, and
+// leave the model as it was; a weight that is not a finite number is one too.
+func Assign(model any, w *Weights) error { return w.assign(model, false) }
+
+// AssignStored is Assign for inference alone: a matrix that the file holds as
+// f16, bf16, q8_0 or q4_0 stays so.
+func AssignStored(model any, w *Weights) error { return w.assign(model, true) }
+
+func (w *Weights) assign(model any, keep bool) error {
+	if err := w.fits(model); err != nil {
+		return err
+	}
+	var err error
+	nn.Walk(model, func(p nn.Param) {
+		t := w.tensors[p.Name]
+		switch as, ok := matrixTypes[t.DType]; {
+		case err != nil:
+		case keep && ok && isMatrix(p) && t.rowsWhole():
+			err = w.store(p, t, as)
+		default:
+			err = w.read(p.Tensor.Data, p.Name, t)
+		}
+	})
+	return err
+}
+
+// fits compares the names and shapes of a model and a file.
+func (w *Weights) fits(model any) (err error) {
+	left := maps.Clone(w.tensors)
+	nn.Walk(model, func(p nn.Param) {
+		switch t := left[p.Name]; {
+		case err != nil:
+		case t == nil:
+			err = fmt.Errorf("weight %q is missing", p.Name)
+		case !slices.Equal(t.Shape, p.Tensor.Shape):
+			err = fmt.Errorf("weight %q has shape %v and the model wants %v", p.Name, clipInts(t.Shape), p.Tensor.Shape)
+		default:
+			delete(left, p.Name)
+		}
+	})
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("the model has no weight %.80q", slices.Min(slices.Collect(maps.Keys(left))))
+	}
+	return err
+}
+
+// read fills x from a tensor.
+func (w *Weights) read(x []float32, name string, t *stored) error {
+	err := fill(x, t)
+	if err == nil && t.mend != nil {
+		err = t.mend(x)
+	}
+	if err == nil {
+		err = finite(x)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: weight %q: %w", w.file.path, name, err)
+	}
+	return nil
+}
+
+// matrixTypes are the types that a matrix may keep.
+var matrixTypes = map[string]kernels.DType{"F16": kernels.F16, "BF16": kernels.BF16, "Q8_0": kernels.Q8_0, "Q4_0": kernels.Q4_0}
+
+// isMatrix tells the weights that operations read in any storage type.
+func isMatrix(p nn.Param) bool {
+	return len(p.Tensor.Shape) == 2 && strings.HasSuffix(p.Name, ".weight")
+}
+
+// store gives a weight the matrix as the file has it.
+func (w *Weights) store(p nn.Param, t *stored, as kernels.DType) error {
+	data, err := t.rows()
+	if err == nil {
+		err = finiteBlocks(data, dtypes[t.DType])
+	}
+	var m *kernels.Matrix
+	if err == nil {
+		m, err = kernels.MatrixFromBlocks(as, data, t.Shape[0], t.Shape[1])
+	}
+	if err != nil {
+		return fmt.Errorf("%s: weight %q: %w", w.file.path, p.Name, err)
+	}
+	x := p.Tensor
+	x.Stored, x.Data, x.Grad, x.Const = m, nil, nil, true
+	return nil
+}
+
+// rowsWhole tells whether the rows of a matrix lie in the file as they are.
+func (t *stored) rowsWhole() bool {
+	if t.mend != nil || len(t.Shape) != 2 {
+		return false
+	}
+	if t.view == nil {
+		return true
+	}
+	last := len(t.view.dims) - 1
+	K := t.Shape[1]
+	return t.view.dims[last] == K && t.view.strides[last] == 1 && K%dtypes[t.DType].elems == 0
+}
+
+// rows reads a matrix row by row, as the file has them.
+func (t *stored) rows() ([]byte, error) {
+	d := dtypes[t.DType]
+	b := make([]byte, d.size(t.len()))
+	if t.view == nil {
+		return b, t.src.fill(b, t.at)
+	}
+	size := int(d.size(t.Shape[1]))
+	return b, t.view.each(func(row, at int) error {
+		return t.src.fill(b[row*size:(row+1)*size], t.at+d.size(at))
+	})
+}
+
+// finite refuses NaN and infinities: nothing that comes of such a weight means
+// anything.
+func finite(x []float32) error {
+	n := (len(x) + piece - 1) / piece
+	bad := make([]int, n)
+	kernels.For(n, func(i int) {
+		bad[i] = slices.IndexFunc(x[i*piece:min(len(x), (i+1)*piece)], func(v float32) bool {
+			return math.Float32bits(v)&0x7f800000 == 0x7f800000
+		})
+	})
+	for i, at := range bad {
+		if at >= 0 {
+			return fmt.Errorf("element %d is %v", i*piece+at, x[i*piece+at])
+		}
+	}
+	return nil
+}
+
+var errNotFinite = errors.New("holds a number that is not finite")
+
+// finiteBlocks is finite for types that a matrix may keep: all begin with a
+// half, which is all that can overflow.
+func finiteBlocks(b []byte, d dtype) error {
+	exponent := byte(0x7c) // of f16, and of the scales of blocks
+	if d.expand == nil && d.bf16 {
+		exponent = 0x7f
+	}
+	for ; len(b) > 0; b = b[d.bytes:] {
+		if b[1]&exponent == exponent && (exponent == 0x7c || b[0]&0x80 != 0) {
+			return errNotFinite
+		}
+	}
+	return nil
+}
