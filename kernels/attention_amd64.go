@@ -48,14 +48,14 @@ func attentionGatherAVX2(dst *float32, ldd int, src *float32, lds int, rows int,
 //go:noescape
 func attentionTransposeAVX2(dst *float32, src *float32, lds int, n int)
 
-// attentionDotsAVX2 is p[h·ld+4i+s] = q[h]·k[i,h] in stream s, i < rows.
+// attentionDotsAVX2 is p[h·ld+4i+s] = q[h]·k[i,h/G] in stream s, i < rows, h < H·G.
 // Rows begin stride floats apart, the four streams far floats apart; D is a multiple of 8.
 //
 //go:noescape
-func attentionDotsAVX2(p *float32, q *float32, k *float32, ld int, rows int, stride int, far int, H int, D int)
+func attentionDotsAVX2(p *float32, q *float32, k *float32, ld int, rows int, stride int, far int, H int, G int, D int)
 
-// attentionSumsAVX2 is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h] in stream s, i < rows.
+// attentionSumsAVX2 is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h/G] in stream s, i < rows, h < H·G.
 // Rows begin stride floats apart, the four streams far floats apart; D is a multiple of 8.
 //
 //go:noescape
-func attentionSumsAVX2(p *float32, y *float32, v *float32, ld int, rows int, stride int, far int, H int, D int)
+func attentionSumsAVX2(p *float32, y *float32, v *float32, ld int, rows int, stride int, far int, H int, G int, D int)

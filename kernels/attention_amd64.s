@@ -1355,9 +1355,9 @@ block:
 	VZEROUPPER
 	RET
 
-// func attentionDotsAVX2(p *float32, q *float32, k *float32, ld int, rows int, stride int, far int, H int, D int)
+// func attentionDotsAVX2(p *float32, q *float32, k *float32, ld int, rows int, stride int, far int, H int, G int, D int)
 // Requires: AVX, FMA3
-TEXT ·attentionDotsAVX2(SB), NOSPLIT, $0-72
+TEXT ·attentionDotsAVX2(SB), NOSPLIT, $0-80
 	MOVQ p+0(FP), AX
 	MOVQ q+8(FP), CX
 	MOVQ k+16(FP), DX
@@ -1372,11 +1372,16 @@ TEXT ·attentionDotsAVX2(SB), NOSPLIT, $0-72
 row:
 	MOVQ AX, R9
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ H+56(FP), R12
+	MOVQ DX, R12
+	MOVQ H+56(FP), R13
 
 head:
-	MOVQ   D+64(FP), R13
+	MOVQ R12, R11
+	MOVQ G+64(FP), R14
+
+query:
+	MOVQ   R11, R12
+	MOVQ   D+72(FP), R15
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1384,13 +1389,13 @@ head:
 
 channels:
 	VMOVUPS      (R10), Y4
-	VFMADD231PS  (R11), Y4, Y0
-	VFMADD231PS  (R11)(DI*1), Y4, Y1
-	VFMADD231PS  (R11)(DI*2), Y4, Y2
-	VFMADD231PS  (R11)(R8*1), Y4, Y3
+	VFMADD231PS  (R12), Y4, Y0
+	VFMADD231PS  (R12)(DI*1), Y4, Y1
+	VFMADD231PS  (R12)(DI*2), Y4, Y2
+	VFMADD231PS  (R12)(R8*1), Y4, Y3
 	ADDQ         $0x20, R10
-	ADDQ         $0x20, R11
-	SUBQ         $0x08, R13
+	ADDQ         $0x20, R12
+	SUBQ         $0x08, R15
 	JNZ          channels
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y2
@@ -1399,7 +1404,9 @@ channels:
 	VADDPS       X1, X0, X0
 	VMOVUPS      X0, (R9)
 	ADDQ         BX, R9
-	DECQ         R12
+	DECQ         R14
+	JNZ          query
+	DECQ         R13
 	JNZ          head
 	ADDQ         $0x10, AX
 	ADDQ         SI, DX
@@ -1408,9 +1415,9 @@ channels:
 	VZEROUPPER
 	RET
 
-// func attentionSumsAVX2(p *float32, y *float32, v *float32, ld int, rows int, stride int, far int, H int, D int)
+// func attentionSumsAVX2(p *float32, y *float32, v *float32, ld int, rows int, stride int, far int, H int, G int, D int)
 // Requires: AVX, FMA3
-TEXT ·attentionSumsAVX2(SB), NOSPLIT, $0-72
+TEXT ·attentionSumsAVX2(SB), NOSPLIT, $0-80
 	MOVQ p+0(FP), AX
 	MOVQ y+8(FP), CX
 	MOVQ v+16(FP), DX
@@ -1425,11 +1432,16 @@ TEXT ·attentionSumsAVX2(SB), NOSPLIT, $0-72
 row:
 	MOVQ AX, R9
 	MOVQ CX, R10
-	MOVQ DX, R11
-	MOVQ H+56(FP), R12
+	MOVQ DX, R12
+	MOVQ H+56(FP), R13
 
 head:
-	MOVQ         D+64(FP), R13
+	MOVQ R12, R11
+	MOVQ G+64(FP), R14
+
+query:
+	MOVQ         R11, R12
+	MOVQ         D+72(FP), R15
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS 4(R9), Y1
 	VBROADCASTSS 8(R9), Y2
@@ -1437,17 +1449,19 @@ head:
 
 channels:
 	VMOVUPS     (R10), Y4
-	VFMADD231PS (R11), Y0, Y4
-	VFMADD231PS (R11)(DI*1), Y1, Y4
-	VFMADD231PS (R11)(DI*2), Y2, Y4
-	VFMADD231PS (R11)(R8*1), Y3, Y4
+	VFMADD231PS (R12), Y0, Y4
+	VFMADD231PS (R12)(DI*1), Y1, Y4
+	VFMADD231PS (R12)(DI*2), Y2, Y4
+	VFMADD231PS (R12)(R8*1), Y3, Y4
 	VMOVUPS     Y4, (R10)
 	ADDQ        $0x20, R10
-	ADDQ        $0x20, R11
-	SUBQ        $0x08, R13
+	ADDQ        $0x20, R12
+	SUBQ        $0x08, R15
 	JNZ         channels
 	ADDQ        BX, R9
-	DECQ        R12
+	DECQ        R14
+	JNZ         query
+	DECQ        R13
 	JNZ         head
 	ADDQ        $0x10, AX
 	ADDQ        SI, DX

@@ -5,8 +5,8 @@ package kernels
 import "math"
 
 // attentionBlock is a tile of queries over a block of keys. Query i sees the
-// keys up to edge+i; the last query sees the last key or more.
-type attentionBlock struct{ queries, keys, edge int }
+// keys from low+i to edge+i; the last query sees the last key or more.
+type attentionBlock struct{ queries, keys, low, edge int }
 
 // panel returns how many keys all of the 16 queries from i on see, how many at
 // least one sees, and how many need a score: a strip of six queries reaches up
@@ -23,6 +23,22 @@ func (b attentionBlock) strips() (first, whole, end int) {
 	end = (b.queries + 5) / 6
 	first = max(0, -b.edge) / 6
 	return first, min(end, max(first, (b.keys-b.edge-1)/6)), end
+}
+
+var nothing = func() (x [16]float32) {
+	for i := range x {
+		x[i] = float32(math.Inf(-1))
+	}
+	return x
+}()
+
+// hide lowers the first n scores of the 16 queries from i on that lie before
+// what a query sees.
+func (b attentionBlock) hide(p []float32, i, n int) {
+	first := b.low + i // what query i sees first
+	for r := range min(n, first+15) {
+		copy(p[r*attentionRows+i+max(0, r-first+1):r*attentionRows+i+16], nothing[:])
+	}
 }
 
 // packedQueries is a tile of rows [queries,ld] and the same transposed, in
@@ -70,10 +86,12 @@ func attendTile(j *attentionJob, b, h, t0, rows int) {
 	}
 	clear(t.sum)
 	clear(t.y)
+	// Every query sees a key of the first block: it reaches two tiles further
+	// than the first query's first key.
 	pos, key := s.S-s.T+t0, s.key(b, h)
-	for k0 := 0; k0 < pos+rows; k0 += attentionKeys {
+	for k0 := s.first(t0); k0 < pos+rows; k0 += attentionKeys {
 		at := key + k0*s.KS
-		t.add(attentionBlock{rows, min(attentionKeys, pos+rows-k0), pos - k0}, j.k[at:], j.v[at:], s.KS)
+		t.add(attentionBlock{rows, min(attentionKeys, pos+rows-k0), pos + 1 - s.W - k0, pos - k0}, j.k[at:], j.v[at:], s.KS)
 	}
 	for i := range rows {
 		if j.lse != nil {
@@ -104,6 +122,7 @@ func (t *attentionTile) add(b attentionBlock, k, v []float32, stride int) {
 		if one > 0 {
 			scores(t.p, t.k, t.q.panels, i, one, t.ld, t.D)
 		}
+		b.hide(t.p, i, scored)
 		attentionSoftmaxAVX2(&t.p[i], attentionRows, all, scored, b.edge+i, &t.top[i], &t.sum[i], &t.keep[i])
 	}
 	first, whole, end := b.strips()
@@ -133,20 +152,20 @@ func farSlots(n int) (slots, ld int) {
 	return slots, slots + 16
 }
 
-func headDots(scores, q, k []float32, n, stride, H, D int) (slots, ld int) {
+func headDots(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
 	if !useAVX2 || D%8 != 0 {
-		headDotsGeneric(scores, q, k, n, stride, H, D)
+		headDotsGeneric(scores, q, k, n, stride, H, G, D)
 		return n, n
 	}
 	slots, ld = farSlots(n)
 	rows := n / 4
 	if rows > 0 {
-		attentionDotsAVX2(at(scores), at(q), at(k), ld, rows, stride, rows*stride, H, D)
+		attentionDotsAVX2(at(scores), at(q), at(k), ld, rows, stride, rows*stride, H, G, D)
 	}
 	for i := 4 * rows; i < n; i++ {
 		first := 4 * (i - 3*rows)
-		attentionDotsAVX2(&scores[first], at(q), &k[i*stride], ld, 1, stride, 0, H, D)
-		for h := range H {
+		attentionDotsAVX2(&scores[first], at(q), &k[i*stride], ld, 1, stride, 0, H, G, D)
+		for h := range H * G {
 			for s := range 3 {
 				scores[h*ld+first+1+s] = float32(math.Inf(-1))
 			}
@@ -155,19 +174,19 @@ func headDots(scores, q, k []float32, n, stride, H, D int) (slots, ld int) {
 	return slots, ld
 }
 
-func headSums(y, p, v []float32, n, stride, H, D int) {
+func headSums(y, p, v []float32, n, stride, H, G, D int) {
 	if !useAVX2 || D%8 != 0 {
-		headSumsGeneric(y, p, v, n, stride, H, D)
+		headSumsGeneric(y, p, v, n, stride, H, G, D)
 		return
 	}
-	clear(y[:H*D])
+	clear(y[:H*G*D])
 	_, ld := farSlots(n)
 	rows := n / 4
 	if rows > 0 {
-		attentionSumsAVX2(at(p), at(y), at(v), ld, rows, stride, rows*stride, H, D)
+		attentionSumsAVX2(at(p), at(y), at(v), ld, rows, stride, rows*stride, H, G, D)
 	}
 	for i := 4 * rows; i < n; i++ {
-		attentionSumsAVX2(&p[4*(i-3*rows)], at(y), &v[i*stride], ld, 1, stride, 0, H, D)
+		attentionSumsAVX2(&p[4*(i-3*rows)], at(y), &v[i*stride], ld, 1, stride, 0, H, G, D)
 	}
 }
 

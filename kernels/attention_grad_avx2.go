@@ -12,13 +12,13 @@ type attentionBackward struct {
 	lse, d       []float32 // of each query
 }
 
-func attendBack(j *attentionGradJob, dq []float32, stride, b, h, k0, n int) {
+func attendBack(j *attentionGradJob, b, h, group, k0, n int) {
 	if !useAVX2 {
-		attendBackGeneric(j, dq, stride, b, h, k0, n)
+		attendBackGeneric(j, b, h, group, k0, n)
 		return
 	}
 	s := &j.s
-	ld, by, key := attentionLd(s.D), s.scale(), s.key(b, h)+k0*s.KS
+	ld, key := attentionLd(s.D), s.key(b, h)+k0*s.KS
 	owner, scratch := borrow(4*attentionKeys*ld + 2*attentionKeys*attentionRows + 5*attentionRows*ld + 2*attentionRows)
 	t := attentionBackward{ld: ld, D: s.D}
 	for _, x := range [...]*[]float32{&t.k, &t.v, &t.dk, &t.dv} {
@@ -31,8 +31,22 @@ func attendBack(j *attentionGradJob, dq []float32, stride, b, h, k0, n int) {
 	attentionCopyAVX2(at(t.v), ld, &j.v[key], s.KS, n, s.D, &unit, 0)
 	clear(t.dk)
 	clear(t.dv)
-	for t0 := max(0, k0-(s.S-s.T)); t0 < s.T; t0 += attentionRows {
-		rows, out := min(attentionRows, s.T-t0), s.row(b, t0, h)
+	for g := range s.group() {
+		t.head(j, b, h+g, group, k0, n)
+	}
+	attentionGatherAVX2(&j.dk[key], s.KS, at(t.dk), ld, n, s.D, &unit, 0)
+	attentionGatherAVX2(&j.dv[key], s.KS, at(t.dv), ld, n, s.D, &unit, 0)
+	floatBuffers.Put(owner)
+}
+
+// head takes in the queries of one head.
+func (t *attentionBackward) head(j *attentionGradJob, b, h, group, k0, n int) {
+	s := &j.s
+	by, ld := s.scale(), t.ld
+	dq, stride := j.queryGrad(b, h, group)
+	from, to := s.seenBy(k0, n)
+	for t0 := from; t0 < to; t0 += attentionRows {
+		rows, out := min(attentionRows, to-t0), s.row(b, t0, h)
 		t.q.fill(j.q[s.query(b, t0, h):], s.QT, rows, s.D, ld, &by)
 		t.dy.fill(j.dy[out:], s.H*s.D, rows, s.D, ld, &unit)
 		copy(t.lse, j.lse[(b*s.H+h)*s.T+t0:][:rows])
@@ -40,14 +54,12 @@ func attendBack(j *attentionGradJob, dq []float32, stride, b, h, k0, n int) {
 			at := out + i*s.H*s.D
 			t.d[i] = dot(j.dy[at:at+s.D], j.y[at:at+s.D])
 		}
-		block := attentionBlock{rows, n, s.S - s.T + t0 - k0}
+		edge := s.S - s.T + t0 - k0
+		block := attentionBlock{rows, n, edge + 1 - s.W, edge}
 		t.add(block)
 		first, _, _ := block.strips()
 		attentionGatherAVX2(&dq[(t0+6*first)*stride], stride, &t.dq[6*first*ld], ld, rows-6*first, s.D, &by, 0)
 	}
-	attentionGatherAVX2(&j.dk[key], s.KS, at(t.dk), ld, n, s.D, &unit, 0)
-	attentionGatherAVX2(&j.dv[key], s.KS, at(t.dv), ld, n, s.D, &unit, 0)
-	floatBuffers.Put(owner)
 }
 
 // add takes in one tile of queries: it adds to dk and dv and sets dq.
@@ -56,6 +68,7 @@ func (t *attentionBackward) add(b attentionBlock) {
 		all, one, scored := b.panel(i)
 		scores(t.p, t.k, t.q.panels, i, one, t.ld, t.D)
 		scores(t.ds, t.v, t.dy.panels, i, one, t.ld, t.D)
+		b.hide(t.p, i, scored)
 		attentionBackAVX2(&t.p[i], &t.ds[i], attentionRows, all, scored, b.edge+i, &t.lse[i], &t.d[i])
 	}
 	for c := 0; c < t.D; c += 16 {

@@ -7,7 +7,10 @@ import "math"
 // positions are split into blocks that give (max, Σ e, Σ e·v) for each head,
 // joined in order: the split of flash-decoding.
 func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
-	if s.B > 1 && s.KB == s.H*s.D && s.KS == s.B*s.KB {
+	if first := s.first(0); first > 0 {
+		k, v, s.S = k[first*s.KS:], v[first*s.KS:], s.S-first
+	}
+	if s.B > 1 && s.KB == s.HKV*s.D && s.KS == s.B*s.KB {
 		attendFolded(y, lse, q, k, v, s)
 		return
 	}
@@ -28,14 +31,15 @@ func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
 	floatBuffers.Put(owner)
 }
 
-// attendFolded takes the sequences of a cache [S,B,H·D] for more heads of one:
+// attendFolded takes the sequences of a cache [S,B,HKV·D] for more heads of one:
 // its rows are then read without gaps.
 func attendFolded(y, lse, q, k, v []float32, s AttentionShape) {
-	owner, rows := borrow(s.B * s.KB)
+	n := s.H * s.D
+	owner, rows := borrow(s.B * n)
 	for b := range s.B {
-		copy(rows[b*s.KB:(b+1)*s.KB], q[b*s.QB:])
+		copy(rows[b*n:(b+1)*n], q[b*s.QB:])
 	}
-	s.H, s.B = s.B*s.H, 1
+	s.H, s.HKV, s.B = s.B*s.H, s.B*s.HKV, 1
 	attendOne(y, lse, rows, k, v, s)
 	floatBuffers.Put(owner)
 }
@@ -58,13 +62,13 @@ func (j *attendOneJob) span(lo, hi int) {
 		n := min(j.block, s.S-s0)
 		part := j.parts[i*j.part : (i+1)*j.part]
 		from := b*s.KB + s0*s.KS
-		slots, ld := headDots(scores, j.q[b*s.QB:], j.k[from:], n, s.KS, s.H, s.D)
+		slots, ld := headDots(scores, j.q[b*s.QB:], j.k[from:], n, s.KS, s.HKV, s.group(), s.D)
 		for h := range s.H {
 			p := scores[h*ld : h*ld+slots]
 			part[h] = maxOf(p) * s.scale()
 			part[s.H+h] = expShift(p, p, s.scale(), part[h])
 		}
-		headSums(part[2*s.H:], scores, j.v[from:], n, s.KS, s.H, s.D)
+		headSums(part[2*s.H:], scores, j.v[from:], n, s.KS, s.HKV, s.group(), s.D)
 	}
 	floatBuffers.Put(owner)
 }

@@ -44,16 +44,6 @@ func shiftMixAVX2(row **float32, x *float32, prev *float32, count int, at int, n
 //go:noescape
 func shiftMixGradAVX2(row **float32, x *float32, prev *float32, dx *float32, dprev *float32, count int, at int, n int)
 
-// rotateAVX2 turns one head, its halves given apart, by its angles.
-//
-//go:noescape
-func rotateAVX2(y0 *float32, y1 *float32, x0 *float32, x1 *float32, cos *float32, sin *float32, n int)
-
-// rotateBackAddAVX2 adds one head turned by its negative angles.
-//
-//go:noescape
-func rotateBackAddAVX2(y0 *float32, y1 *float32, x0 *float32, x1 *float32, cos *float32, sin *float32, n int)
-
 // sumSquaresAVX2 returns Σ x², in float64.
 //
 //go:noescape

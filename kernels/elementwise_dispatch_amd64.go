@@ -68,22 +68,6 @@ func mulAddRest(y, a, b []float32) {
 	mulAddRestGeneric(y, a, b)
 }
 
-func rotate(y, x, cos, sin []float32) {
-	if half := len(cos); useAVX2 {
-		rotateAVX2(at(y), at(y[half:]), at(x), at(x[half:]), at(cos), at(sin), half)
-		return
-	}
-	rotateGeneric(y, x, cos, sin)
-}
-
-func rotateBackAdd(dx, dy, cos, sin []float32) {
-	if half := len(cos); useAVX2 {
-		rotateBackAddAVX2(at(dx), at(dx[half:]), at(dy), at(dy[half:]), at(cos), at(sin), half)
-		return
-	}
-	rotateBackAddGeneric(dx, dy, cos, sin)
-}
-
 func adamW(p, g, m, v []float32, s *adamScalars) {
 	if useAVX2 {
 		adamWAVX2(at(p), at(g), at(m), at(v), &s.gscale, len(p))

@@ -29,10 +29,6 @@ func negExp(y, x []float32)              { negExpGeneric(y, x) }
 func negExpGrad(dx, dy, y []float32)     { negExpGradGeneric(dx, dy, y) }
 func maxOf(x []float32) float32          { return maxOfGeneric(x) }
 func firstOf(x []float32, v float32) int { return firstOfGeneric(x, v) }
-func rotate(y, x, cos, sin []float32)    { rotateGeneric(y, x, cos, sin) }
-func rotateBackAdd(y, x, cos, sin []float32) {
-	rotateBackAddGeneric(y, x, cos, sin)
-}
 
 func normRow(y, x, w, b, mean, rstd []float32, eps float32) {
 	normRowGeneric(y, x, w, b, mean, rstd, eps)

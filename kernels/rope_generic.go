@@ -17,3 +17,20 @@ func rotateBackAddGeneric(dx, dy, cos, sin []float32) {
 		dx[half+i] += b*cos[i] - a*sin[i]
 	}
 }
+
+// rotatePairsGeneric turns neighbours: cos and sin hold every angle twice, the
+// sines -sin φ, sin φ.
+func rotatePairsGeneric(y, x, cos, sin []float32) {
+	for i := 0; i < len(y); i += 2 {
+		a, b := x[i], x[i+1]
+		y[i], y[i+1] = a*cos[i]+b*sin[i], b*cos[i+1]+a*sin[i+1]
+	}
+}
+
+func rotatePairsBackAddGeneric(dx, dy, cos, sin []float32) {
+	for i := 0; i < len(dx); i += 2 {
+		a, b := dy[i], dy[i+1]
+		dx[i] += a*cos[i] - b*sin[i]
+		dx[i+1] += b*cos[i+1] - a*sin[i+1]
+	}
+}

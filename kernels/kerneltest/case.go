@@ -137,8 +137,13 @@ func size(arrays []array) (n float64) {
 // causalOperations are those of attention over the pairs of a query and a key
 // that it sees: two products of D multiply-adds, five in the gradient.
 func causalOperations(d []int) (forward, gradient float64) {
-	B, T, S, H, D := d[0], d[1], d[2], d[3], d[4]
-	product := 2 * float64(B*H*D) * (float64(T*(S-T)) + float64(T)*float64(T+1)/2)
+	s := attentionShape(d)
+	pairs := 0
+	for t := range s.T {
+		position := s.S - s.T + t
+		pairs += position + 1 - keysSeen(s, position)
+	}
+	product := 2 * float64(s.B*s.H*s.D) * float64(pairs)
 	return 2 * product, 5 * product
 }
 

@@ -89,10 +89,15 @@ func refWKV4(e *exact) {
 }
 
 // attentionShape lays keys and values out as a cache [S,B,H·D] and queries
-// as the first third of rows of 3·H·D. Dims are B, T, S, H, D.
+// as the first third of rows of 3·H·D. Dims are B, T, S, H, D, and where there
+// are more the heads of keys and values and the window.
 func attentionShape(d []int) kernels.AttentionShape {
 	B, T, H, D := d[0], d[1], d[3], d[4]
-	return kernels.AttentionShape{B: B, T: T, S: d[2], H: H, D: D, QB: 3 * T * H * D, QT: 3 * H * D, KB: H * D, KS: B * H * D}
+	s := kernels.AttentionShape{B: B, T: T, S: d[2], H: H, D: D, QB: 3 * T * H * D, QT: 3 * H * D, KB: H * D, KS: B * H * D}
+	if len(d) > 5 {
+		s.HKV, s.W, s.KB, s.KS = d[5], d[6], d[5]*D, B*d[5]*D
+	}
+	return s
 }
 
 func attentionOp(name string, decode bool) *Op {
@@ -131,17 +136,21 @@ func refAttention(e *exact) {
 	q, k, v := e.in[0], e.in[1], e.in[2]
 	for i := range s.B * s.H * s.T {
 		b, h, t := i/s.T/s.H, i/s.T%s.H, i%s.T
-		scores := make([]float64, s.S-s.T+t+1)
+		row, from := b*s.KB+h*s.D, keysSeen(s, s.S-s.T+t)
+		if s.HKV > 0 {
+			row = b*s.KB + h/(s.H/s.HKV)*s.D
+		}
+		scores := make([]float64, s.S-s.T+t+1-from)
 		for n := range scores {
 			for c := range s.D {
-				scores[n] += q[b*s.QB+t*s.QT+h*s.D+c] * k[b*s.KB+n*s.KS+h*s.D+c] / math.Sqrt(float64(s.D))
+				scores[n] += q[b*s.QB+t*s.QT+h*s.D+c] * k[row+(from+n)*s.KS+c] / math.Sqrt(float64(s.D))
 			}
 		}
 		lse := refLSE(scores)
 		e.out[1][i] = lse
 		for n, x := range scores {
 			for c := range s.D {
-				e.out[0][((b*s.T+t)*s.H+h)*s.D+c] += math.Exp(x-lse) * v[b*s.KB+n*s.KS+h*s.D+c]
+				e.out[0][((b*s.T+t)*s.H+h)*s.D+c] += math.Exp(x-lse) * v[row+(from+n)*s.KS+c]
 			}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 func table() []*Op {
-	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), wkv6Ops(), normOps(), recurrentOps())
+	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), wkv6Ops(), normOps(), recurrentOps(), llamaOps())
 }
 
 // lengths are every length up to 70 and some of several chunks.

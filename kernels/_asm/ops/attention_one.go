@@ -8,10 +8,11 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// farText begins a function over rows of H heads of D channels in four streams
-// far apart: adjacent rows would be read slower than one stream.
+// farText begins a function over rows of H heads of D channels, each read by G
+// query heads, in four streams far apart: adjacent rows would be read slower
+// than one stream.
 func farText(name, doc, first, second, third string) {
-	TEXT(name+"AVX2", NOSPLIT, fmt.Sprintf("func(%s, %s, %s *float32, ld, rows, stride, far, H, D int)", first, second, third))
+	TEXT(name+"AVX2", NOSPLIT, fmt.Sprintf("func(%s, %s, %s *float32, ld, rows, stride, far, H, G, D int)", first, second, third))
 	Pragma("noescape")
 	Doc(name+"AVX2 "+doc, "Rows begin stride floats apart, the four streams far floats apart; D is a multiple of 8.")
 }
@@ -22,7 +23,7 @@ func streams(p, far, far3 reg.GPVirtual) []Mem {
 }
 
 func farDots() {
-	farText("attentionDots", "is p[h·ld+4i+s] = q[h]·k[i,h] in stream s, i < rows.", "p", "q", "k")
+	farText("attentionDots", "is p[h·ld+4i+s] = q[h]·k[i,h/G] in stream s, i < rows, h < H·G.", "p", "q", "k")
 	farLoop("p", "q", "k", func(p, q, k, far, far3, d reg.GPVirtual) {
 		var sum [4]Vec
 		for s := range sum {
@@ -50,7 +51,7 @@ func farDots() {
 }
 
 func farSums() {
-	farText("attentionSums", "is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h] in stream s, i < rows.", "p", "y", "v")
+	farText("attentionSums", "is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h/G] in stream s, i < rows, h < H·G.", "p", "y", "v")
 	farLoop("p", "y", "v", func(p, y, v, far, far3, d reg.GPVirtual) {
 		var weight [4]Vec
 		for s := range weight {
@@ -71,12 +72,12 @@ func farSums() {
 	})
 }
 
-// farLoop calls body for every row and head: p is at the row's four scores, x
-// and rows at the head, which body moves past, as it counts d down from D.
+// farLoop calls body for every row and query head: p is at the row's four
+// scores, x and rows at the head, which body moves past, as it counts d down from D.
 func farLoop(score, vector, matrix string, body func(p, x, rows, far, far3, d reg.GPVirtual)) {
 	p0, x0, row := gp(score), gp(vector), gp(matrix)
 	ld, stride, far := inBytes(gp("ld")), inBytes(gp("stride")), inBytes(gp("far"))
-	far3, p, x, at, heads, d := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
+	far3, p, x, head, at, heads, group, d := GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
 	LEAQ(Mem{Base: far, Index: far, Scale: 2}, far3)
 	Label("row")
 	MOVQ(p0, p)
@@ -84,9 +85,15 @@ func farLoop(score, vector, matrix string, body func(p, x, rows, far, far3, d re
 	MOVQ(row, at)
 	Load(Param("H"), heads)
 	Label("head")
+	MOVQ(at, head)
+	Load(Param("G"), group)
+	Label("query")
+	MOVQ(head, at)
 	Load(Param("D"), d)
 	body(p, x, at, far, far3, d)
 	ADDQ(ld, p)
+	DECQ(group)
+	JNZ(LabelRef("query"))
 	DECQ(heads)
 	JNZ(LabelRef("head"))
 	ADDQ(U8(16), p0)

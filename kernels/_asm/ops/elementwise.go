@@ -40,34 +40,8 @@ func elementwise() {
 		VADDPS(f.load("dy"), f.acc[0], f.acc[0])
 	})
 	shiftMix()
-	rotations()
 	sumSquares()
 	adamW()
-}
-
-// rotations write RoPE on one head: y0, y1 and x0, x1 are its halves.
-func rotations() {
-	pointers := []string{"y0", "y1", "x0", "x1", "cos", "sin"}
-	lanes("rotate", "turns one head, its halves given apart, by its angles.", pointers, nil, func(f *frame, _ []Vec) {
-		a, b, cos, sin := f.load("x0"), f.load("x1"), f.load("cos"), f.load("sin")
-		y0, y1 := YMM(), YMM()
-		VMULPS(b, sin, y0)
-		VFMSUB231PS(a, cos, y0)
-		VMULPS(a, sin, y1)
-		VFMADD231PS(b, cos, y1)
-		f.store(y0, "y0")
-		f.store(y1, "y1")
-	})
-	lanes("rotateBackAdd", "adds one head turned by its negative angles.", pointers, nil, func(f *frame, _ []Vec) {
-		a, b, cos, sin := f.load("x0"), f.load("x1"), f.load("cos"), f.load("sin")
-		y0, y1 := f.load("y0"), f.load("y1")
-		VFMADD231PS(a, cos, y0)
-		VFMADD231PS(b, sin, y0)
-		VFMADD231PS(b, cos, y1)
-		VFNMADD231PS(a, sin, y1)
-		f.store(y0, "y0")
-		f.store(y1, "y1")
-	})
 }
 
 // sumSquares adds in eight float64 lanes.

@@ -17,6 +17,9 @@ var groups = map[string]func(){
 	"wkv7":        wkv7,
 	"attention":   attention,
 	"recurrent":   recurrent,
+	"rope":        rope,
+	"rmsnorm":     rmsNorm,
+	"swiglu":      swiGLU,
 }
 
 func main() {

@@ -46,6 +46,23 @@ func meanOf(accs [][]Vec, i int, n reg.Register) Vec {
 	return v
 }
 
+// rootOf returns 1/√(sum/n + eps), eps being a parameter.
+func rootOf(sum Vec, n reg.Register) reg.VecVirtual {
+	one, count := XMM(), XMM()
+	r := sum.AsX().(reg.VecVirtual)
+	VCVTSS2SD(r, r, r)
+	VXORPS(count, count, count)
+	VCVTSI2SDQ(n, count, count)
+	VDIVSD(count, r, r)
+	VCVTSS2SD(address("eps"), count, count)
+	VADDSD(count, r, r)
+	VSQRTSD(r, r, r)
+	VMOVSD(one64(), one)
+	VDIVSD(r, one, r)
+	VCVTSD2SS(r, r, r)
+	return r
+}
+
 // one64 is a float64 1; the variance's root is rounded once.
 func one64() Mem {
 	m := GLOBL("one64", RODATA|NOPTR)
@@ -91,18 +108,7 @@ func normRows() {
 			f.zeroRest(d)
 			VFMADD231PS(d, d, f.acc[0])
 		})
-		sum, one, count := sumOf(accs, 0), XMM(), XMM()
-		r := sum.AsX()
-		VCVTSS2SD(r, r, r)
-		VXORPS(count, count, count)
-		VCVTSI2SDQ(n, count, count)
-		VDIVSD(count, r, r)
-		VCVTSS2SD(address("eps"), count, count)
-		VADDSD(count, r, r)
-		VSQRTSD(r, r, r)
-		VMOVSD(one64(), one)
-		VDIVSD(r, one, r)
-		VCVTSD2SS(r, r, r)
+		r := rootOf(sumOf(accs, 0), n)
 		VMOVSS(r, Mem{Base: rstds})
 		rstd := YMM()
 		VBROADCASTSS(r, rstd)
