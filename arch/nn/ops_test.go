@@ -84,7 +84,7 @@ var opCases = []opCase{
 	}},
 	{"Attention", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return Attention(g, x[0], 2, nil) }},
 	{"Attention with a cache", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor {
-		c := NewKVCache(2, 8)
+		c := NewKVCache(2, 8, 0)
 		past := Uniform(New(2, 3, 24), Rand(3, "past"), 1)
 		Attention(Inference(), past, 2, c)
 		return Attention(g, x[0], 2, c)
@@ -105,7 +105,7 @@ var opCases = []opCase{
 // TestOpGradients compares the tape of every operation with central
 // differences, entry by entry, through a cross-entropy.
 func TestOpGradients(t *testing.T) {
-	for _, c := range slices.Concat(opCases, linearsCases) {
+	for _, c := range slices.Concat(opCases, linearsCases, llamaCases) {
 		t.Run(c.name, func(t *testing.T) {
 			var x []*Tensor
 			for i, shape := range c.shapes {

@@ -106,7 +106,7 @@ func (s *state) Reserve(positions int) {
 func (m *model) NewState(B int) arch.State {
 	s := &state{}
 	for range m.Blocks {
-		s.Layers = append(s.Layers, nn.NewKVCache(B, m.Token.Dim(1)))
+		s.Layers = append(s.Layers, nn.NewKVCache(B, m.Token.Dim(1), 0))
 	}
 	return s
 }
@@ -152,7 +152,7 @@ func (m *model) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNF.forw
 // state.
 func cacheOf(s arch.State, i int) (*nn.KVCache, int) {
 	if s, ok := s.(*state); ok {
-		return s.Layers[i], s.Layers[i].Len()
+		return s.Layers[i], s.Layers[i].Positions()
 	}
 	return nil, 0
 }

@@ -1,0 +1,200 @@
+package nn
+
+import (
+	"fmt"
+
+	"workbench/kernels"
+)
+
+// columns are those of a tensor [B,T,…] from one on: queries, keys or values
+// in rows of their own or side by side.
+type columns struct {
+	t    *Tensor
+	from int
+}
+
+func (c columns) data() []float32 { return c.t.Data[c.from:] }
+
+// grad is the gradient of the columns, scratch where the tensor wants none.
+func (c columns) grad(g *Graph) []float32 {
+	d := g.grad(c.t)
+	if d == nil {
+		d = g.floats(c.t.Len())
+		clear(d)
+	}
+	return d[c.from:]
+}
+
+// Heads says how attention's rows split: H query heads share KV heads of keys
+// and values; a query sees the last Window positions, 0: all.
+type Heads struct{ H, KV, Window int }
+
+// Attention is causal multi-head attention over packed qkv [B,T,3C], heads of
+// C/heads channels, continuing from cache and growing it; see
+// kernels.Attention. A nil cache starts from nothing and keeps nothing.
+func Attention(g *Graph, qkv *Tensor, heads int, cache *KVCache) *Tensor {
+	C := qkv.Dim(2) / 3
+	return attend(g, columns{qkv, 0}, columns{qkv, C}, columns{qkv, 2 * C}, C, Heads{H: heads, KV: heads}, cache)
+}
+
+// GroupedAttention is Attention over q [B,T,H·D], k and v [B,T,KV·D].
+func GroupedAttention(g *Graph, q, k, v *Tensor, h Heads, cache *KVCache) *Tensor {
+	if k.Dim(2)*h.H != q.Dim(2)*h.KV || v.Dim(2) != k.Dim(2) {
+		panic(fmt.Sprintf("nn: GroupedAttention: %v, %v and %v are not %d and %d heads", q.Shape, k.Shape, v.Shape, h.H, h.KV))
+	}
+	return attend(g, columns{q, 0}, columns{k, 0}, columns{v, 0}, q.Dim(2), h, cache)
+}
+
+func attend(g *Graph, q, k, v columns, C int, h Heads, cache *KVCache) *Tensor {
+	B, T := q.t.Dim(0), q.t.Dim(1)
+	if C%h.H != 0 {
+		panic(fmt.Sprintf("nn: Attention: %d channels do not split into %d heads", C, h.H))
+	}
+	y := g.Tensor(B, T, C)
+	row, keyRow := q.t.Dim(2), k.t.Dim(2)
+	s := kernels.AttentionShape{B: B, T: T, S: T, H: h.H, D: C / h.H, HKV: h.KV, W: h.Window,
+		QB: T * row, QT: row, KB: T * keyRow, KS: keyRow}
+	keys, values, lasting := k.data(), v.data(), false
+	if cache != nil {
+		keys, values, s.S, lasting = cache.add(g, k, v)
+		s.KB, s.KS = h.KV*s.D, B*h.KV*s.D
+	}
+	pairs := int64(B) * pairsSeen(s)
+	g.Work.Operations += 4 * pairs * int64(C)
+	if !g.record {
+		kernels.Attention(y.Data, nil, q.data(), keys, values, s)
+		return y
+	}
+	if lasting {
+		keys, values = g.copyOf(keys), g.copyOf(values)
+	}
+	lse := g.floats(B * h.H * T)
+	kernels.Attention(y.Data, lse, q.data(), keys, values, s)
+	record(g, y, attentionOp{q, k, v, y, keys, values, lse, s, cache != nil, 10 * pairs * int64(C)})
+	return y
+}
+
+// pairsSeen counts the pairs of a query and a key it sees, of one sequence.
+func pairsSeen(s kernels.AttentionShape) int64 {
+	T, past := int64(s.T), int64(s.S-s.T)
+	n := T*past + T*(T+1)/2
+	if hidden := int64(s.S - s.W); s.W > 0 && hidden > 0 { // of the last query, one less of each before
+		n -= hidden * (hidden + 1) / 2
+		if before := hidden - T; before > 0 {
+			n += before * (before + 1) / 2
+		}
+	}
+	return n
+}
+
+type attentionOp struct {
+	q, k, v           columns
+	y                 *Tensor
+	keys, values, lse []float32
+	shape             kernels.AttentionShape
+	cached            bool
+	operations        int64
+}
+
+// back adds to the gradients of q, k and v. Keys and values that came from a
+// cache get theirs in scratch, of which only this call's positions count.
+func (o *attentionOp) back(g *Graph) {
+	s := o.shape
+	g.Work.Operations += o.operations
+	dq, dk, dv := o.q.grad(g), o.k.grad(g), o.v.grad(g)
+	if !o.cached {
+		kernels.AttentionGrad(dq, dk, dv, o.y.Grad, o.y.Data, o.lse, o.q.data(), o.keys, o.values, s)
+		return
+	}
+	dKeys, dValues := g.floats(len(o.keys)), g.floats(len(o.values))
+	clear(dKeys)
+	clear(dValues)
+	kernels.AttentionGrad(dq, dKeys, dValues, o.y.Grad, o.y.Data, o.lse, o.q.data(), o.keys, o.values, s)
+	row, C := o.k.t.Dim(2), s.HKV*s.D
+	for t := range s.T {
+		for b := range s.B {
+			from, to := (s.S-s.T+t)*s.KS+b*s.KB, (b*s.T+t)*row
+			kernels.Accumulate(dk[to:to+C], dKeys[from:from+C])
+			kernels.Accumulate(dv[to:to+C], dValues[from:from+C])
+		}
+	}
+}
+
+// theta is the base of a transformer's rotary angles.
+const theta = 10000
+
+// RoPE rotates the queries and keys of packed qkv [B,T,3C] by their positions,
+// the first of which is pos (rotate-half, base 10000).
+// Source: Su et al., arXiv 2104.09864.
+func RoPE(g *Graph, qkv *Tensor, heads, pos int) *Tensor {
+	B, T, C := qkv.Dim(0), qkv.Dim(1), qkv.Dim(2)/3
+	D := C / heads
+	y := g.like(qkv)
+	copy(y.Data, qkv.Data)
+	kernels.RoPE(y.Data, qkv.Data, B, T, heads, D, 3*C, pos, theta)
+	kernels.RoPE(y.Data[C:], qkv.Data[C:], B, T, heads, D, 3*C, pos, theta)
+	if g.record {
+		record(g, y, ropeOp{qkv, y, heads, pos})
+	}
+	return y
+}
+
+type ropeOp struct {
+	qkv, y     *Tensor
+	heads, pos int
+}
+
+func (o *ropeOp) back(g *Graph) {
+	B, T, C := o.qkv.Dim(0), o.qkv.Dim(1), o.qkv.Dim(2)/3
+	d, dy, D := g.grad(o.qkv), o.y.Grad, C/o.heads
+	kernels.RoPEGrad(d, dy, B, T, o.heads, D, 3*C, o.pos, theta)
+	kernels.RoPEGrad(d[C:], dy[C:], B, T, o.heads, D, 3*C, o.pos, theta)
+	for r := range B * T {
+		at := r*3*C + 2*C
+		kernels.Accumulate(d[at:at+C], dy[at:at+C])
+	}
+}
+
+// Rotation is a convention of rotary angles: pairs of channels are neighbours,
+// or i and i+D/2.
+type Rotation struct {
+	Theta float64
+	Pairs bool
+}
+
+// Rotate turns the heads of x [B,T,H·D] by their positions, the first of which
+// is pos, in place: x must be what no other operation reads, and what made it
+// must not need it for its gradient. See kernels.RoPE and RoPEPairs.
+func Rotate(g *Graph, x *Tensor, heads, pos int, r Rotation) *Tensor {
+	rotate := kernels.RoPE
+	if r.Pairs {
+		rotate = kernels.RoPEPairs
+	}
+	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
+	rotate(x.Data, x.Data, B, T, heads, C/heads, C, pos, r.Theta)
+	if g.record {
+		record(g, x, rotateOp{x, heads, pos, r})
+	}
+	return x
+}
+
+type rotateOp struct {
+	x          *Tensor
+	heads, pos int
+	r          Rotation
+}
+
+// back turns the gradient, in place too.
+func (o *rotateOp) back(g *Graph) {
+	rotate := kernels.RoPEGrad
+	if o.r.Pairs {
+		rotate = kernels.RoPEPairsGrad
+	}
+	mark := g.Mark()
+	d := o.x.Grad
+	dy := g.copyOf(d)
+	clear(d)
+	B, T, C := o.x.Dim(0), o.x.Dim(1), o.x.Dim(2)
+	rotate(d, dy, B, T, o.heads, C/o.heads, C, o.pos, o.r.Theta)
+	g.arena.rewind(mark)
+}

@@ -1,0 +1,101 @@
+package nn
+
+import (
+	"slices"
+	"testing"
+
+	"workbench/kernels"
+)
+
+// packed cuts x [2,5,40] by three matrices into q of 4 heads of 6, and k and v
+// of 2.
+func packed(g *Graph, x []*Tensor) (q, k, v *Tensor) {
+	y := Linears(g, Product{W: x[0], X: x[3]}, Product{W: x[1], X: x[3]}, Product{W: x[2], X: x[3]})
+	return y[0], y[1], y[2]
+}
+
+func grouped(window int, cached bool, r Rotation) opCase {
+	return opCase{"GroupedAttention", [][]int{{24, 3}, {12, 3}, {12, 3}, {2, 5, 3}}, func(g *Graph, x []*Tensor) *Tensor {
+		h := Heads{H: 4, KV: 2, Window: window}
+		var c *KVCache
+		pos := 0
+		if cached {
+			c, pos = NewKVCache(2, 12, window), 7
+			past := func(name string, C int) *Tensor { return Uniform(New(2, pos, C), Rand(3, name), 1) }
+			GroupedAttention(Inference(), past("q", 24), past("k", 12), past("v", 12), h, c)
+		}
+		q, k, v := packed(g, x)
+		return GroupedAttention(g, Rotate(g, q, 4, pos, r), Rotate(g, k, 2, pos, r), v, h, c)
+	}}
+}
+
+var llamaCases = []opCase{
+	grouped(0, false, Rotation{Theta: 100}), grouped(0, true, Rotation{Theta: 100, Pairs: true}),
+	grouped(2, false, Rotation{Theta: 100, Pairs: true}), grouped(3, true, Rotation{Theta: 100}),
+	{"RMSNorm", [][]int{{6}, {2, 2, 6}}, func(g *Graph, x []*Tensor) *Tensor { return RMSNorm(g, x[0], x[1], 1e-3) }},
+	{"SwiGLU", [][]int{{2, 3, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return SwiGLU(g, x[0], x[1]) }},
+}
+
+// TestWindowCache wants a cache with a window to hold no more than that, to
+// count on, and to attend as the whole text does, in any pieces.
+func TestWindowCache(t *testing.T) {
+	const B, T, C, W = 2, 200, 4, 5
+	h := Heads{H: 2, KV: 1, Window: W}
+	tensor := func(name string, C int) *Tensor { return Uniform(New(B, T, C), Rand(1, name), 1) }
+	q, k, v := tensor("q", 2*C), tensor("k", C), tensor("v", C)
+	whole := GroupedAttention(Inference(), q, k, v, h, nil)
+	cut := func(x *Tensor, from, n int) *Tensor {
+		C := x.Dim(2)
+		y := New(B, n, C)
+		for b := range B {
+			copy(y.Data[b*n*C:(b+1)*n*C], x.Data[(b*T+from)*C:])
+		}
+		return y
+	}
+	for _, pieces := range [][]int{{1}, {3, 1, 1, 7, 1, 1, 1, 1, 40}, {60, 1}, {2}} {
+		c := NewKVCache(B, C, W)
+		for at, i := 0, 0; at < T; i++ {
+			n := min(pieces[i%len(pieces)], T-at)
+			y := GroupedAttention(Inference(), cut(q, at, n), cut(k, at, n), cut(v, at, n), h, c)
+			for j, want := range cut(whole, at, n).Data {
+				if d := y.Data[j] - want; d > 1e-5 || d < -1e-5 {
+					t.Fatalf("pieces %v from %d: %v, want %v", pieces, at, y.Data[j], want)
+				}
+			}
+			at += n
+			if c.Positions() != at || c.K.Dim(0) != min(at, W) || c.K.Len() != min(at, W)*B*C || c.V.Len() != c.K.Len() {
+				t.Fatalf("after %d positions: %d seen, keys %v", at, c.Positions(), c.K.Shape)
+			}
+		}
+		if !slices.Equal(c.K.Data[(W-1)*B*C:][:C], k.Data[(T-1)*C:][:C]) {
+			t.Errorf("pieces %v: the last key is %v", pieces, c.K.Data[(W-1)*B*C:])
+		}
+	}
+	c := NewKVCache(1, 1, W)
+	c.Seen.Data[0], c.Seen.Data[1] = seenUnit-1, 77
+	one := New(1, 2, 1)
+	GroupedAttention(Inference(), one, one, one, Heads{H: 1, KV: 1, Window: W}, c)
+	if c.Positions() != 78*seenUnit+1 {
+		t.Errorf("counted to %d", c.Positions())
+	}
+}
+
+func TestPairsSeen(t *testing.T) {
+	for T := 1; T < 6; T++ {
+		for S := T; S < 12; S++ {
+			for W := range 14 {
+				want := int64(0)
+				for p := S - T; p < S; p++ {
+					if n := p + 1; W == 0 || n < W {
+						want += int64(n)
+					} else {
+						want += int64(W)
+					}
+				}
+				if got := pairsSeen(kernels.AttentionShape{T: T, S: S, W: W}); got != want {
+					t.Errorf("T=%d S=%d W=%d: %d, want %d", T, S, W, got, want)
+				}
+			}
+		}
+	}
+}
