@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -16,7 +17,8 @@ import (
 
 type goldenCase struct {
 	Dims struct {
-		Heads int `json:"n_head"`
+		Heads   int `json:"n_head"`
+		KVHeads int `json:"n_kv_head"` // 0: Heads
 	} `json:"dims"`
 	Tolerance struct {
 		Float32 struct {
@@ -182,7 +184,7 @@ func (c *golden) state(s arch.State, T int) error {
 			}
 		case slot == "k" || slot == "v":
 			if want, err = c.file.Float64("state." + name); err == nil {
-				got = byHead(t, c.Dims.Heads)
+				got = byHead(t, cmp.Or(c.Dims.KVHeads, c.Dims.Heads))
 			}
 		default:
 			want, err = c.file.Float64("state." + name)

@@ -12,7 +12,7 @@ func TestGolden(t *testing.T) {
 	if data == "" {
 		t.Skip("golden data is not here: ../shared/data beside the repository")
 	}
-	for _, name := range []string{"golden/nanogpt", "golden/gpt2_hf"} {
+	for _, name := range []string{"golden/nanogpt", "golden/gpt2_hf", "golden/llama_hf"} {
 		t.Run(name, func(t *testing.T) {
 			results, err := archtest.Golden(filepath.Join(data, filepath.FromSlash(name)), archtest.Options{})
 			if err != nil {

@@ -1,5 +1,7 @@
-// Package transformer holds the GPT-2-style baseline: pre-LayerNorm blocks of
-// causal multi-head attention with a key-value cache, and a GELU MLP.
+// Package transformer holds the baselines with attention. In GPT-2's form:
+// pre-LayerNorm blocks of causal multi-head attention with a key-value cache,
+// and a GELU MLP. In Llama's, beside it: RMSNorm, rotary positions, heads of
+// keys and values that query heads share, and a SwiGLU layer.
 package transformer
 
 import (

@@ -1,0 +1,77 @@
+package transformer
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"workbench/arch"
+	"workbench/arch/archtest"
+	"workbench/arch/nn"
+)
+
+func TestLlamaContract(t *testing.T) {
+	const C, L, V, F, H, D = 16, 2, 19, 40, 4, 4
+	weights := func(kv, head int) int {
+		return L*(2*H*head*C+2*kv*head*C+3*F*C+2*C) + C + 2*V*C
+	}
+	for _, c := range []struct {
+		name   string
+		config map[string]any
+		params int
+	}{
+		{"two heads of keys", map[string]any{}, weights(2, D)},
+		{"one head of keys, interleaved", map[string]any{"kv_heads": 1, "rope": "interleaved", "rope_theta": 500}, weights(1, D)},
+		{"as many, tied, theta", map[string]any{"kv_heads": 0, "tied": true, "rope_theta": 500000}, weights(H, D) - V*C},
+		{"window", map[string]any{"window": 4}, weights(2, D)},
+		{"window, interleaved, one head of keys", map[string]any{"window": 2, "rope": "interleaved", "kv_heads": 1}, weights(1, D)},
+		{"window, tied, wide heads, eps", map[string]any{"window": 4, "tied": true, "head_size": 6, "norm_eps": 1e-3}, weights(2, 6) - V*C},
+	} {
+		config := map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F, "heads": H, "kv_heads": 2}
+		maps.Copy(config, c.config)
+		t.Run(c.name, func(t *testing.T) {
+			archtest.Run(archtest.Spec{Arch: "llama", Config: config, Params: c.params}, func(clause string, err error) {
+				t.Run(clause, func(t *testing.T) {
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		})
+	}
+}
+
+// TestLlamaWindowBytes wants the state of a long text no larger than the window.
+func TestLlamaWindowBytes(t *testing.T) {
+	m, _, err := arch.New("llama", map[string]any{"dim": 16, "layers": 2, "vocab": 19, "heads": 4, "kv_heads": 2, "window": 4}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const row, seen = 2 * 4, 2
+	tok := nn.Tokens{IDs: make([]int32, 60), B: 1, T: 60}
+	for _, pieces := range [][]int{{1}, {7, 1, 20}, {}} {
+		s := m.NewState(1)
+		archtest.Logits(m, tok, s, pieces...)
+		if got, want := arch.StateBytes(s), int64(4*2*(2*4*row+seen)); got != want {
+			t.Errorf("pieces %v: %d bytes, want %d", pieces, got, want)
+		}
+	}
+}
+
+func TestLlamaRefuses(t *testing.T) {
+	for _, c := range []struct {
+		config map[string]any
+		want   string
+	}{
+		{map[string]any{"heads": 3}, "set head_size"},
+		{map[string]any{"head_size": 7}, "even"},
+		{map[string]any{"kv_heads": 3}, "kv_heads 3 does not divide heads 4"},
+		{map[string]any{"rope_theta": 0}, "rope_theta"},
+		{map[string]any{"vocab": 0}, "at least 1"},
+		{map[string]any{"rope": "spiral"}, "half, interleaved"},
+	} {
+		if _, _, err := arch.New("llama", c.config, 1); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %q", c.config, err, c.want)
+		}
+	}
+}
