@@ -121,6 +121,3 @@ func (g *Graph) copyOf(x []float32) []float32 {
 	copy(c, x)
 	return c
 }
-
-	}
-}

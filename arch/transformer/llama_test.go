@@ -11,23 +11,23 @@ import (
 )
 
 func TestLlamaContract(t *testing.T) {
-	const C, L, V, F, H, D = 16, 2, 19, 40, 4, 4
-	weights := func(kv, head int) int {
-		return L*(2*H*head*C+2*kv*head*C+3*F*C+2*C) + C + 2*V*C
+	const C, L, V, F = 16, 2, 19, 40
+	weights := func(heads, kv, head int) int {
+		return L*(2*heads*head*C+2*kv*head*C+3*F*C+2*C) + C + 2*V*C
 	}
 	for _, c := range []struct {
 		name   string
 		config map[string]any
 		params int
 	}{
-		{"two heads of keys", map[string]any{}, weights(2, D)},
-		{"one head of keys, interleaved", map[string]any{"kv_heads": 1, "rope": "interleaved", "rope_theta": 500}, weights(1, D)},
-		{"as many, tied, theta", map[string]any{"kv_heads": 0, "tied": true, "rope_theta": 500000}, weights(H, D) - V*C},
-		{"window", map[string]any{"window": 4}, weights(2, D)},
-		{"window, interleaved, one head of keys", map[string]any{"window": 2, "rope": "interleaved", "kv_heads": 1}, weights(1, D)},
-		{"window, tied, wide heads, eps", map[string]any{"window": 4, "tied": true, "head_size": 6, "norm_eps": 1e-3}, weights(2, 6) - V*C},
+		{"two heads of keys, interleaved", map[string]any{"rope": "interleaved"}, weights(4, 2, 4)},
+		{"one head of keys", map[string]any{"heads": 2, "kv_heads": 1}, weights(2, 1, 8)},
+		{"as many, tied, theta", map[string]any{"kv_heads": 0, "tied": true, "rope_theta": 500000}, weights(4, 4, 4) - V*C},
+		{"window", map[string]any{"window": 4}, weights(4, 2, 4)},
+		{"window, interleaved, one head of keys", map[string]any{"window": 2, "rope": "interleaved", "kv_heads": 1}, weights(4, 1, 4)},
+		{"window, tied, wide heads, eps", map[string]any{"window": 4, "tied": true, "head_size": 6, "norm_eps": 1e-3}, weights(4, 2, 6) - V*C},
 	} {
-		config := map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F, "heads": H, "kv_heads": 2}
+		config := map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F, "heads": 4, "kv_heads": 2}
 		maps.Copy(config, c.config)
 		t.Run(c.name, func(t *testing.T) {
 			archtest.Run(archtest.Spec{Arch: "llama", Config: config, Params: c.params}, func(clause string, err error) {
