@@ -98,7 +98,14 @@ func TestFit(t *testing.T) {
 	} else if end, ok := End(f); !ok || end != 0 {
 		t.Error("the end is lost")
 	}
-	for _, size := range []int{0, 263, 265, 300} {
+	f := Fit(w, 263)
+	if _, err := f.Encode(nil, []byte(`a\n`)); f.Vocab() != 263 || err == nil || !strings.Contains(err.Error(), "token 263") {
+		t.Errorf("a vocabulary of %d without its last token: %v", f.Vocab(), err)
+	}
+	if ids, err := f.Encode([]int32{1}, []byte("abab")); err != nil || !slices.Equal(ids, []int32{1, 258}) {
+		t.Errorf("%v %v", ids, err)
+	}
+	for _, size := range []int{0, 262, 265, 300} {
 		if f := Fit(w, size); f.Vocab() != 265 {
 			t.Errorf("fitted to %d: %d tokens", size, f.Vocab())
 		}

@@ -45,15 +45,19 @@ func End(t Tokenizer) (id int32, ok bool) {
 	return 0, false
 }
 
-// Fit is t for a model of size tokens: where those beyond are not in use, they
-// are left out.
+// Fit is t for a model of size tokens, where those beyond are not in use or
+// are no more than one: models of 65,529 tokens lack World's last.
 func Fit(t Tokenizer, size int) Tokenizer {
+	if size < 1 || size >= t.Vocab() {
+		return t
+	}
+	lost := 0
 	for id := size; id < t.Vocab(); id++ {
 		if len(t.Token(int32(id))) > 0 {
-			return t
+			lost++
 		}
 	}
-	if size < 1 || size >= t.Vocab() {
+	if lost > 1 {
 		return t
 	}
 	return fitted{t, size}
@@ -62,6 +66,20 @@ func Fit(t Tokenizer, size int) Tokenizer {
 type fitted struct {
 	Tokenizer
 	size int
+}
+
+// Encode implements Tokenizer.
+func (f fitted) Encode(ids []int32, text []byte) ([]int32, error) {
+	n := len(ids)
+	ids, err := f.Tokenizer.Encode(ids, text)
+	if err == nil {
+		for _, id := range ids[n:] {
+			if int(id) >= f.size {
+				return ids, fmt.Errorf("token %d, %.40q, is not one of the model's %d", id, f.Token(id), f.size)
+			}
+		}
+	}
+	return ids, err
 }
 
 // Vocab implements Tokenizer.

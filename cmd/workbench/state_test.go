@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -214,4 +215,46 @@ func changed(t *testing.T, path, dir string) string {
 		t.Fatal(err)
 	}
 	return to
+}
+
+// FuzzState: whatever a state file holds, an error or a state that the model
+// can go on from.
+func FuzzState(f *testing.F) {
+	dir := f.TempDir()
+	m, _, err := arch.New("transformer", map[string]any{"dim": 4, "layers": 1, "vocab": 5, "heads": 1, "context": 6, "ffn": 4}, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	model := &fileModel{Model: m, path: "model", config: map[string]any{"dim": 4.0}, vocab: 5, weights: &checkpoint.Weights{Arch: "transformer"}}
+	mem := newMemory(m, 2, &sampling{}, 1)
+	path := filepath.Join(dir, "seed")
+	for _, ids := range [][]int32{nil, {1, 2}} {
+		if err := mem.see(f.Context(), nn.Inference(), m, ids, newProgress(io.Discard, 0, "")); err != nil {
+			f.Fatal(err)
+		}
+		if err := saveMemory(path, model, mem); err != nil {
+			f.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "state")
+		if err := os.WriteFile(path, b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		mem, err := loadMemory(path, model, &sampling{})
+		if err != nil {
+			if len(err.Error()) > 1000 {
+				t.Fatalf("a long error: %v", err)
+			}
+			return
+		}
+		if model.fits([]int32{1}, mem.read) == nil {
+			mem.step(nn.Inference(), m, nn.Tokens{IDs: make([]int32, mem.B), B: mem.B, T: 1})
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -50,7 +51,7 @@ func modelVocabulary(m *fileModel, name string) (tokenizer.Tokenizer, error) {
 		return nil, fmt.Errorf("%s was trained with another vocabulary than %s: its sha256 is %.12s, not %.12s", m.path, name, sum, v.SHA256())
 	}
 	if v = tokenizer.Fit(v, m.vocab); v.Vocab() > m.vocab {
-		return nil, fmt.Errorf("%s knows %d tokens, the vocabulary %s has %d: give the model's own with --tokenizer", m.path, m.vocab, name, v.Vocab())
+		return nil, fmt.Errorf("%s knows %d tokens, the vocabulary %s has %d: give the model's own with --tokenizer", m.path, m.vocab, cmp.Or(name, "found"), v.Vocab())
 	}
 	return v, nil
 }

@@ -30,18 +30,33 @@ func (s *Score) add(nats float32, bytes int) {
 // time, each starting from nothing, maxTokens in all and at least one window.
 // The windows do not overlap, lie evenly over data and are always the same.
 func Evaluate(m arch.Model, data corpus.Tokens, B, T, maxTokens int) (Score, error) {
+	return EvaluateWhile(m, data, B, T, maxTokens, func(int) bool { return true })
+}
+
+// EvaluateWhile is Evaluate as long as more, told after every batch how many
+// tokens it was, says so.
+func EvaluateWhile(m arch.Model, data corpus.Tokens, B, T, maxTokens int, more func(tokens int) bool) (Score, error) {
 	var sum Score
 	if err := usable(m, data, B, T); err != nil {
 		return sum, err
 	}
-	g := nn.Inference()
+	g, on := nn.Inference(), true
 	eachBatch(data, B, T, maxTokens, func(tok nn.Tokens, targets []int32) {
+		if !on {
+			return
+		}
 		g.Reset()
 		for i, nats := range nn.NLL(g, m.Logits(g, m.Forward(g, tok, nil)), targets) {
 			sum.add(nats, data.Bytes(targets[i]))
 		}
+		on = more(len(targets))
 	})
 	return sum, nil
+}
+
+// Plus is the score of both texts.
+func (s Score) Plus(o Score) Score {
+	return Score{s.Tokens + o.Tokens, s.Bytes + o.Bytes, s.Nats + o.Nats}
 }
 
 // A Bucket is the bits per byte of the positions [From, To) of a window.
