@@ -51,7 +51,8 @@ type studyItem struct {
 }
 
 type archItem struct {
-	Name    string        `json:"name"`
+	Name string `json:"name"`
+	support
 	Options []arch.Option `json:"options"`
 }
 
@@ -97,7 +98,7 @@ func takeInventory() (inventory, error) {
 		inv.Studies = append(inv.Studies, studyItem{name, strings.Join(strings.Fields(s.Question), " ")})
 	}
 	for _, name := range arch.Names() {
-		inv.Architectures = append(inv.Architectures, archItem{name, arch.Options(name)})
+		inv.Architectures = append(inv.Architectures, archItem{name, supported[name], arch.Options(name)})
 	}
 	seen := map[string]bool{}
 	for _, c := range kerneltest.Cases() {
@@ -116,7 +117,8 @@ func (inv inventory) print(w io.Writer) {
 	}
 	fmt.Fprint(w, "\nArchitectures and their settings\n")
 	for _, a := range inv.Architectures {
-		fmt.Fprintf(w, "  %s\n", a.Name)
+		fmt.Fprintf(w, "  %s: %s\n", a.Name, a.Source)
+		fmt.Fprintf(w, "    reads a text %s, keeping %s a layer; model files: %s; training checked against %s\n", a.Modes, a.State, a.Files, a.Training)
 		for _, o := range a.Options {
 			fmt.Fprintf(w, "    %-34s %s\n", settingOf(o), o.Doc)
 		}
