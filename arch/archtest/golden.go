@@ -62,9 +62,13 @@ func Kind(path string) string {
 		return "mqar"
 	case has("cases.json") && isTokenizerCase(path):
 		return "tokenizer"
-	case has("case.json"):
-		return "other"
-	case has("cases.json"):
+	case has("case.json") && matches(path, "*"+expectedSuffix) && matches(path, "*.gguf"):
+		return "blocks"
+	case has("case.json") && matches(path, "*"+expectedSuffix) && matches(path, "*.pth"):
+		return "torch"
+	case has("cases.json") && isContainerCase(path):
+		return "container"
+	case has("case.json"), has("cases.json"):
 		return "other"
 	}
 	return ""
@@ -76,6 +80,7 @@ func Kind(path string) string {
 func Golden(path string, opt Options) ([]Result, error) {
 	check, ok := map[string]func(*Result, string, Options) error{
 		"model": goldenModel, "init": goldenInit, "rwkv.cpp": goldenRWKVCpp, "tokenizer": goldenTokenizer, "mqar": goldenMQAR,
+		"blocks": goldenBlocks, "torch": goldenTorch, "container": goldenContainer,
 		"other": func(*Result, string, Options) error {
 			return errors.New("this program does not have what the case tests")
 		},
