@@ -76,13 +76,10 @@ func (a *wkv6Args) head(batch, h int, ones []float32) (at int, u []float32) {
 func (a *wkv6Args) decays(d []float32, at, h, t0, t1 int) (stride int) {
 	N := a.N
 	if !a.perStep {
-		exp(d[:N], a.w[h*N:(h+1)*N])
+		wkv6Decays(d, a.w[h*N:], 1, N, 0)
 		return 0
 	}
-	for t := t0; t < t1; t++ {
-		row := at + t*a.H*N
-		exp(d[(t-t0)*N:(t-t0+1)*N], a.w[row:row+N])
-	}
+	wkv6Decays(d, a.w[at+t0*a.H*N:], t1-t0, N, a.H*N)
 	return N
 }
 

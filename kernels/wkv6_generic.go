@@ -63,25 +63,34 @@ func wkv6DotsGeneric(c, a, u, b []float32, stride int) {
 	}
 }
 
-// wkv6JoinGeneric adds to a head's gradients over T steps, the last first,
-// from the scans' dr and dk (rows N apart) and e_t = Σ_j dy_t[j]·v_t[j]:
+// wkv6DecaysGeneric is d[t] = e^w[t] on T rows of N; rows of w lie stride
+// floats apart, of d N.
+func wkv6DecaysGeneric(d, w []float32, T, N, stride int) {
+	for t := range T {
+		expGeneric(d[t*N:(t+1)*N], w[t*stride:t*stride+N])
+	}
+}
+
+// wkv6Forgets is the e^w below which dw is less than the rounding of what it is
+// the difference of, and 0 is the nearer value.
+const wkv6Forgets = 1.0 / (1 << 24)
+
+// wkv6JoinGeneric adds to a step's gradients from the scans' gr and gk and
+// e = Σ_j dy[j]·v[j], and takes q to the step before:
 //
-//	dw_t += Q - k_t·gk_t;  Q' = Q - k_t·gk_t + r_t·gr_t
-//	dr_t += gr_t + u·k_t·e_t;  dk_t += gk_t + u·r_t·e_t;  du += r_t·k_t·e_t
-func wkv6JoinGeneric(g *wkv6Join) {
-	N := len(g.u)
-	for t := g.T - 1; t >= 0; t-- {
-		r, k, gr, gk := g.r[t*g.stride:][:N], g.k[t*g.stride:][:N], g.gr[t*N:][:N], g.gk[t*N:][:N]
-		dw, dr, dk := g.dw[t*g.dwStride:][:N], g.dr[t*g.drStride:][:N], g.dk[t*g.dkStride:][:N]
-		e := g.e[t]
-		for i, u := range g.u {
-			slope := g.q[i] - k[i]*gk[i]
-			g.q[i] = slope + r[i]*gr[i]
-			dw[i] += slope
-			dr[i] += gr[i] + u*k[i]*e
-			dk[i] += gk[i] + u*r[i]*e
-			g.du[i] += r[i] * k[i] * e
+//	dw += q - k·gk;  q' = q - k·gk + r·gr      q - k·gk: 0 where d < 2^-24
+//	dr += gr + u·k·e;  dk += gk + u·r·e;  du += r·k·e
+func wkv6JoinGeneric(dw, dr, dk, du, q, gr, gk, u, r, k, d []float32, e float32) {
+	for i := range u {
+		var slope float32
+		if !(d[i] < wkv6Forgets) {
+			slope = q[i] - k[i]*gk[i]
 		}
+		q[i] = slope + r[i]*gr[i]
+		dw[i] += slope
+		dr[i] += gr[i] + u[i]*e*k[i]
+		dk[i] += gk[i] + u[i]*e*r[i]
+		du[i] += r[i] * k[i] * e
 	}
 }
 

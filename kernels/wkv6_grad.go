@@ -15,7 +15,8 @@ package kernels
 //
 // dw is taken from Q[i] = Σ_j G[i,j]·S'[i,j], S' after the step, which is
 // dw + k·(dk's sum), and before the step dw + r·(dr's sum): Q is computed
-// afresh every 64 steps and carried from step to step between.
+// afresh every 64 steps and carried from step to step between. So dw is as
+// exact as Q, and 0 where e^w < 2^-24.
 // Batches are summed in order.
 func WKV6Grad(dw, du, dr, dk, dv, dy, s0, w, u, r, k, v []float32, B, T, H, N int) {
 	wkv6Grad("WKV6Grad", dw, du, dr, dk, dv, dy, s0, w, u, r, k, v, B, T, H, N, true)
@@ -57,13 +58,6 @@ type wkv6GradJob struct {
 }
 
 var wkv6GradJobs jobs[wkv6GradJob, *wkv6GradJob]
-
-// wkv6Join is what wkv6JoinGeneric works on.
-type wkv6Join struct {
-	dw, du, dr, dk, gr, gk, q, u, r, k, e []float32
-	T, stride                             int
-	dwStride, drStride, dkStride          int
-}
 
 // wkv6Tape is one head's scratch between the passes.
 type wkv6Tape struct {
@@ -148,9 +142,8 @@ func (j *wkv6GradJob) forward(t *wkv6Tape, q wkv6Scan, at, state int) {
 
 // backKeys adds to dr, dk, dw and du.
 func (j *wkv6GradJob) backKeys(t *wkv6Tape, q wkv6Scan, at, batch, h int, u []float32) {
-	C, N := q.stride, j.N
-	sums := batch*C + h*N
-	g := wkv6Join{du: j.sumU[sums : sums+N], q: t.q, u: u, gk: t.gk, stride: C}
+	N := j.N
+	sums := batch*q.stride + h*N
 	clear(t.g)
 	q.s, q.out, q.back = t.g, t.gk, true
 	for m := j.chunks() - 1; m >= 0; m-- {
@@ -159,24 +152,25 @@ func (j *wkv6GradJob) backKeys(t *wkv6Tape, q wkv6Scan, at, batch, h int, u []fl
 		}
 		j.chunk(&q, t, m, at, j.v, j.r, j.dy)
 		wkv6Keys(&q)
-		t0 := m * wkv6Chunk
-		row := at + t0*C
-		g.T, g.r, g.k, g.gr, g.e = q.T, j.r[row:], j.k[row:], t.gr[t0*N:], t.e[t0:]
-		g.dr, g.drStride = rowsOr(j.dr, row, C, t.sink)
-		g.dk, g.dkStride = rowsOr(j.dk, row, C, t.sink)
-		if g.dw, g.dwStride = j.sumW[sums:], 0; j.perStep {
-			g.dw, g.dwStride = rowsOr(j.dw, row, C, t.sink)
+		for i := q.T - 1; i >= 0; i-- {
+			step := m*wkv6Chunk + i
+			row := at + step*q.stride
+			dw := j.sumW[sums : sums+N]
+			if j.perStep {
+				dw = rowOr(j.dw, row, t.sink)
+			}
+			wkv6Join(dw, rowOr(j.dr, row, t.sink), rowOr(j.dk, row, t.sink), j.sumU[sums:sums+N], t.q,
+				t.gr[step*N:(step+1)*N], t.gk[i*N:(i+1)*N], u, j.r[row:row+N], j.k[row:row+N], t.d[step*q.dStride:][:N], t.e[step])
 		}
-		joinWKV6(&g)
 	}
 }
 
-// rowsOr is x from row on, or where x is nil the sink again and again.
-func rowsOr(x []float32, row, stride int, sink []float32) ([]float32, int) {
+// rowOr is x's row, or the sink where x is nil.
+func rowOr(x []float32, row int, sink []float32) []float32 {
 	if x == nil {
-		return sink, 0
+		return sink
 	}
-	return x[row:], stride
+	return x[row : row+len(sink)]
 }
 
 // backValues adds to dv.

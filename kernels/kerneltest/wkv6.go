@@ -103,11 +103,13 @@ func refWKV6(e *exact, perStep bool) {
 		}
 		for n := range N {
 			for m := range N {
-				sum := math.Exp(fade[T*N+n]) * s0[n*N+m]
-				for t := range T {
-					sum += math.Exp(fade[T*N+n]-fade[(t+1)*N+n]) * e.in[wkvK][at(t)+n] * e.in[wkvV][at(t)+m]
+				s[n*N+m] = math.Exp(fade[T*N+n]) * s0[n*N+m]
+			}
+			for t := range T {
+				x := math.Exp(fade[T*N+n]-fade[(t+1)*N+n]) * e.in[wkvK][at(t)+n]
+				for m := range N {
+					s[n*N+m] += x * e.in[wkvV][at(t)+m]
 				}
-				s[n*N+m] = sum
 			}
 		}
 	}

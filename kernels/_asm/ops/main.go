@@ -14,6 +14,7 @@ var groups = map[string]func(){
 	"activation":  activation,
 	"rows":        rows,
 	"wkv4":        wkv4,
+	"wkv6":        wkv6,
 	"wkv7":        wkv7,
 	"attention":   attention,
 	"recurrent":   recurrent,
