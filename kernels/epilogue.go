@@ -3,15 +3,29 @@ package kernels
 // Activation is an element's function in an Epilogue.
 type Activation uint8
 
-// The activations of feed-forward layers; see the functions of these names.
+// The activations of feed-forward layers and of low-rank parts; see the
+// functions of these names. ActDecay7 is -e^(-1/2)·σ, RWKV-7's log-decay.
 const (
 	Identity Activation = iota
 	ActReLUSq
 	ActGELU
 	ActGELUTanh
+	ActReLU
+	ActSiLU
+	ActTanh
+	ActSigmoid
+	ActNegExp
+	ActDecay7
 )
 
-// Grad is dx[i] += dy[i]·f'(x[i]).
+// decay7 is the least log-decay of RWKV-7.
+const decay7 = -0.60653065971263342360 // -e^(-1/2)
+
+// ByValue tells that the slope of f follows from its value: Grad then wants
+// that in x's place.
+func (f Activation) ByValue() bool { return f >= ActTanh }
+
+// Grad is dx[i] += dy[i]·f'(x[i]), where f is ByValue x[i] being its value.
 func (f Activation) Grad(dx, dy, x []float32) {
 	switch f {
 	case Identity:
@@ -22,8 +36,23 @@ func (f Activation) Grad(dx, dy, x []float32) {
 		GELUGrad(dx, dy, x)
 	case ActGELUTanh:
 		GELUTanhGrad(dx, dy, x)
+	case ActReLU:
+		mapGrad("ReLUGrad", reluGrad, dx, dy, x)
+	case ActSiLU:
+		SiLUGrad(dx, dy, x)
+	case ActTanh:
+		TanhGrad(dx, dy, x)
+	case ActSigmoid:
+		mapGrad("SigmoidGrad", sigmoidGrad, dx, dy, x)
+	case ActNegExp:
+		NegExpGrad(dx, dy, x)
+	case ActDecay7:
+		mapGrad("Decay7Grad", decay7Grad, dx, dy, x)
 	}
 }
+
+func sigmoidGrad(dx, dy, y []float32) { curveGrad(dx, dy, y, 1) }
+func decay7Grad(dx, dy, y []float32)  { curveGrad(dx, dy, y, decay7) }
 
 func (f Activation) span(y, x []float32) {
 	switch f {
@@ -33,6 +62,19 @@ func (f Activation) span(y, x []float32) {
 		gelu(y, x)
 	case ActGELUTanh:
 		geluTanh(y, x)
+	case ActReLU:
+		relu(y, x)
+	case ActSiLU:
+		silu(y, x)
+	case ActTanh:
+		tanh(y, x)
+	case ActSigmoid:
+		sigmoid(y, x)
+	case ActNegExp:
+		negExp(y, x)
+	case ActDecay7:
+		sigmoid(y, x)
+		scale(y, decay7)
 	}
 }
 

@@ -13,8 +13,22 @@ const maxMixes = 6
 // for zeros. x is read once for all of them.
 // Source: BlinkDL/RWKV-LM RWKV-v4neo/src/model.py, time_shift.
 func ShiftMix(y [][]float32, x, last []float32, mu [][]float32, B, T, C int) {
-	j := shiftMixJob{T: T, C: C}
-	j.need("ShiftMix", y, x, last, mu, B)
+	shiftMixJob{T: T, C: C}.mix("ShiftMix", y, x, last, mu, B)
+}
+
+// ShiftMixPrev is ShiftMix with the weights of the token before, as RWKV-6 and
+// 7 store them:
+//
+//	y[i][b,t] = x[b,t] + mu[i]·(x[b,t-1] - x[b,t])
+//
+// Source: BlinkDL/RWKV-LM RWKV-v7/train_temp/src/model.py, RWKV_Tmix_x070.
+func ShiftMixPrev(y [][]float32, x, last []float32, mu [][]float32, B, T, C int) {
+	shiftMixJob{T: T, C: C, ofPrev: true}.mix("ShiftMixPrev", y, x, last, mu, B)
+}
+
+func (j shiftMixJob) mix(op string, y [][]float32, x, last []float32, mu [][]float32, B int) {
+	T, C := j.T, j.C
+	j.need(op, y, x, last, mu, B)
 	if B*T*C == 0 {
 		return
 	}
@@ -32,14 +46,26 @@ func ShiftMix(y [][]float32, x, last []float32, mu [][]float32, B, T, C int) {
 // with nothing from beyond the last token, and none to last. dx and each dmu
 // may be nil. Rows are summed in order, within blocks that are joined in order.
 func ShiftMixGrad(dx []float32, dmu, dy [][]float32, x, last []float32, mu [][]float32, B, T, C int) {
-	j := shiftMixGradJob{dx: dx, shiftMixJob: shiftMixJob{T: T, C: C}}
-	j.need("ShiftMixGrad", dy, x, last, mu, B)
-	needOrNil("ShiftMixGrad", "dx", dx, B*T*C)
+	shiftMixGradJob{dx: dx, shiftMixJob: shiftMixJob{T: T, C: C}}.mix("ShiftMixGrad", dmu, dy, x, last, mu, B)
+}
+
+// ShiftMixPrevGrad adds the gradients of ShiftMixPrev likewise:
+//
+//	dx[b,t] += Σ_i (1-mu[i])·dy[i][b,t] + mu[i]·dy[i][b,t+1]
+//	dmu[i] += Σ_b,t dy[i][b,t]·(x[b,t-1] - x[b,t])
+func ShiftMixPrevGrad(dx []float32, dmu, dy [][]float32, x, last []float32, mu [][]float32, B, T, C int) {
+	shiftMixGradJob{dx: dx, shiftMixJob: shiftMixJob{T: T, C: C, ofPrev: true}}.mix("ShiftMixPrevGrad", dmu, dy, x, last, mu, B)
+}
+
+func (j shiftMixGradJob) mix(op string, dmu, dy [][]float32, x, last []float32, mu [][]float32, B int) {
+	T, C := j.T, j.C
+	j.need(op, dy, x, last, mu, B)
+	needOrNil(op, "dx", j.dx, B*T*C)
 	if len(dmu) != j.n {
-		panic(fmt.Sprintf("kernels: ShiftMixGrad: %d dmu for %d mu", len(dmu), j.n))
+		panic(fmt.Sprintf("kernels: %s: %d dmu for %d mu", op, len(dmu), j.n))
 	}
 	for _, d := range dmu {
-		needOrNil("ShiftMixGrad", "dmu", d, C)
+		needOrNil(op, "dmu", d, C)
 	}
 	if B*T*C == 0 {
 		return
@@ -64,6 +90,7 @@ type shiftMixJob struct {
 	x, last    []float32
 	n, T, C    int
 	lastStride int // 0: every sequence starts from the same zeros
+	ofPrev     bool
 }
 
 func (j *shiftMixJob) need(op string, y [][]float32, x, last []float32, mu [][]float32, B int) {
@@ -101,7 +128,11 @@ var shiftMixJobs jobs[shiftMixJob, *shiftMixJob]
 
 func (j *shiftMixJob) span(lo, hi int) {
 	for r := lo; r < hi; r++ {
-		shiftMixRow(&j.y, &j.mu, j.n, r*j.C, j.x[r*j.C:(r+1)*j.C], j.before(r))
+		x, prev := j.x[r*j.C:(r+1)*j.C], j.before(r)
+		if j.ofPrev {
+			x, prev = prev, x
+		}
+		shiftMixRow(&j.y, &j.mu, j.n, r*j.C, x, prev)
 	}
 }
 
@@ -140,12 +171,20 @@ func (j *shiftMixGradJob) block(lo, hi int) {
 				dprev = j.dx[(r-1)*C : r*C]
 			}
 		}
-		shiftMixGradRow(&j.y, &j.mu, &dmu, j.n, r*C, j.x[r*C:(r+1)*C], j.before(r), dx, dprev)
+		x, prev := j.x[r*C:(r+1)*C], j.before(r)
+		if j.ofPrev {
+			x, prev, dx, dprev = prev, x, dprev, dx
+		}
+		shiftMixGradRow(&j.y, &j.mu, &dmu, j.n, r*C, x, prev, dx, dprev)
 	}
 	if j.dx == nil || hi%j.T == 0 {
 		return
 	}
+	ofNext := mulAddRest
+	if j.ofPrev {
+		ofNext = negExpGrad // y += a·b
+	}
 	for i := range j.n {
-		mulAddRest(j.dx[(hi-1)*C:hi*C], j.y[i][hi*C:(hi+1)*C], j.mu[i])
+		ofNext(j.dx[(hi-1)*C:hi*C], j.y[i][hi*C:(hi+1)*C], j.mu[i])
 	}
 }

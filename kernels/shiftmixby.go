@@ -1,0 +1,130 @@
+package kernels
+
+import "fmt"
+
+// ShiftMixBy is ShiftMixPrev with weights that each token adds to, RWKV-6's
+// data-dependent token shift:
+//
+//	y[i][b,t] = x[b,t] + (mu[i] + m[i][b,t])·(x[b,t-1] - x[b,t]),  x[b,-1] = last[b]
+//
+// x, up to six y and as many m are [B,T,C], each mu is [C], last is [B,C] or
+// nil for zeros.
+// Source: BlinkDL/RWKV-LM RWKV-v5/src/model.py, RWKV_Tmix_x060.
+func ShiftMixBy(y [][]float32, x, last []float32, mu, m [][]float32, B, T, C int) {
+	j := shiftMixByJob{shiftMixJob: shiftMixJob{T: T, C: C}}
+	j.need("ShiftMixBy", y, x, last, mu, m, B)
+	if B*T*C == 0 {
+		return
+	}
+	owner, zeros := borrow(C)
+	j.start(last, zeros)
+	shiftMixByJobs.run(B*T, rowGrain(C), j)
+	floatBuffers.Put(owner)
+}
+
+// ShiftMixByGrad adds the gradients of ShiftMixBy, given those of its outputs:
+//
+//	dx[b,t] += Σ_i (1-mu[i]-m[i][b,t])·dy[i][b,t] + (mu[i]+m[i][b,t+1])·dy[i][b,t+1]
+//	dm[i][b,t] += dy[i][b,t]·(x[b,t-1] - x[b,t]);  dmu[i] += Σ_b,t of it
+//
+// with nothing from beyond the last token, and none to last. dx and each dmu
+// may be nil. Rows are summed in order, within blocks that are joined in order.
+func ShiftMixByGrad(dx []float32, dmu, dm, dy [][]float32, x, last []float32, mu, m [][]float32, B, T, C int) {
+	j := shiftMixByGradJob{dx: dx, shiftMixByJob: shiftMixByJob{shiftMixJob: shiftMixJob{T: T, C: C}}}
+	j.need("ShiftMixByGrad", dy, x, last, mu, m, B)
+	needOrNil("ShiftMixByGrad", "dx", dx, B*T*C)
+	if len(dmu) != j.n || len(dm) != j.n {
+		panic(fmt.Sprintf("kernels: ShiftMixByGrad: %d dmu and %d dm for %d mu", len(dmu), len(dm), j.n))
+	}
+	for i := range dmu {
+		needOrNil("ShiftMixByGrad", "dmu", dmu[i], C)
+		need("ShiftMixByGrad", "dm", dm[i], B*T*C)
+		j.dm[i] = dm[i]
+	}
+	if B*T*C == 0 {
+		return
+	}
+	j.rows = partRows(B*T, j.n*C)
+	n, stride := (B*T+j.rows-1)/j.rows, (j.n+1)*C
+	owner, scratch := borrow(n*stride + C)
+	j.parts = scratch[C:]
+	j.start(last, scratch[:C])
+	shiftMixByGradJobs.run(B*T, j.rows, j)
+	for i, d := range dmu {
+		addParts(d, j.parts[i*C:], n, stride)
+	}
+	floatBuffers.Put(owner)
+}
+
+type shiftMixByJob struct {
+	shiftMixJob
+	m mixSet
+}
+
+func (j *shiftMixByJob) need(op string, y [][]float32, x, last []float32, mu, m [][]float32, B int) {
+	j.shiftMixJob.need(op, y, x, last, mu, B)
+	if len(m) != j.n {
+		panic(fmt.Sprintf("kernels: %s: %d m for %d mu", op, len(m), j.n))
+	}
+	for i := range m {
+		need(op, "m", m[i], B*j.T*j.C)
+		j.m[i] = m[i]
+	}
+}
+
+var shiftMixByJobs jobs[shiftMixByJob, *shiftMixByJob]
+
+func (j *shiftMixByJob) span(lo, hi int) {
+	C := j.C
+	for r := lo; r < hi; r++ {
+		x, prev := j.x[r*C:(r+1)*C], j.before(r)
+		for i := range j.n {
+			shiftByRow(j.y[i][r*C:(r+1)*C], x, prev, j.mu[i], j.m[i][r*C:(r+1)*C])
+		}
+	}
+}
+
+// shiftMixByGradJob has dy in y. It leaves dmu and a row for a dx nobody wants
+// in parts [blocks of rows, n+1, C].
+type shiftMixByGradJob struct {
+	shiftMixByJob
+	dm        mixSet
+	dx, parts []float32
+	rows      int
+}
+
+var shiftMixByGradJobs jobs[shiftMixByGradJob, *shiftMixByGradJob]
+
+func (j *shiftMixByGradJob) span(lo, hi int) {
+	for ; lo < hi; lo = (lo/j.rows + 1) * j.rows {
+		j.block(lo, min(hi, (lo/j.rows+1)*j.rows))
+	}
+}
+
+// block does rows lo … hi-1 of dx: what row lo gives to the row before it is
+// the block before's, which comes to row hi for that alone.
+func (j *shiftMixByGradJob) block(lo, hi int) {
+	C := j.C
+	part := j.parts[lo/j.rows*(j.n+1)*C:][:(j.n+1)*C]
+	clear(part)
+	unwanted := part[j.n*C:]
+	for r := lo; r < hi; r++ {
+		dx, dprev := unwanted, unwanted
+		if j.dx != nil {
+			dx = j.dx[r*C : (r+1)*C]
+			if r > lo && r%j.T != 0 {
+				dprev = j.dx[(r-1)*C : r*C]
+			}
+		}
+		x, prev := j.x[r*C:(r+1)*C], j.before(r)
+		for i := range j.n {
+			shiftByGradRow(dx, dprev, part[i*C:(i+1)*C], j.dm[i][r*C:(r+1)*C], j.y[i][r*C:(r+1)*C], x, prev, j.mu[i], j.m[i][r*C:(r+1)*C])
+		}
+	}
+	if j.dx == nil || hi%j.T == 0 {
+		return
+	}
+	for i := range j.n {
+		mulAddSum(j.dx[(hi-1)*C:hi*C], j.y[i][hi*C:(hi+1)*C], j.mu[i], j.m[i][hi*C:(hi+1)*C])
+	}
+}
