@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,7 @@ import (
 
 func TestOps(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
-		for _, o := range append(table(), longOps()...) {
+		for _, o := range slices.Concat(table(), longOps(), rwkvVariants()) {
 			t.Run(o.name, func(t *testing.T) {
 				for i, d := range o.dims {
 					o.testForward(t, d, i%4)

@@ -9,7 +9,8 @@ import (
 )
 
 func table() []*Op {
-	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), wkv6Ops(), normOps(), recurrentOps(), llamaOps())
+	return slices.Concat(elementwiseOps(), activationOps(), rowOps(), sequenceOps(), wkv6Ops(), normOps(), recurrentOps(), llamaOps(),
+		rwkvOps())
 }
 
 // lengths are every length up to 70 and some of several chunks.

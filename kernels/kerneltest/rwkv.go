@@ -1,0 +1,264 @@
+package kerneltest
+
+import (
+	"math"
+	"slices"
+
+	"workbench/kernels"
+)
+
+func rwkvOps() []*Op {
+	return []*Op{
+		shiftMixPrevOp(), shiftMixByOp(), siluMulOp(), lerpOp(), keys7Op("keys7", true, true), gate7Op("gate7", true, true),
+		activationOp("act_relu", kernels.ActReLU, func(x float64) float64 { return math.Max(x, 0) }),
+		activationOp("act_sigmoid", kernels.ActSigmoid, refSigmoid),
+		activationOp("act_decay7", kernels.ActDecay7, func(x float64) float64 { return -math.Exp(-0.5) * refSigmoid(x) }),
+	}
+}
+
+// rwkvVariants have absent parts: tested, and not timed.
+func rwkvVariants() []*Op {
+	return []*Op{
+		keys7Op("keys7_no_rate", false, true), keys7Op("keys7_no_removal", true, false),
+		gate7Op("gate7_no_bonus", false, true), gate7Op("gate7_no_gate", true, false), gate7Op("gate7_neither", false, false),
+		activationOp("act_silu", kernels.ActSiLU, func(x float64) float64 { return x * refSigmoid(x) }),
+		activationOp("act_tanh", kernels.ActTanh, math.Tanh),
+		activationOp("act_neg_exp", kernels.ActNegExp, func(x float64) float64 { return -math.Exp(x) }),
+	}
+}
+
+// activationOp is an activation as an Epilogue applies it, in place.
+func activationOp(name string, f kernels.Activation, ref func(x float64) float64) *Op {
+	o := unaryOp(name, nil, ref, func(c *call) {
+		x := c.in[0]
+		if f.ByValue() {
+			x = c.out[0]
+		}
+		f.Grad(c.din[0], c.dout[0], x)
+	})
+	o.inputs, o.outputs = vectors(1, nil), over(1)
+	o.run = func(c *call) { kernels.Epilogue{F: f}.Apply(c.out[0], 1, len(c.out[0])) }
+	return o
+}
+
+// cut is x in n parts.
+func cut(x []float32, n int) (all [][]float32) {
+	for i := range n {
+		all = append(all, x[i*len(x)/n:(i+1)*len(x)/n])
+	}
+	return all
+}
+
+// sequences are B×T×C for every C up to 40, and some of several chunks.
+func sequences() (d [][]int) {
+	for c := 1; c <= 40; c++ {
+		d = append(d, []int{1 + c%3, 1 + c%4, c})
+	}
+	return append(d, []int{0, 3, 4}, []int{2, 0, 4}, []int{2, 3, 5}, []int{3, 40, 24}, []int{1, 300, 17})
+}
+
+// shiftMixPrevOp is shiftMixOp with the weights on the other token.
+func shiftMixPrevOp() *Op {
+	const n = 6
+	o := shiftMixOp(n, true)
+	o.name = "shift_mix_prev6"
+	ref := o.ref
+	o.run = func(c *call) {
+		kernels.ShiftMixPrev(cut(c.out[0], n), c.in[0], c.in[1], c.in[2:], c.d[0], c.d[1], c.d[2])
+	}
+	o.ref = func(e *exact) {
+		in := e.in
+		e.in = slices.Clone(in)
+		for i, mu := range in[2:] {
+			e.in[2+i] = make([]float64, len(mu))
+			for c, v := range mu {
+				e.in[2+i][c] = 1 - v
+			}
+		}
+		ref(e)
+		e.in = in
+	}
+	o.grad = func(c *call) {
+		kernels.ShiftMixPrevGrad(c.din[0], c.din[2:], cut(c.dout[0], n), c.in[0], c.in[1], c.in[2:], c.d[0], c.d[1], c.d[2])
+	}
+	return o
+}
+
+// shiftMixByOp has dims B, T, C; in are x, last, five weights and what is
+// added to each. Its one output is those of the kernel one after the other.
+func shiftMixByOp() *Op {
+	const n = 5
+	o := &Op{name: "shift_mix_by5", tol: 1e-6, gradTol: 1e-5, allocates: true, dims: sequences(), speed: [][]int{{4, 128, 768}},
+		wrt: []int{0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}
+	o.inputs = func(d []int) []array {
+		a := []array{{n: d[0] * d[1] * d[2]}, {n: d[0] * d[2]}}
+		for i := range 2 * n {
+			a = append(a, array{n: []int{d[2], d[0] * d[1] * d[2]}[i/n]})
+		}
+		return a
+	}
+	o.outputs = func(d []int) []array { return []array{{n: n * d[0] * d[1] * d[2]}} }
+	o.run = func(c *call) {
+		kernels.ShiftMixBy(cut(c.out[0], n), c.in[0], c.in[1], c.in[2:2+n], c.in[2+n:], c.d[0], c.d[1], c.d[2])
+	}
+	o.ref = func(e *exact) {
+		T, C := e.d[1], e.d[2]
+		x := e.in[0]
+		for i := range x {
+			prev := e.in[1][i/C/T*C+i%C]
+			if i/C%T != 0 {
+				prev = x[i-C]
+			}
+			for k := range n {
+				e.out[0][k*len(x)+i] = x[i] + (e.in[2+k][i%C]+e.in[2+n+k][i])*(prev-x[i])
+			}
+		}
+	}
+	o.grad = func(c *call) {
+		kernels.ShiftMixByGrad(c.din[0], c.din[2:2+n], c.din[2+n:], cut(c.dout[0], n), c.in[0], c.in[1], c.in[2:2+n], c.in[2+n:], c.d[0], c.d[1], c.d[2])
+	}
+	return o
+}
+
+func siluMulOp() *Op {
+	return Op{name: "silu_mul", inputs: vectors(2, wide), outputs: over(0),
+		run:  func(c *call) { kernels.SiLUMul(c.out[0], c.in[0], c.in[1]) },
+		ref:  each(func(_ float64, x ...float64) float64 { return x[0] * refSigmoid(x[0]) * x[1] }),
+		grad: func(c *call) { kernels.SiLUMulGrad(c.din[0], c.din[1], c.dout[0], c.in[0], c.in[1]) },
+		wrt:  []int{0, 1}}.vector()
+}
+
+func lerpOp() *Op {
+	return Op{name: "lerp", inputs: vectors(3, nil), outputs: over(0),
+		run: func(c *call) { kernels.Lerp(c.out[0], c.in[0], c.in[1], c.in[2]) },
+		ref: each(func(_ float64, x ...float64) float64 { return x[0] + x[2]*(x[1]-x[0]) }),
+		grad: func(c *call) {
+			kernels.LerpGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.in[2])
+		}, wrt: []int{0, 1, 2}}.vector()
+}
+
+// heads are R×H×N for every N up to 70, and some of several chunks.
+func heads() (d [][]int) {
+	for n := 1; n <= 70; n++ {
+		d = append(d, []int{1 + n%3, 1 + n%4, n})
+	}
+	return append(d, []int{0, 2, 3}, []int{129, 2, 64}, []int{300, 5, 2})
+}
+
+// given is x where there is a part, else nil.
+func given(part bool, x []float32) []float32 {
+	if part {
+		return x
+	}
+	return nil
+}
+
+// keys7Op has dims R, H, N; in are k, a, kk, ka. Its first output is remove,
+// replace and key one after the other; those of an absent part are k.
+func keys7Op(name string, rate, removal bool) *Op {
+	o := &Op{name: name, tol: 1e-6, gradTol: 1e-5, allocates: true, dims: heads(), speed: [][]int{{256, 12, 64}}, wrt: []int{0}}
+	if rate {
+		o.wrt = append(o.wrt, 1, 3)
+	}
+	if removal {
+		o.wrt = append(o.wrt, 2)
+	}
+	o.inputs = func(d []int) []array {
+		C := d[1] * d[2]
+		return []array{{n: d[0] * C}, {n: d[0] * C, value: uniform(0, 1)}, {n: C}, {n: C}}
+	}
+	o.outputs = func(d []int) []array { return []array{{n: 3 * d[0] * d[1] * d[2]}, {n: d[0] * d[1]}} }
+	o.run = func(c *call) {
+		y := cut(c.out[0], 3)
+		clear(c.out[1])
+		for i, part := range []bool{removal, removal, rate} {
+			if !part {
+				clear(y[i])
+			}
+		}
+		kernels.Keys7(given(removal, y[0]), given(removal, y[1]), given(rate, y[2]), given(removal, c.out[1]),
+			c.in[0], given(rate, c.in[1]), given(removal, c.in[2]), given(rate, c.in[3]), c.d[0], c.d[1], c.d[2])
+	}
+	o.ref = func(e *exact) { refKeys7(e, rate, removal) }
+	o.grad = func(c *call) {
+		y, dy := cut(c.out[0], 3), cut(c.dout[0], 3)
+		kernels.Keys7Grad(c.din[0], given(rate, c.din[1]), given(removal, c.din[2]), given(rate, c.din[3]),
+			given(removal, dy[0]), given(removal, dy[1]), given(rate, dy[2]), given(removal, y[0]), given(removal, c.out[1]),
+			c.in[0], given(rate, c.in[1]), given(removal, c.in[2]), given(rate, c.in[3]), c.d[0], c.d[1], c.d[2])
+	}
+	return o
+}
+
+func refKeys7(e *exact, rate, removal bool) {
+	C, N := e.d[1]*e.d[2], e.d[2]
+	k, a, kk, ka := e.in[0], e.in[1], e.in[2], e.in[3]
+	n := len(k)
+	for g := range e.out[1] {
+		at := g * N
+		sum := 0.0
+		for i := at; i < at+N; i++ {
+			sum += k[i] * kk[i%C] * k[i] * kk[i%C]
+		}
+		scale := 1 / math.Max(math.Sqrt(sum), 1e-12)
+		for i := at; i < at+N; i++ {
+			if removal {
+				e.out[1][g] = scale
+				e.out[0][i], e.out[0][n+i] = -k[i]*kk[i%C]*scale, k[i]*kk[i%C]*scale
+			}
+			if removal && rate {
+				e.out[0][n+i] *= a[i]
+			}
+			if rate {
+				e.out[0][2*n+i] = k[i] * (1 + (a[i]-1)*ka[i%C])
+			}
+		}
+	}
+}
+
+// gate7Op has dims R, H, N; in are x, r, key, rk, v, g.
+func gate7Op(name string, bonus, gate bool) *Op {
+	o := &Op{name: name, tol: 2e-6, gradTol: 1e-5, dims: heads(), speed: [][]int{{256, 12, 64}}, wrt: []int{0}}
+	if bonus {
+		o.wrt = append(o.wrt, 1, 2, 3, 4)
+	}
+	if gate {
+		o.wrt = append(o.wrt, 5)
+	}
+	o.inputs = func(d []int) []array {
+		C := d[1] * d[2]
+		m := array{n: d[0] * C}
+		return []array{m, m, m, {n: C}, m, m}
+	}
+	o.outputs = func(d []int) []array { return []array{{n: d[0] * d[1] * d[2]}, {n: d[0] * d[1]}} }
+	args := func(c *call) (x, r, key, rk, v, g []float32) {
+		return c.in[0], given(bonus, c.in[1]), given(bonus, c.in[2]), given(bonus, c.in[3]), given(bonus, c.in[4]), given(gate, c.in[5])
+	}
+	o.run = func(c *call) {
+		x, r, key, rk, v, g := args(c)
+		clear(c.out[1])
+		kernels.Gate7(c.out[0], given(bonus, c.out[1]), x, r, key, rk, v, g, c.d[0], c.d[1], c.d[2])
+	}
+	o.ref = func(e *exact) {
+		C, N := e.d[1]*e.d[2], e.d[2]
+		for h := range e.out[1] {
+			if bonus {
+				for i := h * N; i < (h+1)*N; i++ {
+					e.out[1][h] += e.in[1][i] * e.in[2][i] * e.in[3][i%C]
+				}
+			}
+			for i := h * N; i < (h+1)*N; i++ {
+				e.out[0][i] = e.in[0][i] + e.out[1][h]*e.in[4][i]
+				if gate {
+					e.out[0][i] *= e.in[5][i]
+				}
+			}
+		}
+	}
+	o.grad = func(c *call) {
+		x, r, key, rk, v, g := args(c)
+		d := c.din
+		kernels.Gate7Grad(d[0], given(bonus, d[1]), given(bonus, d[2]), given(bonus, d[3]), given(bonus, d[4]), given(gate, d[5]),
+			c.dout[0], given(bonus, c.out[1]), x, r, key, rk, v, g, c.d[0], c.d[1], c.d[2])
+	}
+	return o
+}
