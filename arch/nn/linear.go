@@ -11,7 +11,8 @@ import (
 //
 //	z = x·Wᵀ + bias;  y = residual + σ(gate)·f(z)
 //
-// Bias is [N], Gate and Residual have y's shape; F and Gate exclude each other.
+// Bias is [N], Gate and Residual have y's shape; F and Gate exclude each other,
+// and so do a Residual and an F that is ByValue.
 type Then struct {
 	Bias           *Tensor
 	F              kernels.Activation
@@ -31,7 +32,7 @@ func LinearThen(g *Graph, w, x *Tensor, then Then) *Tensor {
 	if then.Residual != nil && g.dropping() {
 		mask, e.Residual = g.dropMask(M*N), nil
 	}
-	if g.record && (then.F != kernels.Identity || then.Gate != nil) {
+	if g.record && (then.F != kernels.Identity && !then.F.ByValue() || then.Gate != nil) {
 		e.Raw = g.floats(M * N)
 	}
 	switch {
@@ -61,6 +62,9 @@ func (g *Graph) linearOutput(w, x *Tensor, then *Then) *Tensor {
 	}
 	if then.F != kernels.Identity && then.Gate != nil {
 		panic("nn: Linear: an activation and a gate")
+	}
+	if then.F.ByValue() && then.Residual != nil {
+		panic("nn: Linear: a residual over the value that the gradient needs")
 	}
 	var shape [4]int
 	n := copy(shape[:], x.Shape)
@@ -121,15 +125,19 @@ func (o *linearOp) productGrad(g *Graph, dgate []float32) []float32 {
 		dy = g.copyOf(dy)
 		mulBy(dy, o.mask)
 	}
-	if o.raw == nil {
+	f := o.then.F
+	if o.raw == nil && f == kernels.Identity {
 		return dy
 	}
-	dz := g.floats(len(o.raw))
+	dz := g.floats(len(dy))
 	clear(dz)
-	if o.then.Gate != nil {
+	switch {
+	case o.then.Gate != nil:
 		kernels.SigmoidMulGrad(dgate, dz, dy, o.then.Gate.Data, o.raw)
-	} else {
-		o.then.F.Grad(dz, dy, o.raw)
+	case f.ByValue():
+		f.Grad(dz, dy, o.y.Data)
+	default:
+		f.Grad(dz, dy, o.raw)
 	}
 	return dz
 }

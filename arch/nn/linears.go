@@ -17,27 +17,31 @@ const MaxLinears = kernels.MaxProducts
 
 // Linears is LinearThen for each product, output i that of p[i], each with an
 // x of its own; none reads what another makes, and all x have the same number
-// of rows. In a decode step the threads share all the matrices in one parallel
+// of rows; one without W is an absent part, and its output nil. In a decode step the threads share all the matrices in one parallel
 // region, which saves a fork and join for every matrix but one; with many rows
 // or when recording they go one by one. The values are those of LinearThen.
 func Linears(g *Graph, p ...Product) (y [MaxLinears]*Tensor) {
-	if g.record {
-		for i := range p {
-			y[i] = LinearThen(g, p[i].W, p[i].X, p[i].Then)
-		}
-		return y
-	}
 	var list [MaxLinears]kernels.Product
-	M := rows(p[0].X)
+	n, M := 0, 0
 	for i := range p {
 		w, x := p[i].W, p[i].X
-		if rows(x) != M {
-			panic(fmt.Sprintf("nn: Linears: inputs %v and %v", p[0].X.Shape, x.Shape))
+		if w == nil {
+			continue
+		}
+		if g.record {
+			y[i] = LinearThen(g, w, x, p[i].Then)
+			continue
+		}
+		if M == 0 {
+			M = rows(x)
+		} else if rows(x) != M {
+			panic(fmt.Sprintf("nn: Linears: %d rows and input %v", M, x.Shape))
 		}
 		y[i] = g.linearOutput(w, x, &p[i].Then)
-		list[i] = kernels.Product{Y: y[i].Data, X: x.Data, W: w.matrix(), Then: p[i].Then.epilogue()}
+		list[n] = kernels.Product{Y: y[i].Data, X: x.Data, W: w.matrix(), Then: p[i].Then.epilogue()}
+		n++
 	}
-	kernels.MulMats(list[:len(p)], M)
+	kernels.MulMats(list[:n], M)
 	return y
 }
 

@@ -10,6 +10,16 @@ const MaxMixes = 6
 // position is last [B,C], which then holds the last position; a nil last is
 // zeros and keeps nothing. Where mu[i] is nil there is no shift: output i is x.
 func ShiftMix(g *Graph, x, last *Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) {
+	return shiftMix(g, false, x, last, mu)
+}
+
+// ShiftMixPrev is ShiftMix with the weights of the token before, as RWKV-6 and
+// 7 store them: output i is x + mu[i]⊙(prev - x).
+func ShiftMixPrev(g *Graph, x, last *Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) {
+	return shiftMix(g, true, x, last, mu)
+}
+
+func shiftMix(g *Graph, ofPrev bool, x, last *Tensor, mu []*Tensor) (out [MaxMixes]*Tensor) {
 	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
 	var m, y [MaxMixes][]float32
 	n := 0
@@ -28,24 +38,36 @@ func ShiftMix(g *Graph, x, last *Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) 
 	if last != nil {
 		first = last.Data
 	}
-	kernels.ShiftMix(y[:n], x.Data, first, m[:n], B, T, C)
+	if ofPrev {
+		kernels.ShiftMixPrev(y[:n], x.Data, first, m[:n], B, T, C)
+	} else {
+		kernels.ShiftMix(y[:n], x.Data, first, m[:n], B, T, C)
+	}
 	if g.record {
 		if last != nil {
 			first = g.copyOf(first)
 		}
-		o := shiftMixOp{x: x, first: first, out: out}
+		o := shiftMixOp{ofPrev: ofPrev, x: x, first: first, out: out}
 		copy(o.mu[:], mu)
 		record(g, nil, o)
 	}
-	if last != nil {
-		for b := range B {
-			copy(last.Data[b*C:(b+1)*C], x.Data[((b+1)*T-1)*C:])
-		}
-	}
+	keepLast(last, x)
 	return out
 }
 
+// keepLast makes last [B,C] the last position of x [B,T,C].
+func keepLast(last, x *Tensor) {
+	if last == nil {
+		return
+	}
+	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
+	for b := range B {
+		copy(last.Data[b*C:(b+1)*C], x.Data[((b+1)*T-1)*C:])
+	}
+}
+
 type shiftMixOp struct {
+	ofPrev  bool
 	x       *Tensor
 	first   []float32 // [B,C], before the first position
 	mu, out [MaxMixes]*Tensor
@@ -60,8 +82,11 @@ func (o *shiftMixOp) back(g *Graph) {
 			n++
 		}
 	}
-	x := o.x
-	kernels.ShiftMixGrad(g.grad(x), dm[:n], dy[:n], x.Data, o.first, m[:n], x.Dim(0), x.Dim(1), x.Dim(2))
+	x, grad := o.x, kernels.ShiftMixGrad
+	if o.ofPrev {
+		grad = kernels.ShiftMixPrevGrad
+	}
+	grad(g.grad(x), dm[:n], dy[:n], x.Data, o.first, m[:n], x.Dim(0), x.Dim(1), x.Dim(2))
 }
 
 // WKV4State is the memory of one RWKV-4 time mixing: the true state is

@@ -1,0 +1,281 @@
+package nn
+
+import (
+	"fmt"
+
+	"workbench/kernels"
+)
+
+// ShiftMixBy is RWKV-6's data-dependent token shift: output i is
+// x + (mu[i] + m[i])⊙(prev - x), m[i] being of x's shape; x, last and mu are
+// those of ShiftMix. Where mu[i] is nil, output i is absent.
+func ShiftMixBy(g *Graph, x, last *Tensor, m [MaxMixes]*Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) {
+	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
+	o := shiftMixByOp{x: x}
+	var w, by, y [MaxMixes][]float32
+	for i, t := range mu {
+		if t == nil {
+			continue
+		}
+		n := o.n
+		out[i] = g.like(x)
+		o.mu[n], o.m[n], o.out[n] = t, m[i], out[i]
+		w[n], by[n], y[n] = t.Data, m[i].Data, out[i].Data
+		o.n++
+	}
+	first := data(last)
+	kernels.ShiftMixBy(y[:o.n], x.Data, first, w[:o.n], by[:o.n], B, T, C)
+	if g.record {
+		if last != nil {
+			o.first = g.copyOf(first)
+		}
+		record(g, nil, o)
+	}
+	keepLast(last, x)
+	return out
+}
+
+type shiftMixByOp struct {
+	x          *Tensor
+	first      []float32 // [B,C], before the first position
+	n          int
+	mu, m, out [MaxMixes]*Tensor
+}
+
+func (o *shiftMixByOp) back(g *Graph) {
+	var w, by, dw, dby, dy [MaxMixes][]float32
+	for i := range o.n {
+		w[i], by[i] = o.mu[i].Data, o.m[i].Data
+		dw[i], dby[i], dy[i] = g.grad(o.mu[i]), g.grad(o.m[i]), g.grad(o.out[i])
+	}
+	x, n := o.x, o.n
+	kernels.ShiftMixByGrad(g.grad(x), dw[:n], dby[:n], dy[:n], x.Data, o.first, w[:n], by[:n], x.Dim(0), x.Dim(1), x.Dim(2))
+}
+
+// Snapshot is a copy of what t, a slot of a state, holds now; nil for nil. No
+// gradient flows into it.
+func Snapshot(g *Graph, t *Tensor) *Tensor {
+	if t == nil {
+		return nil
+	}
+	c := g.like(t)
+	c.Const = true
+	copy(c.Data, t.Data)
+	return c
+}
+
+// LinearBlocks is a block-diagonal linear layer: output i [...,N] is W[i]·x[i],
+// W [n,N,K] and x[i] the i-th K of x's last n·K channels.
+func LinearBlocks(g *Graph, w, x *Tensor) (out [MaxMixes]*Tensor) {
+	n, N, K, M := w.Dim(0), w.Dim(1), w.Dim(2), rows(x)
+	if x.Dim(-1) != n*K || n > MaxMixes {
+		panic(fmt.Sprintf("nn: LinearBlocks: input %v does not fit weight %v", x.Shape, w.Shape))
+	}
+	var shape [4]int
+	axes := copy(shape[:], x.Shape)
+	shape[axes-1] = N
+	for i := range n {
+		out[i] = g.Tensor(shape[:axes]...)
+	}
+	g.product(w, M)
+	part := g.floats(M * K)
+	for i := range n {
+		columns(part, x.Data, M, n*K, i*K, K)
+		kernels.MatMulNT(out[i].Data, part, w.Data[i*N*K:(i+1)*N*K], M, N, K, false)
+	}
+	if g.record {
+		record(g, nil, linearBlocksOp{w, x, out})
+	}
+	return out
+}
+
+type linearBlocksOp struct {
+	w, x *Tensor
+	out  [MaxMixes]*Tensor
+}
+
+func (o *linearBlocksOp) back(g *Graph) {
+	n, N, K, M := o.w.Dim(0), o.w.Dim(1), o.w.Dim(2), rows(o.x)
+	dw, dx := g.grad(o.w), g.grad(o.x)
+	mark := g.Mark()
+	part, dpart := g.floats(M*K), g.floats(M*K)
+	for i := range n {
+		dy := o.out[i].Grad
+		if dy == nil {
+			continue
+		}
+		w := o.w.Data[i*N*K : (i+1)*N*K]
+		kernels.MatMulNN(dpart, dy, w, M, K, N, false)
+		for r := range M {
+			kernels.Accumulate(dx[r*n*K+i*K:][:K], dpart[r*K:(r+1)*K])
+		}
+		if dw != nil {
+			columns(part, o.x.Data, M, n*K, i*K, K)
+			kernels.MatMulTN(dw[i*N*K:(i+1)*N*K], dy, part, N, K, M, true)
+		}
+		g.Work.Operations += 4 * int64(M*N*K)
+	}
+	g.arena.rewind(mark)
+}
+
+// columns copies K columns from column at of x [M,stride] to y [M,K].
+func columns(y, x []float32, M, stride, at, K int) {
+	for r := range M {
+		copy(y[r*K:(r+1)*K], x[r*stride+at:])
+	}
+}
+
+// GroupNorm normalises each of the heads of x [...,C] with weight w and bias b
+// [C]; see kernels.GroupNorm.
+func GroupNorm(g *Graph, w, b, x *Tensor, heads int, eps float32) *Tensor {
+	R, C := rows(x), w.Len()
+	y := g.like(x)
+	if !g.record {
+		kernels.GroupNorm(y.Data, nil, nil, x.Data, w.Data, b.Data, R, C, heads, eps)
+		return y
+	}
+	mean, rstd := g.floats(R*heads), g.floats(R*heads)
+	kernels.GroupNorm(y.Data, mean, rstd, x.Data, w.Data, b.Data, R, C, heads, eps)
+	record(g, y, groupNormOp{w, b, x, y, mean, rstd, heads})
+	return y
+}
+
+type groupNormOp struct {
+	w, b, x, y *Tensor
+	mean, rstd []float32
+	heads      int
+}
+
+func (o *groupNormOp) back(g *Graph) {
+	kernels.GroupNormGrad(g.grad(o.x), g.grad(o.w), g.grad(o.b), o.y.Grad, o.x.Data, o.w.Data, o.mean, o.rstd, rows(o.x), o.w.Len(), o.heads)
+}
+
+// SiLUMul is SiLU(z)⊙x; z nil: x, there being no gate.
+func SiLUMul(g *Graph, z, x *Tensor) *Tensor {
+	if z == nil {
+		return x
+	}
+	sameLen("SiLUMul", z, x)
+	y := g.like(x)
+	kernels.SiLUMul(y.Data, z.Data, x.Data)
+	if g.record {
+		record(g, y, siLUMulOp{z, x, y})
+	}
+	return y
+}
+
+type siLUMulOp struct{ z, x, y *Tensor }
+
+func (o *siLUMulOp) back(g *Graph) {
+	kernels.SiLUMulGrad(g.grad(o.z), g.grad(o.x), o.y.Grad, o.z.Data, o.x.Data)
+}
+
+// Lerp is a + s⊙(b - a).
+func Lerp(g *Graph, a, b, s *Tensor) *Tensor {
+	sameLen("Lerp", a, b)
+	sameLen("Lerp", a, s)
+	y := g.like(a)
+	kernels.Lerp(y.Data, a.Data, b.Data, s.Data)
+	if g.record {
+		record(g, y, lerpOp{a, b, s, y})
+	}
+	return y
+}
+
+type lerpOp struct{ a, b, s, y *Tensor }
+
+func (o *lerpOp) back(g *Graph) {
+	kernels.LerpGrad(g.grad(o.a), g.grad(o.b), g.grad(o.s), o.y.Grad, o.a.Data, o.b.Data, o.s.Data)
+}
+
+// Exp is eˣ.
+func Exp(g *Graph, x *Tensor) *Tensor {
+	y := g.like(x)
+	kernels.Exp(y.Data, x.Data)
+	if y.Const = x.Const; g.record && !y.Const {
+		record(g, y, negExpOp{x, y}) // dy·y, as there
+	}
+	return y
+}
+
+// Repeat is every element of x n times: one value for the channels of a head.
+func Repeat(g *Graph, x *Tensor, n int) *Tensor {
+	y := g.Tensor(x.Len() * n)
+	for i := range y.Data {
+		y.Data[i] = x.Data[i/n]
+	}
+	if y.Const = x.Const; g.record && !y.Const {
+		record(g, y, repeatOp{x, y, n})
+	}
+	return y
+}
+
+type repeatOp struct {
+	x, y *Tensor
+	n    int
+}
+
+func (o *repeatOp) back(g *Graph) {
+	d := g.grad(o.x)
+	for i, v := range o.y.Grad {
+		d[i/o.n] += v
+	}
+}
+
+// Rows is x [C] for every position of a [B,T,C] like the other tensor.
+func Rows(g *Graph, x, like *Tensor) *Tensor {
+	y, C := g.like(like), x.Len()
+	for at := 0; at < len(y.Data); at += C {
+		copy(y.Data[at:at+C], x.Data)
+	}
+	if y.Const = x.Const; g.record && !y.Const {
+		record(g, y, rowsOp{x, y})
+	}
+	return y
+}
+
+type rowsOp struct{ x, y *Tensor }
+
+func (o *rowsOp) back(g *Graph) {
+	kernels.BiasGrad(g.grad(o.x), o.y.Grad, rows(o.y), o.x.Len())
+}
+
+// Stack is a and b, of one shape, as one tensor [2,...]: what travels together
+// from layer to layer.
+func Stack(g *Graph, a, b *Tensor) *Tensor {
+	sameLen("Stack", a, b)
+	var shape [4]int
+	shape[0] = 2
+	n := 1 + copy(shape[1:], a.Shape)
+	y := g.Tensor(shape[:n]...)
+	copy(y.Data, a.Data)
+	copy(y.Data[a.Len():], b.Data)
+	if g.record {
+		record(g, y, stackOp{a, b, y})
+	}
+	return y
+}
+
+type stackOp struct{ a, b, y *Tensor }
+
+func (o *stackOp) back(g *Graph) {
+	n := o.a.Len()
+	g.pass(o.a, o.y.Grad[:n:n])
+	g.pass(o.b, o.y.Grad[n:])
+}
+
+// Unstack gives back what Stack made one. Both are views of s, and so are
+// their gradients of its.
+func Unstack(g *Graph, s *Tensor) (a, b *Tensor) {
+	n := s.Len() / 2
+	a, b = g.arena.header(s.Shape[1:]), g.arena.header(s.Shape[1:])
+	a.Data, b.Data = s.Data[:n:n], s.Data[n:]
+	if g.record {
+		d, fresh := g.fresh(s)
+		if fresh {
+			clear(d)
+		}
+		a.Grad, b.Grad = d[:n:n], d[n:]
+	}
+	return a, b
+}
