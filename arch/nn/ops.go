@@ -141,8 +141,11 @@ func (o *layerNormOp) back(g *Graph) {
 	kernels.LayerNormGrad(g.grad(o.x), g.grad(o.w), db, o.y.Grad, o.x.Data, o.w.Data, o.mean, o.rstd, len(o.mean), o.w.Len())
 }
 
-// SigmoidMul is σ(r)⊙x for two tensors.
+// SigmoidMul is σ(r)⊙x for two tensors; r nil: x, there being no gate.
 func SigmoidMul(g *Graph, r, x *Tensor) *Tensor {
+	if r == nil {
+		return x
+	}
 	sameLen("SigmoidMul", r, x)
 	y := g.like(x)
 	kernels.SigmoidMul(y.Data, r.Data, x.Data)
@@ -175,4 +178,28 @@ func (o *negExpOp) back(g *Graph) {
 	if d := g.grad(o.x); d != nil {
 		kernels.NegExpGrad(d, o.y.Grad, o.y.Data)
 	}
+}
+
+// Activate is f(x), of small tensors: a Linear has it for less.
+func Activate(g *Graph, f kernels.Activation, x *Tensor) *Tensor {
+	y := g.like(x)
+	copy(y.Data, x.Data)
+	kernels.Epilogue{F: f}.Apply(y.Data, 1, y.Len())
+	if y.Const = x.Const; g.record && !y.Const {
+		record(g, y, activateOp{f, x, y})
+	}
+	return y
+}
+
+type activateOp struct {
+	f    kernels.Activation
+	x, y *Tensor
+}
+
+func (o *activateOp) back(g *Graph) {
+	from := o.x.Data
+	if o.f.ByValue() {
+		from = o.y.Data
+	}
+	o.f.Grad(g.grad(o.x), o.y.Grad, from)
 }

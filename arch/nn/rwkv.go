@@ -7,8 +7,9 @@ import (
 )
 
 // ShiftMixBy is RWKV-6's data-dependent token shift: output i is
-// x + (mu[i] + m[i])⊙(prev - x), m[i] being of x's shape; x, last and mu are
-// those of ShiftMix. Where mu[i] is nil, output i is absent.
+// x + (mu[i] + m)⊙(prev - x); x, last and mu are those of ShiftMix, and m, of
+// x's shape, is the next of that list. Where mu[i] is nil, output i is absent
+// and takes none.
 func ShiftMixBy(g *Graph, x, last *Tensor, m [MaxMixes]*Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) {
 	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
 	o := shiftMixByOp{x: x}
@@ -19,8 +20,8 @@ func ShiftMixBy(g *Graph, x, last *Tensor, m [MaxMixes]*Tensor, mu ...*Tensor) (
 		}
 		n := o.n
 		out[i] = g.like(x)
-		o.mu[n], o.m[n], o.out[n] = t, m[i], out[i]
-		w[n], by[n], y[n] = t.Data, m[i].Data, out[i].Data
+		o.mu[n], o.m[n], o.out[n] = t, m[n], out[i]
+		w[n], by[n], y[n] = t.Data, m[n].Data, out[i].Data
 		o.n++
 	}
 	first := data(last)
@@ -170,8 +171,11 @@ func (o *siLUMulOp) back(g *Graph) {
 	kernels.SiLUMulGrad(g.grad(o.z), g.grad(o.x), o.y.Grad, o.z.Data, o.x.Data)
 }
 
-// Lerp is a + s⊙(b - a).
+// Lerp is a + s⊙(b - a); s nil: a.
 func Lerp(g *Graph, a, b, s *Tensor) *Tensor {
+	if s == nil {
+		return a
+	}
 	sameLen("Lerp", a, b)
 	sameLen("Lerp", a, s)
 	y := g.like(a)

@@ -1,0 +1,263 @@
+// Package rwkv holds the RWKV family, one file a version; what they share is
+// in common.go and ablate.go.
+package rwkv
+
+import (
+	"fmt"
+	"math"
+
+	"workbench/arch"
+	"workbench/arch/nn"
+	"workbench/kernels"
+)
+
+// stack is a whole model: every version has these parts, and blocks of its own.
+type stack struct {
+	Emb    *nn.Tensor `w:"emb.weight,embed"` // [V,C]
+	LN0    *norm      `w:"blocks.0.ln0"`
+	Blocks []layer    `w:"blocks"`
+	LNOut  *norm      `w:"ln_out"`
+	Head   *nn.Tensor `w:"head.weight,embed"` // [V,C]
+}
+
+// layer is one block.
+type layer interface {
+	// forward maps x [B,T,C], or what the layer before it hands on, to what it
+	// hands on itself.
+	forward(g *nn.Graph, x *nn.Tensor, s *layerState) *nn.Tensor
+	// newState returns the memory of B sequences that have seen nothing.
+	newState(B int) *layerState
+}
+
+// state is one memory a layer.
+type state struct {
+	Layers []*layerState `s:""`
+}
+
+// layerState holds the LayerNorm outputs of the last position, absent without
+// token shift, and the memory of the time mixing.
+type layerState struct {
+	AttX *nn.Tensor    `s:"att_x_prev"` // [B,C]
+	FFNX *nn.Tensor    `s:"ffn_x_prev"` // [B,C]
+	WKV  *nn.Tensor    `s:"wkv"`        // [B,H,N key,N value], from version 5 on
+	WKV4 *nn.WKV4State `s:""`
+}
+
+// NewState implements arch.Model.
+func (m *stack) NewState(B int) arch.State {
+	s := &state{}
+	for _, b := range m.Blocks {
+		s.Layers = append(s.Layers, b.newState(B))
+	}
+	return s
+}
+
+// Forward implements arch.Model.
+func (m *stack) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
+	return arch.InOrder(g, m, tok, s)
+}
+
+// Layers implements arch.Layered.
+func (m *stack) Layers() int { return len(m.Blocks) }
+
+// Embed implements arch.Layered.
+func (m *stack) Embed(g *nn.Graph, tok nn.Tokens, _ arch.State) *nn.Tensor {
+	return m.LN0.forward(g, nn.Embedding(g, m.Emb, tok))
+}
+
+var noState layerState
+
+// Layer implements arch.Layered.
+func (m *stack) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor {
+	l := &noState
+	if s, ok := s.(*state); ok {
+		l = s.Layers[i]
+	}
+	return m.Blocks[i].forward(g, x, l)
+}
+
+// Finish implements arch.Layered.
+func (m *stack) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNOut.forward(g, x) }
+
+// Logits implements arch.Model.
+func (m *stack) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.Head, h) }
+
+// block is a time mixing and a channel mixing, each over a norm of its own and
+// beside a residual.
+type block struct {
+	LN1 *norm `w:"ln1"`
+	LN2 *norm `w:"ln2"`
+	Att mixer `w:"att"`
+	FFN mixer `w:"ffn"`
+}
+
+// mixer is a half of a block.
+type mixer interface {
+	// forward is residual + what the mixer makes of x.
+	forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor
+	// addState adds the mixer's slots for B sequences.
+	addState(s *layerState, B int)
+}
+
+func (b *block) forward(g *nn.Graph, x *nn.Tensor, s *layerState) *nn.Tensor {
+	x = b.Att.forward(g, x, b.LN1.forward(g, x), s)
+	return b.FFN.forward(g, x, b.LN2.forward(g, x), s)
+}
+
+func (b *block) newState(B int) *layerState {
+	s := &layerState{}
+	b.Att.addState(s, B)
+	b.FFN.addState(s, B)
+	return s
+}
+
+// norm is a LayerNorm; where it is nil, the part is absent.
+type norm struct {
+	Weight *nn.Tensor `w:"weight"` // [C]
+	Bias   *nn.Tensor `w:"bias"`   // [C]
+}
+
+func newNorm(C int) *norm { return &norm{nn.New(C).Fill(1), nn.New(C)} }
+
+func (n *norm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
+	if n == nil {
+		return x
+	}
+	return nn.LayerNorm(g, n.Weight, n.Bias, x)
+}
+
+// headNorm is a GroupNorm of the heads; where it is nil, the part is absent.
+type headNorm struct {
+	Weight *nn.Tensor `w:"weight"` // [C]
+	Bias   *nn.Tensor `w:"bias"`   // [C]
+
+	heads int
+	eps   float32
+}
+
+func (n *headNorm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
+	if n == nil {
+		return x
+	}
+	return nn.GroupNorm(g, n.Weight, n.Bias, x, n.heads, n.eps)
+}
+
+// channelMix4 is the feed-forward part of versions 4 and 5. Without receptance
+// it has no gate.
+type channelMix4 struct {
+	MuK        *nn.Tensor `w:"time_mix_k"`        // [C]
+	MuR        *nn.Tensor `w:"time_mix_r"`        // [C]
+	Key        *nn.Tensor `w:"key.weight"`        // [F,C]
+	Receptance *nn.Tensor `w:"receptance.weight"` // [C,C]
+	Value      *nn.Tensor `w:"value.weight"`      // [C,F]
+
+	f kernels.Activation
+}
+
+func (m *channelMix4) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
+	mixed := nn.ShiftMix(g, x, s.FFNX, m.MuK, m.MuR)
+	return feedForward(g, residual, mixed, m.Key, m.Receptance, m.Value, m.f)
+}
+
+func (m *channelMix4) addState(s *layerState, B int) { s.FFNX = lastOf(B, m.MuK) }
+
+// feedForward is residual + σ(R·x1)⊙V·f(K·x0).
+func feedForward(g *nn.Graph, residual *nn.Tensor, x [nn.MaxMixes]*nn.Tensor, key, receptance, value *nn.Tensor, f kernels.Activation) *nn.Tensor {
+	p := nn.Linears(g, nn.Product{W: key, X: x[0], Then: nn.Then{F: f}}, nn.Product{W: receptance, X: x[1]})
+	return nn.LinearThen(g, value, p[0], nn.Then{Gate: p[1], Residual: residual})
+}
+
+// lastOf is the slot of the last position where a mix weight [C] is there.
+func lastOf(B int, mu *nn.Tensor) *nn.Tensor {
+	if mu == nil {
+		return nil
+	}
+	return nn.New(B, mu.Len())
+}
+
+// sized are the settings that every version has.
+type sized struct {
+	dim, layers, vocab int
+	seed               uint64
+}
+
+func (c sized) check() error {
+	if c.dim < 1 || c.layers < 1 || c.vocab < 1 {
+		return fmt.Errorf("dim %d, layers %d and vocab %d must be at least 1", c.dim, c.layers, c.vocab)
+	}
+	return nil
+}
+
+// newStack makes the parts around the blocks, the embedding from U(-r, r).
+// Without small init it is from N(0, 0.02²), as a GPT's.
+func (c sized) newStack(r float64, smallInit, ln0 string) *stack {
+	m := &stack{Emb: nn.New(c.vocab, c.dim), LN0: newNorm(c.dim), LNOut: newNorm(c.dim), Head: nn.New(c.vocab, c.dim)}
+	if smallInit == on {
+		nn.Uniform(m.Emb, nn.Rand(c.seed, "emb"), r)
+	} else {
+		nn.Normal(m.Emb, nn.Rand(c.seed, "emb"), 0.02)
+	}
+	if ln0 == off {
+		m.LN0 = nil
+	}
+	nn.Orthogonal(m.Head, nn.Rand(c.seed, "head"), 0.5*expansion(m.Head))
+	return m
+}
+
+// layerRatios are r0, from 0 at the first layer to 1, and r1, from 1 to nearly 0.
+func (c sized) layerRatios(l int) (r0, r1 float64) {
+	return float64(l) / float64(max(1, c.layers-1)), 1 - float64(l)/float64(c.layers)
+}
+
+// orthogonal is a new matrix [rows,cols] of that gain.
+func (c sized) orthogonal(name string, rows, cols int, gain float64) *nn.Tensor {
+	return nn.Orthogonal(nn.New(rows, cols), nn.Rand(c.seed, name), gain)
+}
+
+// expansion is the official gain of an orthogonal matrix [out,in].
+func expansion(w *nn.Tensor) float64 {
+	return math.Sqrt(max(1, float64(w.Dim(0))/float64(w.Dim(1))))
+}
+
+// each returns the vector [C] of f(i).
+func each(C int, f func(i int) float64) *nn.Tensor {
+	t := nn.New(C)
+	for i := range t.Data {
+		t.Data[i] = float32(f(i))
+	}
+	return t
+}
+
+// ramp is (i/C)^power + plus.
+func ramp(C int, power, plus float64) *nn.Tensor {
+	return each(C, func(i int) float64 { return math.Pow(float64(i)/float64(C), power) + plus })
+}
+
+// restOf is 1 - x: what weighs the token before.
+func restOf(x *nn.Tensor) *nn.Tensor {
+	return each(x.Len(), func(i int) float64 { return 1 - float64(x.Data[i]) })
+}
+
+// shaped gives x other axes.
+func shaped(x *nn.Tensor, shape ...int) *nn.Tensor {
+	x.Shape = shape
+	return x
+}
+
+// headSize is what a size of 0 stands for: the largest of 64, 32, … that
+// divides the channels.
+func headSize(size, dim int) int {
+	if size > 0 {
+		return size
+	}
+	for size = 64; dim%size != 0; size /= 2 {
+	}
+	return size
+}
+
+func checkHeads(dim, size int) error {
+	if dim%size != 0 {
+		return fmt.Errorf("dim %d is not whole heads of head_size %d", dim, size)
+	}
+	return nil
+}
