@@ -1,7 +1,6 @@
 package arch_test
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ func TestNewIsStrict(t *testing.T) {
 		config map[string]any
 		want   string
 	}{
-		{"rwkv9", nil, `unknown architecture "rwkv9" (known: rnn, rwkv4, transformer)`},
+		{"rwkv9", nil, `unknown architecture "rwkv9" (known: `},
 		{"rwkv4", map[string]any{"dims": 3}, `no setting "dims" (known: dim, layers`},
 		{"rwkv4", map[string]any{"dim": "big"}, "dim: big is not a whole number"},
 		{"rwkv4", map[string]any{"dim": 2.5}, "dim: 2.5 is not a whole number"},
@@ -40,9 +39,10 @@ func TestNewIsStrict(t *testing.T) {
 
 func TestNewResolves(t *testing.T) {
 	_, got, err := arch.New("rwkv4", map[string]any{"dim": 8.0, "layers": uint64(1)}, 1)
-	want := map[string]any{"dim": 8.0, "layers": 1.0, "vocab": 256.0, "ffn": 32.0, "token_shift": "learned", "time_decay": "learned"}
-	if err != nil || !maps.Equal(got, want) {
-		t.Errorf("resolved %v (%v), want %v", got, err, want)
+	for key, want := range map[string]any{"dim": 8.0, "layers": 1.0, "vocab": 256.0, "ffn": 32.0, "token_shift": "learned", "decay_spread": 1.0} {
+		if err != nil || got[key] != want {
+			t.Errorf("resolved %v (%v), want %s %v", got, err, key, want)
+		}
 	}
 	for _, name := range arch.Names() {
 		for _, o := range arch.Options(name) {
@@ -81,11 +81,16 @@ func TestParseSet(t *testing.T) {
 }
 
 // TestStateBytes holds the live state against the paper's own count: 5 vectors
-// a layer for RWKV-4, whatever the depth; 2 a layer and position for attention.
+// a layer for RWKV-4 and 2+N for those after it, whatever the depth; 2 a layer
+// and position for attention.
 func TestStateBytes(t *testing.T) {
-	const C, L, depth = 16, 3, 21
-	config := map[string]any{"dim": C, "layers": L}
-	for name, want := range map[string]int64{"rwkv4": 4 * 5 * C * L, "rnn": 4 * C * L, "transformer": 4 * 2 * C * L * depth} {
+	const C, L, N, depth = 32, 3, 16, 21
+	matrix := int64(4 * (2 + N) * C * L)
+	for name, want := range map[string]int64{"rwkv4": 4 * 5 * C * L, "rwkv5": matrix, "rwkv6": matrix, "rwkv7": matrix, "rnn": 4 * C * L, "transformer": 4 * 2 * C * L * depth} {
+		config := map[string]any{"dim": C, "layers": L}
+		if want == matrix {
+			config["head_size"] = N
+		}
 		m, _, err := arch.New(name, config, 1)
 		if err != nil {
 			t.Fatal(err)

@@ -1,28 +1,5 @@
 package kernels
 
-// SiLUMul is y[i] = x[i]·SiLU(z[i]), SiLU(z) = z·σ(z): the output gate of
-// RWKV-5 and 6, and the gated feed-forward layer of Llama.
-// Source: BlinkDL/RWKV-LM RWKV-v5/src/model.py; Shazeer, arXiv 2002.05202.
-func SiLUMul(y, z, x []float32) { mapGrad("SiLUMul", siluMul, y, z, x) }
-
-// SiLUMulGrad is, with s = σ(z[i]), dx[i] += dy[i]·z[i]·s and
-// dz[i] += dy[i]·x[i]·(s + z[i]·s·(1-s)). They must not overlap.
-func SiLUMulGrad(dz, dx, dy, z, x []float32) {
-	n := len(dy)
-	for _, a := range [][]float32{dz, dx, z, x} {
-		need("SiLUMulGrad", "argument", a, n)
-	}
-	siluMulJobs.run(n, blockFloats, siluMulJob{dz, dx, dy, z, x})
-}
-
-type siluMulJob struct{ dz, dx, dy, z, x []float32 }
-
-var siluMulJobs jobs[siluMulJob, *siluMulJob]
-
-func (j *siluMulJob) span(lo, hi int) {
-	siluMulGrad(j.dz[lo:hi], j.dx[lo:hi], j.dy[lo:hi], j.z[lo:hi], j.x[lo:hi])
-}
-
 // Lerp is y[i] = a[i] + s[i]·(b[i] - a[i]): RWKV-7's value residual.
 func Lerp(y, a, b, s []float32) {
 	n := len(y)
@@ -53,4 +30,29 @@ func (j *lerpJob) span(lo, hi int) {
 		return
 	}
 	lerpGrad(j.da[lo:hi], j.db[lo:hi], j.ds[lo:hi], j.y[lo:hi], j.a[lo:hi], j.b[lo:hi], j.s[lo:hi])
+}
+
+// ExpMul is y[i] = e^w[i]·x[i]; y must not be w or x.
+func ExpMul(y, w, x []float32) {
+	mapGrad("ExpMul", expMul, y, w, x)
+}
+
+// expMul leaves e^w in y on the way.
+func expMul(y, w, x []float32) {
+	exp(y, w)
+	multiply(y, y, x)
+}
+
+// ExpMulGrad is dw[i] += dy[i]·y[i] and dx[i] += dy[i]·e^w[i], given the y of
+// ExpMul. They must not overlap.
+func ExpMulGrad(dw, dx, dy, y, w []float32) {
+	n := len(dy)
+	for _, a := range [][]float32{dw, dx, y, w} {
+		need("ExpMulGrad", "argument", a, n)
+	}
+	owner, decay := borrow(n)
+	Exp(decay, w)
+	mapGrad("ExpMulGrad", negExpGrad, dx, dy, decay) // += a·b
+	mapGrad("ExpMulGrad", negExpGrad, dw, dy, y)
+	floatBuffers.Put(owner)
 }

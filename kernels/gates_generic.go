@@ -1,21 +1,5 @@
 package kernels
 
-func siluMulGeneric(y, z, x []float32) {
-	for i, v := range z {
-		f := max(float64(v), -120) // below it is nothing, and -∞·0 not a number
-		y[i] = x[i] * float32(f*sigmoid64(f))
-	}
-}
-
-func siluMulGradGeneric(dz, dx, dy, z, x []float32) {
-	for i, v := range z {
-		f := min(max(float64(v), -120), 120)
-		s := sigmoid64(f)
-		dx[i] += dy[i] * float32(f*s)
-		dz[i] += dy[i] * x[i] * float32(s+f*s*(1-s))
-	}
-}
-
 func lerpGeneric(y, a, b, s []float32) {
 	for i, v := range a {
 		y[i] = v + s[i]*(b[i]-v)

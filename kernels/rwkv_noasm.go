@@ -4,10 +4,8 @@ func shiftByRow(y, x, prev, mu, m []float32) { shiftByRowGeneric(y, x, prev, mu,
 func shiftByGradRow(dx, dprev, dmu, dm, dy, x, prev, mu, m []float32) {
 	shiftByGradRowGeneric(dx, dprev, dmu, dm, dy, x, prev, mu, m)
 }
-func mulAddSum(y, a, b, c []float32)         { mulAddSumGeneric(y, a, b, c) }
-func siluMul(y, z, x []float32)              { siluMulGeneric(y, z, x) }
-func siluMulGrad(dz, dx, dy, z, x []float32) { siluMulGradGeneric(dz, dx, dy, z, x) }
-func lerp(y, a, b, s []float32)              { lerpGeneric(y, a, b, s) }
+func mulAddSum(y, a, b, c []float32) { mulAddSumGeneric(y, a, b, c) }
+func lerp(y, a, b, s []float32)      { lerpGeneric(y, a, b, s) }
 func lerpGrad(da, db, ds, dy, a, b, s []float32) {
 	lerpGradGeneric(da, db, ds, dy, a, b, s)
 }

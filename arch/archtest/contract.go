@@ -23,6 +23,10 @@ type Spec struct {
 	Config map[string]any
 	// Params is the number of weights by a closed form written in the test.
 	Params int
+	// Rounding is how many times storedBounds the logits may be off with stored
+	// weights, 0 for once: more where outputs of several matrices are multiplied
+	// with one another, each bringing its own rounding.
+	Rounding float64
 }
 
 // Run checks every clause of the contract and reports each, err nil where it

@@ -53,7 +53,7 @@ func compareGradient(m arch.Model, loss func(*nn.Graph) float64) error {
 		// The best of several steps: too short drowns in rounding, too long
 		// in curvature.
 		best := math.Inf(1)
-		for _, step := range []float64{1e-3, 3e-3, 1e-2, 3e-2} {
+		for _, step := range []float64{1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1} {
 			eps := step / math.Sqrt(float64(len(dir)))
 			up := shifted(p.Tensor, dir, eps, loss)
 			down := shifted(p.Tensor, dir, -eps, loss)

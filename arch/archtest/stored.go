@@ -36,6 +36,12 @@ func stored(s Spec) error {
 	tok := text(exact, batch, length, 9)
 	want := Logits(exact, tok, nil)
 	for _, b := range storedBounds {
+		if s.Rounding > 0 {
+			b.error *= s.Rounding
+			if b.pieces > rounding {
+				b.pieces *= s.Rounding
+			}
+		}
 		m, err := s.build()
 		if err != nil {
 			return err

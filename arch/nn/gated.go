@@ -26,8 +26,11 @@ func (o *rmsNormOp) back(g *Graph) {
 	kernels.RMSNormGrad(g.grad(o.x), g.grad(o.w), o.y.Grad, o.x.Data, o.w.Data, o.rstd, len(o.rstd), o.w.Len())
 }
 
-// SwiGLU is silu(gate)⊙up for two tensors.
+// SwiGLU is silu(gate)⊙up for two tensors; gate nil: up, there being no gate.
 func SwiGLU(g *Graph, gate, up *Tensor) *Tensor {
+	if gate == nil {
+		return up
+	}
 	sameLen("SwiGLU", gate, up)
 	y := g.like(up)
 	kernels.SwiGLU(y.Data, gate.Data, up.Data)

@@ -81,7 +81,7 @@ func LinearBlocks(g *Graph, w, x *Tensor) (out [MaxMixes]*Tensor) {
 	g.product(w, M)
 	part := g.floats(M * K)
 	for i := range n {
-		columns(part, x.Data, M, n*K, i*K, K)
+		gather(part, x.Data[i*K:], M, n*K)
 		kernels.MatMulNT(out[i].Data, part, w.Data[i*N*K:(i+1)*N*K], M, N, K, false)
 	}
 	if g.record {
@@ -111,7 +111,7 @@ func (o *linearBlocksOp) back(g *Graph) {
 			kernels.Accumulate(dx[r*n*K+i*K:][:K], dpart[r*K:(r+1)*K])
 		}
 		if dw != nil {
-			columns(part, o.x.Data, M, n*K, i*K, K)
+			gather(part, o.x.Data[i*K:], M, n*K)
 			kernels.MatMulTN(dw[i*N*K:(i+1)*N*K], dy, part, N, K, M, true)
 		}
 		g.Work.Operations += 4 * int64(M*N*K)
@@ -119,10 +119,11 @@ func (o *linearBlocksOp) back(g *Graph) {
 	g.arena.rewind(mark)
 }
 
-// columns copies K columns from column at of x [M,stride] to y [M,K].
-func columns(y, x []float32, M, stride, at, K int) {
+// gather copies M rows, which start stride floats apart in x, to y.
+func gather(y, x []float32, M, stride int) {
+	K := len(y) / M
 	for r := range M {
-		copy(y[r*K:(r+1)*K], x[r*stride+at:])
+		copy(y[r*K:(r+1)*K], x[r*stride:])
 	}
 }
 
@@ -149,26 +150,6 @@ type groupNormOp struct {
 
 func (o *groupNormOp) back(g *Graph) {
 	kernels.GroupNormGrad(g.grad(o.x), g.grad(o.w), g.grad(o.b), o.y.Grad, o.x.Data, o.w.Data, o.mean, o.rstd, rows(o.x), o.w.Len(), o.heads)
-}
-
-// SiLUMul is SiLU(z)⊙x; z nil: x, there being no gate.
-func SiLUMul(g *Graph, z, x *Tensor) *Tensor {
-	if z == nil {
-		return x
-	}
-	sameLen("SiLUMul", z, x)
-	y := g.like(x)
-	kernels.SiLUMul(y.Data, z.Data, x.Data)
-	if g.record {
-		record(g, y, siLUMulOp{z, x, y})
-	}
-	return y
-}
-
-type siLUMulOp struct{ z, x, y *Tensor }
-
-func (o *siLUMulOp) back(g *Graph) {
-	kernels.SiLUMulGrad(g.grad(o.z), g.grad(o.x), o.y.Grad, o.z.Data, o.x.Data)
 }
 
 // Lerp is a + s⊙(b - a); s nil: a.

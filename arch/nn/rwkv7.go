@@ -99,3 +99,35 @@ func (o *gate7Op) back(g *Graph) {
 	kernels.Gate7Grad(g.grad(o.x), dr, dkey, drk, dv, dgate, o.y.Grad, o.bonus,
 		o.x.Data, o.r.Data, o.key.Data, data(o.rk), o.v.Data, data(o.gate), rows(o.x), o.heads, C/o.heads)
 }
+
+// WKV7Keep is WKV7 that removes nothing: y = r·S with S ← diag(e^w)·S + kᵀv
+// done first. That is RWKV-6's memory, which reads before it writes, with
+// r⊙e^w for r, and the present token besides.
+func WKV7Keep(g *Graph, w, r, k, v *Tensor, heads int, s *Tensor) *Tensor {
+	one, zero := g.constant(k.Dim(-1), 1), g.constant(k.Dim(-1), 0)
+	past := WKV6(g, w, zero, expMul(g, w, r), k, v, heads, s)
+	return Gate7(g, past, r, k, one, v, nil, heads)
+}
+
+// constant is a vector [n] of x.
+func (g *Graph) constant(n int, x float32) *Tensor {
+	t := g.Tensor(n).Fill(x)
+	t.Const = true
+	return t
+}
+
+// expMul is e^w⊙x.
+func expMul(g *Graph, w, x *Tensor) *Tensor {
+	y := g.like(x)
+	kernels.ExpMul(y.Data, w.Data, x.Data)
+	if g.record {
+		record(g, y, expMulOp{w, x, y})
+	}
+	return y
+}
+
+type expMulOp struct{ w, x, y *Tensor }
+
+func (o *expMulOp) back(g *Graph) {
+	kernels.ExpMulGrad(g.gradOrScratch(o.w), g.grad(o.x), o.y.Grad, o.y.Data, o.w.Data)
+}

@@ -13,7 +13,7 @@ import (
 func Store(model any, t kernels.DType) (err error) {
 	Walk(model, func(p Param) {
 		w := p.Tensor
-		if err != nil || len(w.Shape) != 2 || w.Stored != nil || t == kernels.F32 {
+		if err != nil || len(w.Shape) != 2 || p.Vector || w.Stored != nil || t == kernels.F32 {
 			return
 		}
 		as := t

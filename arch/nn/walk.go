@@ -17,16 +17,19 @@ type Param struct {
 	// InOut marks a matrix that the files of its authors hold [in,out]; ours is
 	// [out,in], as Linear wants it.
 	InOut bool
+	// Vector marks a vector written as [heads, head size]: no matrix that Store
+	// or a file of another storage type may turn into something else.
+	Vector bool
 }
 
 // Walk visits the weights of a model in the order of their declaration: the
 // fields of type *Tensor with a tag `w:"name"`, and those of nested structs,
 // pointers to structs and slices of them, whose tags are prefixes (a slice
-// adds the index). A tag may end in ",embed" or ",inout", which set those fields
-// of a Param. A nil tensor is an absent part.
+// adds the index). A tag may end in ",embed", ",inout" or ",vector", which set
+// those fields of a Param. A nil tensor is an absent part.
 func Walk(model any, f func(Param)) {
 	walk(reflect.ValueOf(model), "w", "", func(name, opt string, t *Tensor) {
-		f(Param{Name: name, Tensor: t, Embed: opt == "embed", InOut: opt == "inout"})
+		f(Param{Name: name, Tensor: t, Embed: opt == "embed", InOut: opt == "inout", Vector: opt == "vector"})
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"workbench/arch"
 	"workbench/arch/nn"
 	"workbench/kernels"
 )
@@ -14,7 +15,11 @@ import (
 // reports what the tape costs.
 func BenchmarkLayer4(b *testing.B) {
 	const B, T, C = 8, 256, 256
-	block := newBlock4(Config4{Dim: C, Layers: 2, FFN: 4 * C, Vocab: 256}, 1, 1)
+	m, _, err := arch.New("rwkv4", map[string]any{"dim": C, "layers": 2}, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	block := m.(*stack).Blocks[1].(*block)
 	nn.Walk(block, func(p nn.Param) {
 		nn.Uniform(p.Tensor, nn.Rand(1, p.Name), 0.1)
 	})
@@ -27,7 +32,7 @@ func BenchmarkLayer4(b *testing.B) {
 	tape := func() {
 		g.Reset()
 		clear(x.Grad)
-		y := tapeBlock(g, block, x)
+		y := block.forward(g, x, &layerState{})
 		g.BackwardFrom(y, dy.Data)
 	}
 	hand := newHandBlock(block, B, T, C)
@@ -56,16 +61,12 @@ func BenchmarkLayer4(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-func tapeBlock(g *nn.Graph, b *block4, x *nn.Tensor) *nn.Tensor {
-	var none layerState4
-	x = b.Att.forward(g, x, b.LN1.forward(g, x), &none)
-	return b.FFN.forward(g, x, b.LN2.forward(g, x), &none)
-}
-
 // handBlock is one block's kernels called by hand, forward and backward, on
 // buffers made once.
 type handBlock struct {
-	*block4
+	LN1, LN2      *norm
+	Att           *timeMix4
+	FFN           *channelMix4
 	B, T, C, R, F int
 
 	mean1, rstd1, mean2, rstd2                       []float32
@@ -76,8 +77,8 @@ type handBlock struct {
 	dln2, dfk, dfr, dkk, dact, dval, drec, dx2, dffn []float32
 }
 
-func newHandBlock(b *block4, B, T, C int) *handBlock {
-	h := &handBlock{block4: b, B: B, T: T, C: C, R: B * T, F: 4 * C}
+func newHandBlock(b *block, B, T, C int) *handBlock {
+	h := &handBlock{LN1: b.LN1, LN2: b.LN2, Att: b.Att.(*timeMix4), FFN: b.FFN.(*channelMix4), B: B, T: T, C: C, R: B * T, F: 4 * C}
 	for _, p := range []*[]float32{&h.ln1, &h.xk, &h.xv, &h.xr, &h.k, &h.v, &h.r, &h.y, &h.gated, &h.x2,
 		&h.ln2, &h.fk, &h.fr, &h.val, &h.rec,
 		&h.dln1, &h.dxk, &h.dxv, &h.dxr, &h.dk, &h.dv, &h.dr, &h.dyw, &h.dgated,
@@ -98,7 +99,7 @@ func newHandBlock(b *block4, B, T, C int) *handBlock {
 }
 
 func (h *handBlock) forward(x []float32) {
-	R, C, F, a, f := h.R, h.C, h.F, &h.Att, &h.FFN
+	R, C, F, a, f := h.R, h.C, h.F, h.Att, h.FFN
 	kernels.LayerNorm(h.ln1, h.mean1, h.rstd1, x, h.LN1.Weight.Data, h.LN1.Bias.Data, R, C, 1e-5)
 	kernels.ShiftMix([][]float32{h.xk, h.xv, h.xr}, h.ln1, nil, [][]float32{a.MuK.Data, a.MuV.Data, a.MuR.Data}, h.B, h.T, C)
 	kernels.MatMulNT(h.k, h.xk, a.Key.Data, R, C, C, false)
@@ -122,7 +123,7 @@ func (h *handBlock) forward(x []float32) {
 }
 
 func (h *handBlock) backward(x *nn.Tensor, dy []float32) {
-	R, C, F, a, f := h.R, h.C, h.F, &h.Att, &h.FFN
+	R, C, F, a, f := h.R, h.C, h.F, h.Att, h.FFN
 	for _, d := range [][]float32{h.dln1, h.dk, h.dv, h.dr, h.dyw, h.dw, h.dln2, h.dval, h.drec, h.dkk} {
 		clear(d)
 	}

@@ -59,9 +59,9 @@ type timeMix5 struct {
 	MuV        *nn.Tensor `w:"time_mix_v"`        // [C]
 	MuR        *nn.Tensor `w:"time_mix_r"`        // [C]
 	MuG        *nn.Tensor `w:"time_mix_g"`        // [C]
-	Decay      *nn.Tensor `w:"time_decay"`        // [H,N] or [H], the log-decay a step is -exp of it
-	Faaaa      *nn.Tensor `w:"time_faaaa"`        // [H,N] or [H], the bonus
-	First      *nn.Tensor `w:"time_first"`        // its logarithm, in 5.0
+	Decay      *nn.Tensor `w:"time_decay,vector"` // [H,N] or [H], the log-decay a step is -exp of it
+	Faaaa      *nn.Tensor `w:"time_faaaa,vector"` // [H,N] or [H], the bonus
+	First      *nn.Tensor `w:"time_first,vector"` // its logarithm, in 5.0
 	Receptance *nn.Tensor `w:"receptance.weight"` // [C,C]
 	Key        *nn.Tensor `w:"key.weight"`        // [C,C]
 	Value      *nn.Tensor `w:"value.weight"`      // [C,C]
@@ -80,7 +80,7 @@ func (m *timeMix5) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *
 		nn.Product{W: m.Receptance, X: mixed[2]}, nn.Product{W: m.Gate, X: mixed[3]})
 	k, v, r, gate := p[0], p[1], p[2], p[3]
 	y := nn.WKV5(g, m.logDecay(g), m.bonus(g), r, k, v, m.heads, s.WKV)
-	y = nn.SiLUMul(g, gate, m.LNX.forward(g, y))
+	y = nn.SwiGLU(g, gate, m.LNX.forward(g, y))
 	return nn.LinearThen(g, m.Output, y, nn.Then{Residual: residual})
 }
 

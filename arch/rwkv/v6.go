@@ -71,7 +71,7 @@ type timeMix6 struct {
 	Decay      *nn.Tensor `w:"time_decay"`          // [C], the log-decay a step is -exp of it
 	DecayDown  *nn.Tensor `w:"time_decay_w1,inout"` // [rank,C]
 	DecayUp    *nn.Tensor `w:"time_decay_w2,inout"` // [C,rank]
-	Faaaa      *nn.Tensor `w:"time_faaaa"`          // [H,N], the bonus
+	Faaaa      *nn.Tensor `w:"time_faaaa,vector"`   // [H,N], the bonus
 	Receptance *nn.Tensor `w:"receptance.weight"`   // [C,C]
 	Key        *nn.Tensor `w:"key.weight"`          // [C,C]
 	Value      *nn.Tensor `w:"value.weight"`        // [C,C]
@@ -92,7 +92,7 @@ func (m *timeMix6) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *
 		nn.Product{W: m.Receptance, X: mixed[3]}, nn.Product{W: m.Gate, X: mixed[4]})
 	k, v, r, gate := p[0], p[1], p[2], p[3]
 	y := m.recall(g, mixed[0], r, k, v, s.WKV)
-	y = nn.SiLUMul(g, gate, m.LNX.forward(g, y))
+	y = nn.SwiGLU(g, gate, m.LNX.forward(g, y))
 	return nn.LinearThen(g, m.Output, y, nn.Then{Residual: residual})
 }
 

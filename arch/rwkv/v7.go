@@ -130,7 +130,7 @@ type timeMix7 struct {
 	G2         *nn.Tensor `w:"g2,inout"`          // [C,rank]
 	KK         *nn.Tensor `w:"k_k"`               // [C], of the key that removes
 	KA         *nn.Tensor `w:"k_a"`               // [C], how far the rate scales the key
-	RK         *nn.Tensor `w:"r_k"`               // [H,N], the bonus
+	RK         *nn.Tensor `w:"r_k,vector"`        // [H,N], the bonus
 	Receptance *nn.Tensor `w:"receptance.weight"` // [C,C]
 	Key        *nn.Tensor `w:"key.weight"`        // [C,C]
 	Value      *nn.Tensor `w:"value.weight"`      // [C,C]
@@ -141,6 +141,8 @@ type timeMix7 struct {
 	// logDecay and rate are what all tokens of a tensor like k share, in place
 	// of the low-rank parts that are nil then.
 	logDecay, rate func(g *nn.Graph, own, k *nn.Tensor) *nn.Tensor
+	// recall is nn.WKV7, or the memory that removes nothing.
+	recall func(g *nn.Graph, w, r, k, v, remove, replace *nn.Tensor, heads int, s *nn.Tensor) *nn.Tensor
 }
 
 // forward is residual + what the time mixing makes of x, and its values. first
@@ -162,7 +164,7 @@ func (m *timeMix7) forward(g *nn.Graph, residual, x, first *nn.Tensor, s *layerS
 	v = nn.Lerp(g, v, first, q[2])
 
 	remove, replace, key := nn.Keys7(g, k, a, m.KK, m.KA, m.heads)
-	y = nn.WKV7(g, w, r, key, v, remove, replace, m.heads, s.WKV)
+	y = m.recall(g, w, r, key, v, remove, replace, m.heads, s.WKV)
 	y = nn.Gate7(g, m.LNX.forward(g, y), r, key, m.RK, v, gate, m.heads)
 	return nn.LinearThen(g, m.Output, y, nn.Then{Residual: residual}), v
 }
@@ -262,7 +264,12 @@ func (m *timeMix7) ablate(c Config7, l int) {
 	}
 	without(c.Bonus, &m.RK)
 	without(c.OutputGate, &m.MuG, &m.G1, &m.G2)
-	without(c.Removal, &m.KK)
+	m.recall = nn.WKV7
+	if without(c.Removal, &m.KK); m.KK == nil {
+		m.recall = func(g *nn.Graph, w, r, k, v, _, _ *nn.Tensor, heads int, s *nn.Tensor) *nn.Tensor {
+			return nn.WKV7Keep(g, w, r, k, v, heads, s)
+		}
+	}
 	if c.GroupNorm == off {
 		m.LNX = nil
 	}

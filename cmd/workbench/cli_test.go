@@ -175,8 +175,8 @@ func TestListJSON(t *testing.T) {
 			t.Errorf("%s has no documented option dim", a.Name)
 		}
 	}
-	if !slices.Equal(archs, arch.Names()) || !slices.Contains(archs, "rwkv4") {
-		t.Errorf("architectures %v", archs)
+	if !slices.Equal(archs, arch.Names()) || !slices.Contains(archs, "rwkv7") {
+		t.Errorf("architectures %v, known %v", archs, arch.Names())
 	}
 	if len(got.Studies) != len(experiments.Catalog()) || got.Studies[0].Question == "" {
 		t.Errorf("studies %v", got.Studies)

@@ -19,7 +19,7 @@ func TestGoldenTrajectories(t *testing.T) {
 		tr := NewTrainer(m, AdamWConfig{Beta1: r.Beta1, Beta2: r.Beta2, Eps: r.Eps, WeightDecay: r.Decay, Clip: r.Clip})
 		return func(tok nn.Tokens, targets []int32) (float64, float64, error) { return tr.Step(tok, targets, r.LR) }
 	}
-	for _, name := range []string{"rwkv4", "gpt2_hf", "rnn", "lstm", "gru"} {
+	for _, name := range []string{"rwkv4", "rwkv5_small", "rwkv6_small", "rwkv7", "gpt2_hf", "rnn", "lstm", "gru"} {
 		t.Run(name, func(t *testing.T) {
 			results, err := archtest.Golden(filepath.Join(shared, "golden", name), archtest.Options{Trainer: trainer})
 			if err != nil {

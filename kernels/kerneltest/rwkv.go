@@ -9,7 +9,7 @@ import (
 
 func rwkvOps() []*Op {
 	return []*Op{
-		shiftMixPrevOp(), shiftMixByOp(), siluMulOp(), lerpOp(), keys7Op("keys7", true, true), gate7Op("gate7", true, true),
+		shiftMixPrevOp(), shiftMixByOp(), lerpOp(), expMulOp(), keys7Op("keys7", true, true), gate7Op("gate7", true, true),
 		activationOp("act_relu", kernels.ActReLU, func(x float64) float64 { return math.Max(x, 0) }),
 		activationOp("act_sigmoid", kernels.ActSigmoid, refSigmoid),
 		activationOp("act_decay7", kernels.ActDecay7, func(x float64) float64 { return -math.Exp(-0.5) * refSigmoid(x) }),
@@ -120,14 +120,6 @@ func shiftMixByOp() *Op {
 	return o
 }
 
-func siluMulOp() *Op {
-	return Op{name: "silu_mul", inputs: vectors(2, wide), outputs: over(0),
-		run:  func(c *call) { kernels.SiLUMul(c.out[0], c.in[0], c.in[1]) },
-		ref:  each(func(_ float64, x ...float64) float64 { return x[0] * refSigmoid(x[0]) * x[1] }),
-		grad: func(c *call) { kernels.SiLUMulGrad(c.din[0], c.din[1], c.dout[0], c.in[0], c.in[1]) },
-		wrt:  []int{0, 1}}.vector()
-}
-
 func lerpOp() *Op {
 	return Op{name: "lerp", inputs: vectors(3, nil), outputs: over(0),
 		run: func(c *call) { kernels.Lerp(c.out[0], c.in[0], c.in[1], c.in[2]) },
@@ -135,6 +127,15 @@ func lerpOp() *Op {
 		grad: func(c *call) {
 			kernels.LerpGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.in[2])
 		}, wrt: []int{0, 1, 2}}.vector()
+}
+
+func expMulOp() *Op {
+	return Op{name: "exp_mul", inputs: vectors(2, nil), outputs: over(0),
+		run: func(c *call) { kernels.ExpMul(c.out[0], c.in[0], c.in[1]) },
+		ref: each(func(_ float64, x ...float64) float64 { return math.Exp(x[0]) * x[1] }),
+		grad: func(c *call) {
+			kernels.ExpMulGrad(c.din[0], c.din[1], c.dout[0], c.out[0], c.in[0])
+		}, wrt: []int{0, 1}}.vector()
 }
 
 // heads are R×H×N for every N up to 70, and some of several chunks.
