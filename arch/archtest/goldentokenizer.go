@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"workbench/arch/checkpoint"
 	"workbench/arch/tokenizer"
 )
 
@@ -21,6 +22,10 @@ type tokenizerCase struct {
 	Sum  struct {
 		Value string
 	} `json:"sha256_of_all_token_bytes"`
+	Samples []struct {
+		ID    int32
+		Bytes []byte `json:"bytes_base64"`
+	} `json:"tokens_sample"`
 	Vocabulary struct {
 		File   string
 		SHA256 string
@@ -51,12 +56,17 @@ func goldenTokenizer(r *Result, dir string, opt Options) error {
 	if err := readJSON(filepath.Join(dir, "cases.json"), &c); err != nil {
 		return err
 	}
-	path, err := findBySum(c.Vocabulary.SHA256, c.Vocabulary.Bytes, dir, opt.Data)
+	v, err := c.vocabulary(dir, opt.Data)
 	if err != nil {
 		return err
 	}
-	v, err := tokenizer.Read(path)
-	if err != nil {
+	if c.Size > 0 && v.Vocab() != c.Size {
+		return fmt.Errorf("%d tokens, the case says %d", v.Vocab(), c.Size)
+	}
+	if want := c.Sum.Value; want != "" && want != tokenSum(v) {
+		return fmt.Errorf("the bytes of all tokens have another sha256 than %s", want)
+	}
+	if err := c.samples(v); err != nil {
 		return err
 	}
 	wrong := 0
@@ -70,6 +80,56 @@ func goldenTokenizer(r *Result, dir string, opt Options) error {
 		}
 	}
 	r.within("texts_with_other_tokens", float64(wrong), 0, dir)
+	return nil
+}
+
+// vocabulary opens what the case is about.
+func (c *tokenizerCase) vocabulary(dir, data string) (tokenizer.Tokenizer, error) {
+	if c.Vocabulary.SHA256 != "" {
+		path, err := findBySum(c.Vocabulary.SHA256, c.Vocabulary.Bytes, dir, data)
+		if err != nil {
+			return nil, err
+		}
+		return tokenizer.Read(path)
+	}
+	f, err := checkpoint.OpenTensors(filepath.Join(dir, filepath.Base(c.File)))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	v, err := f.Vocabulary()
+	if err != nil {
+		return nil, err
+	}
+	if v == nil {
+		return nil, fmt.Errorf("%s holds no vocabulary", c.File)
+	}
+	return tokenizer.FromGGUF(tokenizer.Stored{Model: v.Model, Pre: v.Pre, Tokens: v.Tokens, Types: v.Types, Merges: v.Merges, EOS: v.EOS})
+}
+
+// tokenSum is the hash over all tokens that are in use, in order: of each how
+// many bytes it has, in a byte, and these.
+func tokenSum(v tokenizer.Tokenizer) string {
+	h := sha256.New()
+	for id := range v.Vocab() {
+		if t := v.Token(int32(id)); len(t) > 0 {
+			h.Write([]byte{byte(len(t))})
+			h.Write(t)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// samples compares single tokens with their bytes.
+func (c *tokenizerCase) samples(v tokenizer.Tokenizer) error {
+	for _, s := range c.Samples {
+		if s.ID < 0 || int(s.ID) >= v.Vocab() {
+			return fmt.Errorf("token %d is outside the vocabulary of %d", s.ID, v.Vocab())
+		}
+		if got := v.Token(s.ID); !bytes.Equal(got, s.Bytes) {
+			return fmt.Errorf("token %d is %q, want %q", s.ID, got, s.Bytes)
+		}
+	}
 	return nil
 }
 

@@ -18,7 +18,6 @@ type Stored struct {
 	Types  []int32  // tokenizer.ggml.token_type, nil: all are text
 	Merges []string // tokenizer.ggml.merges: "left right"
 	EOS    int      // tokenizer.ggml.eos_token_id, -1: none is given
-	Prefix bool     // tokenizer.ggml.add_space_prefix
 }
 
 // The types of tokens that are not text.
@@ -115,7 +114,7 @@ func unescaped(s string) (out []byte, err error) {
 
 // bpe reads tokens spelled in GPT-2's visible characters.
 func (s Stored) bpe() (Tokenizer, error) {
-	t := &bpe{merges: map[[2]int32]merge{}, prefix: s.Prefix, most: len(s.Tokens), sha256: s.sum()}
+	t := &bpe{merges: map[[2]int32]merge{}, most: len(s.Tokens), sha256: s.sum()}
 	vocab := map[string]int32{}
 	for i, text := range s.Tokens {
 		if k := s.kind(i); text == "" || k == typeUnused || k == typeControl || k == typeUser {
@@ -141,13 +140,17 @@ func (s Stored) bpe() (Tokenizer, error) {
 		t.tokens = append(t.tokens, nil)
 	}
 	t.end, t.ends = int32(s.EOS), s.EOS >= 0 && s.EOS < len(s.Tokens)
-	pairs := make([][2]string, len(s.Merges))
+	var pairs [][2]string
 	for i, m := range s.Merges {
 		left, right, ok := strings.Cut(m, " ")
 		if !ok {
 			return nil, fmt.Errorf("merge %d, %.40q, is not a pair", i, m)
 		}
-		pairs[i] = [2]string{left, right}
+		// Note: merges of what is no token never come to pass, and llama.cpp takes files with some.
+		_, okLeft := vocab[left]
+		if _, okRight := vocab[right]; okLeft && okRight {
+			pairs = append(pairs, [2]string{left, right})
+		}
 	}
 	return t, t.addMerges(vocab, pairs)
 }
@@ -167,6 +170,5 @@ func (s Stored) sum() string {
 	for _, m := range s.Merges {
 		line(m)
 	}
-	line(fmt.Sprint(s.Prefix))
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -57,6 +57,11 @@ func TestFromGGUF(t *testing.T) {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
+	more := storedBPE()
+	more.Merges = append(more.Merges, "a nosuchtoken", "\x00 a")
+	if again, err := FromGGUF(more); err != nil || !slices.Equal(encode(t, again, []byte("aaaab")), encode(t, b, []byte("aaaab"))) {
+		t.Errorf("merges of what is no token: %v", err)
+	}
 	if end, ok := End(b); b.Vocab() != 265 || b.Token(264) != nil || !ok || end != 263 {
 		t.Errorf("vocabulary of %d, end %d", b.Vocab(), end)
 	}
@@ -71,19 +76,19 @@ func TestGGUFMalformed(t *testing.T) {
 		return s
 	}
 	for want, s := range map[string]Stored{
-		"of kind \"llama\"":            {Model: "llama", Tokens: []string{"a"}},
-		"cut as \"llama-bpe\"":         {Model: "gpt2", Pre: "llama-bpe", Tokens: []string{"a"}},
-		"a vocabulary of 0 tokens":     {Model: "rwkv"},
-		"1 tokens and 2 types":         {Model: "rwkv", Tokens: []string{"a"}, Types: []int32{1, 1}},
-		"single byte 0x00":             {Model: "rwkv", Tokens: []string{"<s>"}},
-		"token 258: \"\\\\x\" is not":  with(storedWorld(), func(s *Stored) { s.Tokens[258] = `\x` }),
-		"token 258: \"\\\\q\" is not":  with(storedWorld(), func(s *Stored) { s.Tokens[258] = `\q` }),
-		"tokens 257 and 258 are":       with(storedWorld(), func(s *Stored) { s.Tokens[258] = "ab" }),
-		"token 258 has 5000 bytes":     with(storedWorld(), func(s *Stored) { s.Tokens[258] = strings.Repeat("a", 5000) }),
-		"token 0 is \"x\"":             with(storedWorld(), func(s *Stored) { s.Tokens[0] = "x"; s.Types = make([]int32, len(s.Tokens)) }),
-		"tokens 256 and 257 are both":  with(storedBPE(), func(s *Stored) { s.Tokens[257] = "aa" }),
-		"merge 0, \"aa\", is not":      with(storedBPE(), func(s *Stored) { s.Merges[0] = "aa" }),
-		"merge 0, \"a\" and \"\\x00\"": with(storedBPE(), func(s *Stored) { s.Merges[0] = "a \x00" }),
+		"of kind \"llama\"":           {Model: "llama", Tokens: []string{"a"}},
+		"cut as \"llama-bpe\"":        {Model: "gpt2", Pre: "llama-bpe", Tokens: []string{"a"}},
+		"a vocabulary of 0 tokens":    {Model: "rwkv"},
+		"1 tokens and 2 types":        {Model: "rwkv", Tokens: []string{"a"}, Types: []int32{1, 1}},
+		"single byte 0x00":            {Model: "rwkv", Tokens: []string{"<s>"}},
+		"token 258: \"\\\\x\" is not": with(storedWorld(), func(s *Stored) { s.Tokens[258] = `\x` }),
+		"token 258: \"\\\\q\" is not": with(storedWorld(), func(s *Stored) { s.Tokens[258] = `\q` }),
+		"tokens 257 and 258 are":      with(storedWorld(), func(s *Stored) { s.Tokens[258] = "ab" }),
+		"token 258 has 5000 bytes":    with(storedWorld(), func(s *Stored) { s.Tokens[258] = strings.Repeat("a", 5000) }),
+		"token 0 is \"x\"":            with(storedWorld(), func(s *Stored) { s.Tokens[0] = "x"; s.Types = make([]int32, len(s.Tokens)) }),
+		"tokens 256 and 257 are both": with(storedBPE(), func(s *Stored) { s.Tokens[257] = "aa" }),
+		"merge 0, \"aa\", is not":     with(storedBPE(), func(s *Stored) { s.Merges[0] = "aa" }),
+		"merge 0, \"a\" and \"b\"":    with(storedBPE(), func(s *Stored) { s.Merges[0] = "a b" }),
 	} {
 		if _, err := FromGGUF(s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

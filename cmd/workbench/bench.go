@@ -29,7 +29,7 @@ var benchCommand = command{
 		fs.StringVar(&b.arch, "arch", "rwkv4", "`ARCH` of the model, with random weights")
 		fs.StringVar(&b.set, "set", "", "its configuration, `key=value,...` (dim=768,layers=12)")
 		fs.StringVar(&b.model, "model", "", "a model `FILE` in place of --arch")
-		fs.StringVar(&b.dtype, "dtype", "f32", "`TYPE` the matrices are stored as: f32, bf16, f16, q8_0, q4_0")
+		fs.StringVar(&b.dtype, "dtype", "", "`TYPE` the matrices are stored as: f32, bf16, f16, q8_0, q4_0, or file, as --model holds them (default f32; file with --model, but f32 to train)")
 		fs.IntVar(&b.threads, "threads", 0, "`N` threads, 0: all (kernels: one and all)")
 		fs.IntVar(&b.context, "context", 0, "decode: `N` tokens read before; train, layer: tokens a window (default 128 and 512)")
 		fs.IntVar(&b.tokens, "tokens", 0, "`N` tokens a sample: prefill 512, decode 16, a step of train or layer 2048 by default")
@@ -79,10 +79,23 @@ func (b *bench) check(args []string) error {
 	case b.cascade && b.chunk == 0:
 		return errors.New("--cascade wants the tokens of a chunk: --chunk 8")
 	}
-	t, err := kernels.ParseDType(b.dtype)
-	if err == nil && (args[0] == "train" || args[0] == "layer") && t != kernels.F32 {
-		err = fmt.Errorf("training is in float32: leave out --dtype %s", b.dtype)
+	return b.checkType(args[0] == "train" || args[0] == "layer")
+}
+
+// checkType settles what matrices are stored as.
+func (b *bench) checkType(train bool) error {
+	switch {
+	case b.dtype == "" && b.model != "" && !train:
+		b.dtype = asFile
+	case b.dtype == "":
+		b.dtype = kernels.F32.String()
+	case train && b.dtype != kernels.F32.String():
+		return fmt.Errorf("training is in float32: leave out --dtype %s", b.dtype)
 	}
+	if b.dtype == asFile && b.model != "" {
+		return nil
+	}
+	_, err := kernels.ParseDType(b.dtype)
 	return err
 }
 
@@ -91,6 +104,7 @@ type row struct {
 	Bench   string `json:"bench"`
 	Kernel  string `json:"kernel,omitempty"`
 	Arch    string `json:"arch,omitempty"`
+	Model   string `json:"model,omitempty"` // its file
 	Impl    string `json:"impl"`
 	Shape   string `json:"shape,omitempty"`
 	Params  int    `json:"params,omitempty"`

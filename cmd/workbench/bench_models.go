@@ -22,14 +22,7 @@ func (b *bench) models(kind string) error {
 	defer kernels.SetThreads(kernels.Threads())
 	kernels.SetThreads(threads)
 	params, _ := arch.Params(m)
-	t, err := kernels.ParseDType(b.dtype)
-	if err != nil {
-		return err
-	}
-	if err := nn.Store(m, t); err != nil {
-		return err
-	}
-	r := &row{Bench: kind, Arch: name, Impl: kernels.Impl(), Params: params, DType: b.dtype, Threads: threads, Unit: "tokens/s"}
+	r := &row{Bench: kind, Arch: name, Model: b.model, Impl: kernels.Impl(), Params: params, DType: storedAs(m).String(), Threads: threads, Unit: "tokens/s"}
 	prepare := map[string]func(arch.Model, int, *row) (work, error){"prefill": b.prefill, "decode": b.decode, "train": b.train}[kind]
 	w, err := prepare(m, vocab, r)
 	if err != nil {
@@ -81,11 +74,12 @@ func (b *bench) sampleModel(w work, r *row, c *benchCeilings) error {
 // open builds the model, or reads its file.
 func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
 	if b.model != "" {
-		f, err := openModel(b.model, b.set)
+		f, err := openModel(b.model, b.set, b.dtype)
 		if err != nil {
 			return nil, "", 0, err
 		}
-		return f.Model, b.model, f.vocab, nil
+		f.close()
+		return f.Model, f.weights.Arch, f.vocab, nil
 	}
 	set, err := arch.ParseSet(b.set)
 	if err != nil {
@@ -103,8 +97,27 @@ func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
 			nn.Uniform(p.Tensor, nn.Rand(1, p.Name), 1/math.Sqrt(float64(p.Tensor.Dim(1))))
 		}
 	})
+	t, err := kernels.ParseDType(b.dtype)
+	if err == nil {
+		err = nn.Store(m, t)
+	}
 	v, _ := config["vocab"].(float64)
-	return m, b.arch, int(v), nil
+	return m, b.arch, int(v), err
+}
+
+// storedAs is the type that most of a model's bytes are stored as.
+func storedAs(m arch.Model) (most kernels.DType) {
+	bytes := map[kernels.DType]int{}
+	nn.Walk(m, func(p nn.Param) {
+		t := kernels.F32
+		if p.Tensor.Stored != nil {
+			t = p.Tensor.Stored.Type
+		}
+		if bytes[t] += p.Tensor.Bytes(); bytes[t] > bytes[most] {
+			most = t
+		}
+	})
+	return most
 }
 
 // text is some tokens [B,T].

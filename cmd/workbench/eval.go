@@ -23,7 +23,7 @@ var evalCommand = command{
 	setup: func(fs *flag.FlagSet) body {
 		var model modelFlags
 		e := evaluation{part: 64 << 20}
-		model.declare(fs)
+		model.declare(fs, "f32")
 		model.declareTokens(fs)
 		fs.StringVar(&e.text, "corpus", "go", "`FILE`, folder or name of the text")
 		fs.IntVar(&e.window, "context", 128, "`N` tokens a window; every window starts from nothing")
@@ -40,6 +40,7 @@ var evalCommand = command{
 			if err != nil {
 				return err
 			}
+			defer m.close()
 			v, err := model.tokens(m)
 			if err != nil {
 				return err

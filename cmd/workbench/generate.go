@@ -27,7 +27,7 @@ var generateCommand = command{
 	setup: func(fs *flag.FlagSet) body {
 		var model modelFlags
 		var j generation
-		model.declare(fs)
+		model.declare(fs, asFile)
 		model.declareTokens(fs)
 		prompt := fs.String("prompt", "\n", "`TEXT` to go on from; with --state-in none is needed")
 		fs.IntVar(&j.n, "tokens", 256, "`N` tokens to sample")
@@ -53,6 +53,7 @@ var generateCommand = command{
 			if err != nil {
 				return err
 			}
+			defer m.close()
 			v, err := model.tokens(m)
 			if err != nil {
 				return err

@@ -18,7 +18,7 @@ var logitsCommand = command{
 	example: "workbench logits --model model.safetensors --tokens 34,105,110",
 	setup: func(fs *flag.FlagSet) body {
 		var model modelFlags
-		model.declare(fs)
+		model.declare(fs, "f32")
 		tokens := fs.String("tokens", "", "token numbers, `1,2,3`")
 		all := fs.Bool("all", false, "the logits of every token, not of the last alone")
 		chunk := fs.Int("chunk", 0, "feed `N` tokens at a time, 0: all at once")
@@ -41,6 +41,7 @@ var logitsCommand = command{
 			if err != nil {
 				return err
 			}
+			defer m.close()
 			mem := newMemory(m.Model, 1, nil, 0)
 			if *stateIn != "" {
 				if mem, err = loadMemory(*stateIn, m, nil); err != nil {

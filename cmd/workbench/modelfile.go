@@ -7,16 +7,22 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/checkpoint"
+	"workbench/arch/nn"
 	"workbench/arch/tokenizer"
+	"workbench/kernels"
 )
 
 // modelFlags are the flags of every command that reads a model file.
-type modelFlags struct{ path, set, vocabulary string }
+type modelFlags struct{ path, set, dtype, vocabulary string }
 
-// declare adds --model and --set.
-func (f *modelFlags) declare(fs *flag.FlagSet) {
+// asFile keeps a file's matrices as they are stored, where a kernel reads them.
+const asFile = "file"
+
+// declare adds --model, --set and --dtype.
+func (f *modelFlags) declare(fs *flag.FlagSet, dtype string) {
 	fs.StringVar(&f.path, "model", "", "model `FILE`: safetensors, .pth, GGUF or rwkv.cpp")
 	fs.StringVar(&f.set, "set", "", "what the file does not say of the model, `key=value,...` (heads=4)")
+	fs.StringVar(&f.dtype, "dtype", dtype, "`TYPE` the matrices are kept as: f32, exact whatever the file holds; file, as it holds them, which takes less memory and of quantised ones rounds what they are multiplied with; or bf16, f16, q8_0, q4_0")
 }
 
 // declareTokens adds --tokenizer.
@@ -34,39 +40,61 @@ type fileModel struct {
 	sum     string // of the weights, once it was wanted
 }
 
+// close gives the file back; the model stays.
+func (m *fileModel) close() { m.weights.Close() }
+
 // open reads the model.
 func (f *modelFlags) open() (*fileModel, error) {
 	if f.path == "" {
 		return nil, usageError{errors.New("a model is needed: --model FILE")}
 	}
-	return openModel(f.path, f.set)
+	return openModel(f.path, f.set, f.dtype)
 }
 
 // openModel reads a model file; set adds to the configuration that it implies.
-func openModel(path, set string) (*fileModel, error) {
+func openModel(path, set, dtype string) (*fileModel, error) {
 	more, err := arch.ParseSet(set)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--set: %w", err)}
+	}
+	t, err := kernels.ParseDType(dtype)
+	if err != nil && dtype != asFile {
+		return nil, usageError{fmt.Errorf("--dtype %q is not file or one of f32, bf16, f16, q8_0, q4_0", dtype)}
 	}
 	w, err := checkpoint.Open(path)
 	if err != nil {
 		return nil, err
 	}
+	m := &fileModel{path: path, weights: w}
+	if err := m.build(more, dtype == asFile, t); err != nil {
+		w.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// build makes the model of the file's configuration and more, with its
+// matrices as the file holds them or as t.
+func (m *fileModel) build(more map[string]any, stored bool, t kernels.DType) (err error) {
+	w := m.weights
 	for key, value := range more {
 		w.Config[key] = value
 	}
 	if _, ok := w.Config["heads"]; !ok && w.Arch == "transformer" {
-		return nil, fmt.Errorf("%s does not say how many attention heads the model has: give --set heads=N", path)
+		return errors.New("the file does not say how many attention heads the model has: give --set heads=N")
 	}
-	m, config, err := arch.Empty(w.Arch, w.Config)
-	if err == nil {
-		err = checkpoint.Assign(m, w)
+	if m.Model, m.config, err = arch.Empty(w.Arch, w.Config); err != nil {
+		return err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	vocab, _ := m.config["vocab"].(float64)
+	m.vocab = int(vocab)
+	if stored {
+		return checkpoint.AssignStored(m.Model, w)
 	}
-	vocab, _ := config["vocab"].(float64)
-	return &fileModel{Model: m, path: path, config: config, vocab: int(vocab), weights: w}, nil
+	if err := checkpoint.Assign(m.Model, w); err != nil {
+		return err
+	}
+	return nn.Store(m.Model, t)
 }
 
 // tokens is the vocabulary to read and write text with.

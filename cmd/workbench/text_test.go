@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"workbench/arch"
-	"workbench/arch/checkpoint"
 	"workbench/arch/tokenizer"
 )
 
@@ -99,7 +98,12 @@ func TestDefaultVocabulary(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", dir)
 	of := func(vocab int) (tokenizer.Tokenizer, error) {
-		return modelVocabulary(&fileModel{path: filepath.Join(dir, "model"), vocab: vocab, weights: &checkpoint.Weights{Metadata: map[string]string{}}}, "")
+		m, err := openModel(saveModel(t, dir, "rnn", map[string]any{"dim": 1, "layers": 1, "vocab": vocab}), "", "f32")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.close()
+		return modelVocabulary(m, "")
 	}
 	if v, err := of(256); err != nil || v.SHA256() != tokenizer.Bytes().SHA256() {
 		t.Errorf("256: %v", err)
@@ -174,7 +178,7 @@ func TestEveryArchitecture(t *testing.T) {
 // TestEvalInParts: a text in parts has the score of its parts.
 func TestEvalInParts(t *testing.T) {
 	dir := t.TempDir()
-	model, err := openModel(saveModel(t, dir, "rnn", map[string]any{"dim": 8, "layers": 1, "vocab": 256}), "")
+	model, err := openModel(saveModel(t, dir, "rnn", map[string]any{"dim": 8, "layers": 1, "vocab": 256}), "", "f32")
 	if err != nil {
 		t.Fatal(err)
 	}

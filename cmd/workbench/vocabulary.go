@@ -65,6 +65,18 @@ func (m *fileModel) vocabulary(name string) (tokenizer.Tokenizer, error) {
 		return tokenizer.Chars([]byte(alphabet))
 	case name != "":
 		return tokenizer.Find(name, dir, ".")
+	}
+	if v, err := m.weights.Vocabulary(); v != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		t, err := tokenizer.FromGGUF(tokenizer.Stored{Model: v.Model, Pre: v.Pre, Tokens: v.Tokens, Types: v.Types, Merges: v.Merges, EOS: v.EOS})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.path, err)
+		}
+		return t, nil
+	}
+	switch {
 	case m.vocab == 256:
 		return tokenizer.Bytes(), nil
 	case m.vocab >= worldTokens && m.vocab <= worldTokens+7:
