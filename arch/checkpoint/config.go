@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -67,11 +68,19 @@ func (f *File) ownConfig() (map[string]any, error) {
 	return config, nil
 }
 
+// ablated are the keys that the tensors of a model with parts taken out do not
+// tell.
+var ablated = []string{"head_size", "per_head", "exp_bonus", "output_gate"}
+
 // agree completes our own configuration by what the shapes say, which must
 // not contradict it: a model is built from it before the tensors are read.
 func agree(arch string, own, shapes map[string]any) (map[string]any, error) {
 	for key, v := range shapes {
-		if c, ok := own[key]; ok && c != v {
+		c, ok := own[key]
+		if ok && slices.Contains(ablated, key) {
+			continue
+		}
+		if ok && c != v {
 			return nil, fmt.Errorf("the metadata says %s %.40s, the tensors %v", key, fmt.Sprint(c), v)
 		}
 		own[key] = v

@@ -105,22 +105,32 @@ func (s *sizes) rank(names ...string) int {
 	return 0
 }
 
-// axis is the length of an axis of a matrix, or what our own configuration
-// says under key where the matrix is absent.
+// axis is the length of an axis of a matrix or of a stack of matrices, or what
+// our own configuration says under key where the tensor is absent.
 func (s *sizes) axis(name string, i int, key string) int {
 	t := s.ts[name]
-	switch n, ok := s.own[key].(int); {
-	case t != nil && len(t.Shape) == 2 && t.len() > 0:
-		return t.Shape[i]
-	case t != nil:
-		s.fail("tensor %q has shape %v and should be a matrix", name, clipInts(t.Shape))
-	case ok && n > 0 && n <= 1<<24:
-		return n
-	case s.own == nil:
-		s.fail("tensor %q is missing", name)
+	switch {
+	case t == nil:
+		return s.ownSize(name, key)
+	case len(t.Shape) != max(2, i+1) || t.len() == 0:
+		s.fail("tensor %q has shape %v and should have %d axes", name, clipInts(t.Shape), max(2, i+1))
+		return 0
 	}
-	return 0
+	return t.Shape[i]
 }
+
+// ownSize is what our own configuration says under key in place of a tensor.
+func (s *sizes) ownSize(name, key string) int {
+	if s.own == nil {
+		s.fail("tensor %q is missing", name)
+		return 0
+	}
+	n, _ := s.own[key].(int)
+	return max(0, min(n, maxSize))
+}
+
+// maxSize is the largest number that an architecture's configuration may hold.
+const maxSize = 1 << 24
 
 func (s *sizes) matrix(name string) (rows, cols int) {
 	t := s.ts[name]
@@ -163,10 +173,9 @@ func (s *sizes) each(want map[string][]int, prefix string, layers int, shapes ma
 	}
 }
 
-// check compares a file with what its layout says. Vectors may be missing, and
-// in a file of ours matrices too: an ablated model has fewer, and Assign knows
-// which. No model of these sizes may be far larger than the file.
-func (ts tensors) check(want map[string][]int, own bool, size int64) error {
+// check compares a file with what its layout says. Vectors may be missing:
+// Assign knows which a model has.
+func (ts tensors) check(want map[string][]int) error {
 	for _, name := range ts.names() {
 		shape, ok := want[name]
 		if !ok {
@@ -175,22 +184,31 @@ func (ts tensors) check(want map[string][]int, own bool, size int64) error {
 		if t := ts[name]; !slices.Equal(t.Shape, shape) {
 			return fmt.Errorf("tensor %q has shape %v and should have %v", name, clipInts(t.Shape), shape)
 		}
-		if t := ts[name]; !t.isFloat() {
-			return fmt.Errorf("tensor %q is %s and should be of floating point", name, t.DType)
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if len(want[name]) >= 2 && ts[name] == nil {
+			return fmt.Errorf("tensor %q is missing", name)
 		}
 	}
+	return nil
+}
+
+// bounded refuses whole numbers, and sizes of which a model would be far larger
+// than its file.
+func (ts tensors) bounded(want map[string][]int, size int64) error {
 	total, expansion := 0.0, 8.0 // more than float32 takes of what a type does
-	for _, t := range ts {
+	for _, name := range ts.names() {
+		t := ts[name]
+		if !t.isFloat() {
+			return fmt.Errorf("tensor %q is %s and should be of floating point", name, t.DType)
+		}
 		if dtypes[t.DType].elems > 1 {
 			expansion = 32
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if len(want[name]) >= 2 && ts[name] == nil && !own {
-			return fmt.Errorf("tensor %q is missing", name)
-		}
+	for _, shape := range want {
 		n := 4.0
-		for _, d := range want[name] {
+		for _, d := range shape {
 			n *= float64(d)
 		}
 		total += n

@@ -55,10 +55,7 @@ func layoutRWKV6(s *sizes) (map[string]any, map[string][]int) {
 	config, want := s.rwkv()
 	C, F, L := config["dim"].(int), config["ffn"].(int), config["layers"].(int)
 	H, N := s.heads(C, "blocks.0.att.time_faaaa")
-	rm := s.axis("blocks.0.att.time_maa_w1", 0, "mix_rank") / 5
-	if !s.has("blocks.0.att.time_maa_w1") {
-		rm *= 5
-	}
+	rm := s.axis("blocks.0.att.time_maa_w2", 2, "mix_rank")
 	rd := s.axis("blocks.0.att.time_decay_w1", 0, "decay_rank")
 	config["head_size"], config["mix_rank"], config["decay_rank"] = N, rm, rd
 	s.each(want, "blocks.%d.", L, map[string][]int{
@@ -121,8 +118,8 @@ func (s *sizes) rwkv() (config map[string]any, want map[string][]int) {
 // heads are the head count H and size N that the first tensor there of shape
 // [H,N] or [H] says of C channels.
 func (s *sizes) heads(C int, names ...string) (H, N int) {
-	if i := slices.IndexFunc(names, s.has); i < 0 {
-		N = s.axis(names[0], 1, "head_size")
+	if i := slices.IndexFunc(names, s.has); i < 0 || s.own["head_size"] != nil {
+		N = s.ownSize(names[0], "head_size")
 	} else if t := s.ts[names[i]]; len(t.Shape) == 1 || len(t.Shape) == 2 {
 		N = C / max(1, t.Shape[0])
 	} else {

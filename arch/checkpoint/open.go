@@ -50,8 +50,13 @@ func (f *File) weights(configFile string) (*Weights, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	if err := w.tensors.check(want, own != nil, f.size); err != nil {
+	if err := w.tensors.bounded(want, f.size); err != nil {
 		return nil, err
+	}
+	if own == nil { // of ours, Assign knows what the configuration leaves
+		if err := w.tensors.check(want); err != nil {
+			return nil, err
+		}
 	}
 	w.Config, err = f.config(w, own, config, configFile)
 	return w, err
