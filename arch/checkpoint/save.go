@@ -21,14 +21,28 @@ import (
 // configuration as a JSON object, Open restores both. The file appears at path
 // whole or not at all.
 func Save(path string, m any, meta map[string]string) error {
+	var list []outgoing
+	visit(m, func(p nn.Param) {
+		list = append(list, outgoing{name: p.Name, dtype: "F32", shape: officialShape(meta["arch"], p), bytes: 4 * int64(p.Tensor.Len()),
+			write: func(w io.Writer) error { return writeParam(w, p) }})
+	})
+	err := whole(path, func(w io.Writer) error { return writeTensors(w, list, meta) })
+	if err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	return nil
+}
+
+// whole makes a file appear at path whole or not at all.
+func whole(path string, write func(io.Writer) error) error {
 	tmp := fmt.Sprintf("%s.tmp%d", path, os.Getpid())
-	err := writeFile(tmp, func(w io.Writer) error { return write(w, m, meta) })
+	err := writeFile(tmp, write)
 	if err == nil {
 		err = os.Rename(tmp, path)
 	}
 	if err != nil {
 		os.Remove(tmp)
-		return fmt.Errorf("save %s: %w", path, err)
+		return err
 	}
 	if dir, err := os.Open(filepath.Dir(path)); err == nil {
 		dir.Sync() // best effort: not every system lets a folder be synced
@@ -57,21 +71,26 @@ func writeFile(path string, write func(io.Writer) error) error {
 	return err
 }
 
-func write(w io.Writer, m any, meta map[string]string) error {
+// outgoing is a tensor to be written: what the header says, and its bytes.
+type outgoing struct {
+	name, dtype string
+	shape       []int
+	bytes       int64
+	write       func(io.Writer) error
+}
+
+// writeTensors writes a safetensors file.
+func writeTensors(w io.Writer, list []outgoing, meta map[string]string) error {
 	var b strings.Builder
-	var weights []nn.Param
-	sep, at := "{", 0
+	sep, at := "{", int64(0)
 	if len(meta) > 0 {
 		b.WriteString(sep + quote(metadataKey) + ":" + quote(meta))
 		sep = ","
 	}
-	visit(m, func(p nn.Param) {
-		end := at + 4*p.Tensor.Len()
-		fmt.Fprintf(&b, `%s%s:{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`,
-			sep, quote(p.Name), quote(officialShape(meta["arch"], p)), at, end)
-		weights = append(weights, p)
-		sep, at = ",", end
-	})
+	for _, t := range list {
+		fmt.Fprintf(&b, `%s%s:{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}`, sep, quote(t.name), t.dtype, quote(t.shape), at, at+t.bytes)
+		sep, at = ",", at+t.bytes
+	}
 	if sep == "{" {
 		b.WriteString(sep)
 	}
@@ -83,16 +102,31 @@ func write(w io.Writer, m any, meta map[string]string) error {
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
 	}
-	for _, p := range weights {
-		data := p.Tensor.Data
-		if p.InOut {
-			data = turned(data, p.Tensor.Dim(-2), p.Tensor.Dim(-1))
-		}
-		if err := writeFloats(w, data); err != nil {
+	for _, t := range list {
+		if err := t.write(w); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeParam writes a weight in float32, low-rank matrices [in,out].
+func writeParam(w io.Writer, p nn.Param) error {
+	t := p.Tensor
+	if t.Stored != nil {
+		row := make([]float32, t.Stored.K)
+		for n := range t.Stored.N {
+			t.Stored.Row(row, n)
+			if err := writeFloats(w, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if p.InOut {
+		return writeFloats(w, turned(t.Data, t.Dim(-2), t.Dim(-1)))
+	}
+	return writeFloats(w, t.Data)
 }
 
 // turned swaps the last two axes of x, R and C long.

@@ -71,7 +71,7 @@ func Assign(model any, w *Weights) error { return w.assign(model, false) }
 func AssignStored(model any, w *Weights) error { return w.assign(model, true) }
 
 func (w *Weights) assign(model any, keep bool) error {
-	if err := w.fits(model); err != nil {
+	if err := w.Fits(model); err != nil {
 		return err
 	}
 	var err error
@@ -88,8 +88,9 @@ func (w *Weights) assign(model any, keep bool) error {
 	return err
 }
 
-// fits compares the names and shapes of a model and a file.
-func (w *Weights) fits(model any) (err error) {
+// Fits compares the weights that a model wants with those of the file: their
+// names and shapes.
+func (w *Weights) Fits(model any) (err error) {
 	left := maps.Clone(w.tensors)
 	nn.Walk(model, func(p nn.Param) {
 		switch t := left[p.Name]; {

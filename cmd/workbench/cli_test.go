@@ -67,7 +67,7 @@ func TestMistakes(t *testing.T) {
 		says   string
 	}{
 		{"", 2, "no command"},
-		{"nonsense", 2, "known: run, list, show, report, logits, verify, train, eval, generate, bench, doctor"},
+		{"nonsense", 2, "known: run, list, show, report, logits, verify, train, eval, generate, convert, bench, doctor"},
 		{"list --nonsense", 2, "--nonsense"},
 		{"list --json more", 2, "more"},
 		{"run --profile huge", 2, "smoke, quick, full"},
@@ -107,6 +107,11 @@ func TestMistakes(t *testing.T) {
 		{"logits --model " + gpt + " --tokens 1 --set nonsense=3", 1, "nonsense"},
 		{"logits --model " + cut + " --tokens 1", 1, "cut.safetensors"},
 		{"logits --model " + absent + " --tokens 1", 1, "absent"},
+		{"convert --in " + gpt, 2, "--out"},
+		{"convert --in " + gpt + " --out x --dtype q3", 2, "q4_0"},
+		{"convert --in " + gpt + " --out x --set a", 2, "key=value"},
+		{"convert --in " + cut + " --out " + absent, 1, "cut.safetensors"},
+		{"convert --in " + gpt + " --out " + filepath.Join(absent, "x"), 1, "no such file"},
 		{"verify", 2, "golden"},
 		{"verify --impl abacus " + dir, 2, "abacus"},
 		{"verify " + absent, 1, "absent"},

@@ -25,7 +25,7 @@ type body func(args []string, out output) error
 // output is where a command writes: results to stdout, all else to stderr.
 type output struct{ stdout, stderr io.Writer }
 
-var commands = []command{runCommand, listCommand, showCommand, reportCommand, logitsCommand, verifyCommand, trainCommand, evalCommand, generateCommand, benchCommand, doctorCommand, cellCommand}
+var commands = []command{runCommand, listCommand, showCommand, reportCommand, logitsCommand, verifyCommand, trainCommand, evalCommand, generateCommand, convertCommand, benchCommand, doctorCommand, cellCommand}
 
 func known() []string {
 	var names []string

@@ -1,0 +1,117 @@
+package checkpoint
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"workbench/arch/nn"
+	"workbench/kernels"
+)
+
+// Convert writes the weights of an open file as safetensors under official
+// names, shapes and orientation, matrices as t and everything else in float32.
+// Quantised matrices are U8 tensors of blocks, whose types the metadata names
+// under "ggml_types"; rows that are not whole blocks, and low-rank matrices,
+// become f16 then. A matrix that the file holds as t is copied to the bit. One
+// tensor is in memory at a time. report, called as the work goes on, may end it
+// by an error; the file appears at path whole or not at all.
+func (w *Weights) Convert(path string, t kernels.DType, meta map[string]string, report func(done, total int64) error) error {
+	meta = maps.Clone(meta)
+	blocks := map[string]string{}
+	var list []outgoing
+	var done, total int64
+	for _, name := range w.Names() {
+		o := w.outgoing(name, t)
+		if d := o.as; d == kernels.Q8_0 || d == kernels.Q4_0 {
+			blocks[name] = strings.ToUpper(d.String())
+		}
+		write := o.write
+		o.write = func(out io.Writer) error {
+			if err := report(done, total); err != nil {
+				return err
+			}
+			if err := write(out); err != nil {
+				return fmt.Errorf("weight %q: %w", name, err)
+			}
+			done += o.bytes
+			return nil
+		}
+		total += o.bytes
+		list = append(list, o.outgoing)
+	}
+	if len(blocks) > 0 {
+		meta[blocksKey] = quote(blocks)
+	}
+	err := whole(path, func(out io.Writer) error { return writeTensors(out, list, meta) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// converted is a tensor to be written as a type.
+type converted struct {
+	outgoing
+	as kernels.DType
+}
+
+// outgoing plans one weight.
+func (w *Weights) outgoing(name string, t kernels.DType) converted {
+	s := w.tensors[name]
+	p := nn.Param{Name: name, Tensor: &nn.Tensor{Shape: s.Shape}, InOut: isLoRA(w.Arch, name)}
+	o := converted{as: t}
+	o.name, o.shape = name, officialShape(w.Arch, p)
+	last := len(s.Shape) - 1
+	quantised := t == kernels.Q8_0 || t == kernels.Q4_0
+	switch {
+	case last < 1 || !strings.HasSuffix(name, ".weight") && !strings.Contains(name, ".weight_") && !p.InOut:
+		o.as = kernels.F32
+	case quantised && (p.InOut || s.Shape[last]%32 != 0):
+		o.as = kernels.F16
+	}
+	o.dtype = strings.ToUpper(o.as.String())
+	d := dtypes[o.dtype]
+	if o.bytes = d.size(s.len()); d.elems > 1 {
+		o.dtype, o.shape[last] = "U8", s.Shape[last]/d.elems*d.bytes
+	}
+	o.write = func(out io.Writer) error { return w.writeAs(out, name, s, o.as, p.InOut) }
+	return o
+}
+
+// writeAs writes one weight.
+func (w *Weights) writeAs(out io.Writer, name string, t *stored, as kernels.DType, inOut bool) error {
+	var b []byte
+	var err error
+	if have, ok := matrixTypes[t.DType]; ok && have == as && !inOut && t.rowsWhole() {
+		if b, err = t.rows(); err == nil {
+			err = finiteBlocks(b, dtypes[t.DType])
+		}
+	} else if b, err = w.blocks(name, t, as, inOut); err != nil {
+		return err
+	}
+	if err == nil {
+		_, err = out.Write(b)
+	}
+	return err
+}
+
+// blocks is one weight in another type.
+func (w *Weights) blocks(name string, t *stored, as kernels.DType, inOut bool) ([]byte, error) {
+	x, err := w.Float32(name)
+	if err != nil {
+		return nil, err
+	}
+	shape := slices.Clone(t.Shape)
+	if last := len(shape) - 1; inOut {
+		x = turned(x, shape[last-1], shape[last])
+		shape[last-1], shape[last] = shape[last], shape[last-1]
+	}
+	K := 1
+	if len(shape) > 0 {
+		K = shape[len(shape)-1]
+	}
+	return kernels.Blocks(as, x, len(x)/max(1, K), K)
+}

@@ -1,0 +1,46 @@
+package kernels
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+// TestBlocks writes a matrix and reads it back: as NewMatrix stores it.
+func TestBlocks(t *testing.T) {
+	const N, K = 11, 64
+	w := normals(N*K, 3, 1)
+	for _, d := range dtypes {
+		b, err := Blocks(d, w, N, K)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := MatrixFromBlocks(d, b, N, K)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := NewMatrix(d, w, N, K)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, y := make([]float32, K), make([]float32, K)
+		for n := range N {
+			got.Row(x, n)
+			want.Row(y, n)
+			for k := range x {
+				if x[k] != y[k] {
+					t.Fatalf("%s: [%d,%d] is %v, stored %v", d, n, k, x[k], y[k])
+				}
+			}
+		}
+		big := append([]float32(nil), w...)
+		big[5*K+7] = math.MaxFloat32
+		_, err = Blocks(d, big, N, K)
+		if (err == nil) != (d == F32) || err != nil && !strings.Contains(err.Error(), "row 5: column") {
+			t.Errorf("%s of the largest float32: %v", d, err)
+		}
+	}
+	if _, err := Blocks(Q8_0, w[:33], 1, 33); err == nil {
+		t.Error("a row of 33 was written as blocks of 32")
+	}
+}
