@@ -2,8 +2,8 @@ package archtest
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -184,6 +184,30 @@ func (c *golden) logits() error {
 	if !c.holds("state.") {
 		c.Skipped = append(c.Skipped, "state")
 	}
+	return c.notRescaled(tok)
+}
+
+// notRescaled compares the logits of a file whose residual stream is halved
+// now and then with those of the same weights without that.
+func (c *golden) notRescaled(tok nn.Tokens) error {
+	const name = "logits_no_rescale"
+	if !c.holds(name) {
+		return nil
+	}
+	want, err := c.file.Float64(name)
+	if err != nil {
+		return err
+	}
+	config := maps.Clone(c.weights.Config)
+	delete(config, "rescale")
+	m, _, err := arch.Empty(c.weights.Arch, config)
+	if err == nil {
+		err = checkpoint.Assign(m, c.weights)
+	}
+	if err != nil {
+		return err
+	}
+	c.within(name, maxAbs(Logits(m, tok, m.NewState(1)), want), c.Tolerance.Float32.Logits, "")
 	return nil
 }
 
@@ -374,43 +398,5 @@ func (c *golden) trajectory(path string, opt Options) error {
 		loss := nn.CrossEntropy(g, c.model.Logits(g, c.model.Forward(g, tok, nil)), targets)
 		c.within("train_loss", math.Abs(float64(loss.Data[0])-want), trainTolerance, fmt.Sprintf("final batch %d", i))
 	}
-	return nil
-}
-
-// goldenRWKVCpp compares one of rwkv.cpp's tiny models with the logits it
-// expects after the three bytes `"in`.
-func goldenRWKVCpp(r *Result, path string, _ Options) error {
-	tol := 1e-4
-	if strings.Contains(r.Case, "FP16") {
-		tol = 5e-3
-	}
-	version := strings.TrimPrefix(r.Case, "tiny-rwkv-")
-	version = version[:max(0, strings.LastIndexByte(version, '-'))]
-	b, err := os.ReadFile(filepath.Join(filepath.Dir(path), "expected-logits-"+version+".bin"))
-	if err != nil {
-		return err
-	}
-	want := make([]float64, len(b)/4)
-	for i := range want {
-		want[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:])))
-	}
-	w, err := checkpoint.Open(path)
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	m, _, err := arch.Empty(w.Arch, w.Config)
-	if err != nil {
-		return err
-	}
-	if err := checkpoint.Assign(m, w); err != nil {
-		return err
-	}
-	tok := nn.Tokens{IDs: []int32{34, 105, 110}, B: 1, T: 3}
-	for name, pieces := range map[string][]int{"logits": nil, "logits_stepwise": {1}} {
-		got := Logits(m, tok, m.NewState(1), pieces...)
-		r.within(name, maxAbs(got[len(got)-len(want):], want), tol, "")
-	}
-	r.Skipped = append(r.Skipped, "state", "loss", "grad", "train")
 	return nil
 }

@@ -169,8 +169,10 @@ func (f *File) unpermute(w *Weights) error {
 }
 
 // unscale undoes rescale_every_n_layers: layer l's two matrices that write to
-// the residual stream were divided by 2^(l/n), to keep float16 in range. The
-// powers of two are exact.
+// the residual stream were divided by 2^(l/n), to keep float16 in range, and
+// who reads them halves the stream after every n layers. The powers of two are
+// exact; what the halving does to the eps of norms is the setting rescale of
+// rwkv6.
 func (f *File) unscale(w *Weights) error {
 	n := f.number("rwkv6.rescale_every_n_layers")
 	if n < 0 {
@@ -233,6 +235,9 @@ func (f *File) ggufConfig(w *Weights, config map[string]any) error {
 	case "rwkv6", "rwkv7":
 		if n := f.number(kind + ".wkv.head_size"); n != 0 && n != config["head_size"] {
 			return fmt.Errorf("%s.wkv.head_size is %d, the tensors say %v", kind, n, config["head_size"])
+		}
+		if n := f.number("rwkv6.rescale_every_n_layers"); n > 0 && n <= config["layers"].(int) {
+			config["rescale"] = n
 		}
 	}
 	return nil

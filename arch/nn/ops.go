@@ -107,8 +107,10 @@ func (o *sumOp) back(g *Graph) {
 
 // LayerNorm normalises the rows of x [...,C] (biased variance, eps 1e-5) and
 // applies weight w [C] and bias b [C] (b nil: none).
-func LayerNorm(g *Graph, w, b, x *Tensor) *Tensor {
-	const eps = 1e-5
+func LayerNorm(g *Graph, w, b, x *Tensor) *Tensor { return LayerNormEps(g, w, b, x, 1e-5) }
+
+// LayerNormEps is LayerNorm with another eps.
+func LayerNormEps(g *Graph, w, b, x *Tensor, eps float32) *Tensor {
 	R, C := rows(x), w.Len()
 	y := g.like(x)
 	var bias []float32

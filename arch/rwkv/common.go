@@ -115,15 +115,17 @@ func (b *block) newState(B int) *layerState {
 type norm struct {
 	Weight *nn.Tensor `w:"weight"` // [C]
 	Bias   *nn.Tensor `w:"bias"`   // [C]
+
+	eps float32
 }
 
-func newNorm(C int) *norm { return &norm{nn.New(C).Fill(1), nn.New(C)} }
+func newNorm(C int) *norm { return &norm{nn.New(C).Fill(1), nn.New(C), 1e-5} }
 
 func (n *norm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
 	if n == nil {
 		return x
 	}
-	return nn.LayerNorm(g, n.Weight, n.Bias, x)
+	return nn.LayerNormEps(g, n.Weight, n.Bias, x, n.eps)
 }
 
 // headNorm is a GroupNorm of the heads; where it is nil, the part is absent.

@@ -21,6 +21,7 @@ type Config6 struct {
 	MixRank           int     `json:"mix_rank" doc:"rank of what a token adds to each mix; 0 means 32, from dim 4096 on 64"`
 	DecayRank         int     `json:"decay_rank" doc:"rank of what a token adds to the decay; 0 means 64, from dim 4096 on 128"`
 	GroupNormEps      float64 `json:"group_norm_eps" doc:"added to the variance of a head"`
+	Rescale           int     `json:"rescale" doc:"compute as files for float16 do, which halve the residual stream after every so many layers; 0 never"`
 	TokenShift        string  `json:"token_shift" values:"data-dependent,learned,fixed,none" doc:"how much of the previous token each channel of the time mixing sees: as both tokens say, the same for all tokens, that left at its initial value, or nothing"`
 	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none" doc:"the same for the channel mixing, where learned is as published; same as token_shift"`
 	TimeDecay         string  `json:"time_decay" values:"learned,static,fixed,shared,none" doc:"how fast each channel forgets: as the token says, trained but the same for all tokens, that left at its initial value, one trained value a layer, or never"`
@@ -151,9 +152,23 @@ func New6(c Config6, seed uint64) (arch.Model, error) {
 	}
 	m := size.newStack(1e-4, c.SmallInit, c.LN0)
 	for l := range c.Layers {
-		m.Blocks = append(m.Blocks, &block{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix6(c, size, l), FFN: newChannelMix6(c, size, l)})
+		b := &block{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix6(c, size, l), FFN: newChannelMix6(c, size, l)}
+		b.LN1.eps *= rescaled(l, c.Rescale)
+		b.LN2.eps *= rescaled(l, c.Rescale)
+		m.Blocks = append(m.Blocks, b)
 	}
+	m.LNOut.eps *= rescaled(c.Layers, c.Rescale)
 	return m, nil
+}
+
+// rescaled is what multiplies the eps of a norm that layers come before, where
+// the residual stream is halved after every n of them. Nothing is halved here:
+// a norm of x/2^k with some eps is one of x with 4^k times that, to the bit.
+func rescaled(layers, n int) float32 {
+	if n == 0 {
+		return 1
+	}
+	return float32(math.Ldexp(1, 2*(layers/n)))
 }
 
 func newTimeMix6(c Config6, size sized, l int) *timeMix6 {
