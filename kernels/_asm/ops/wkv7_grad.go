@@ -206,7 +206,6 @@ func (l *tiles) reverseSums() {
 			D[h] = YMM()
 			VMOVUPS(l.tile("grad", row, h), D[h])
 			VFMADD231PS(dy, r[h], D[h])
-			VMOVUPS(D[h], l.tile("grad", row, h))
 		}
 		v := l.value(stepV, row)
 		for h := range D {
@@ -218,6 +217,9 @@ func (l *tiles) reverseSums() {
 		}
 		for h := range D {
 			VFMADD231PS(l.tile("x", row, h), D[h], dw[h])
+		}
+		for h := range D { // not before x is read, whose address may be alike in its low bits
+			VMOVUPS(D[h], l.tile("grad", row, h))
 		}
 		for i, key := range [][2]Vec{k, b} {
 			sum, at := YMM(), Mem{Base: l.ptr["rows"], Disp: 32 * (i*wkv7Side + row)}
