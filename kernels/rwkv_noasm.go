@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package kernels
 
 func shiftByRow(y, x, prev, mu, m []float32) { shiftByRowGeneric(y, x, prev, mu, m) }

@@ -16,6 +16,7 @@ var groups = map[string]func(){
 	"wkv4":        wkv4,
 	"wkv6":        wkv6,
 	"wkv7":        wkv7,
+	"gates":       gates,
 	"attention":   attention,
 	"recurrent":   recurrent,
 	"rope":        rope,
