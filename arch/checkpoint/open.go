@@ -92,7 +92,7 @@ func (f *File) fromNames(w *Weights, own map[string]any) (err error) {
 		err = w.fromRWKVCpp()
 	case w.Arch == "transformer":
 		w.Transposed = ts.transposeConv1D()
-	case w.Arch == "rwkv5" || w.Arch == "rwkv6":
+	case own == nil && (w.Arch == "rwkv5" || w.Arch == "rwkv6"):
 		w.fromWebRWKV()
 	}
 	if w.Arch == "rwkv6" || w.Arch == "rwkv7" {
