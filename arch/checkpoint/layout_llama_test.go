@@ -14,7 +14,7 @@ import (
 // llamaFile writes a Llama of 2 layers of 4 channels, 4 heads of 2 and 2 of
 // keys and values, with a config.json unless config is "". Every element is 0
 // but those of head, which is left out where it is "".
-func llamaFile(t *testing.T, prefix, head, config string) string {
+func llamaFile(t testing.TB, prefix, head, config string) string {
 	shapes := map[string][]int{prefix + "embed_tokens.weight": {5, 4}, prefix + "norm.weight": {4}}
 	for l := range 2 {
 		for name, shape := range map[string][]int{

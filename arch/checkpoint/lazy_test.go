@@ -119,6 +119,54 @@ func TestAssignStored(t *testing.T) {
 	}
 }
 
+// TestAssignAs stores matrices as they are in the file, or from float32.
+func TestAssignAs(t *testing.T) {
+	type model struct {
+		W *nn.Tensor `w:"w.weight"`
+		V *nn.Tensor `w:"v,vector"`
+	}
+	x := make([]float32, 64)
+	for i := range x {
+		x[i] = float32(i) - 20
+	}
+	b, err := kernels.Blocks(kernels.Q8_0, x, 2, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := append(append(slices.Clone(b), make([]byte, 128-len(b))...), f32(1, 2)...)
+	for _, as := range []kernels.DType{kernels.F32, kernels.F16, kernels.Q8_0, kernels.Q4_0} {
+		f, err := parse(ggufFile(nil, [][]byte{ggufInfo("w.weight", 8, 0, 32, 2), ggufInfo("v", 0, 128, 1, 2)}, data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, want := model{nn.New(2, 32), nn.New(2, 1)}, model{nn.New(2, 32), nn.New(2, 1)}
+		if err := AssignAs(&m, &Weights{tensors: f.tensors, file: f}, as); err != nil {
+			t.Fatal(err)
+		}
+		if err := Assign(&want, &Weights{tensors: f.tensors, file: f}); err != nil {
+			t.Fatal(err)
+		}
+		if err := nn.Store(&want, as); err != nil {
+			t.Fatal(err)
+		}
+		if (m.W.Stored == nil) != (as == kernels.F32) || m.V.Stored != nil || m.V.Data[1] != 2 {
+			t.Errorf("%s: stored %v, vector %v", as, m.W.Stored, m.V)
+		}
+		g, h := make([]float32, 32), make([]float32, 32)
+		for n := range 2 {
+			if m.W.Stored == nil {
+				g, h = m.W.Data, want.W.Data
+			} else {
+				m.W.Stored.Row(g, n)
+				want.W.Stored.Row(h, n)
+			}
+			if !slices.Equal(g, h) || g[0] == 0 {
+				t.Errorf("%s: row %d is %v, want %v", as, n, g, h)
+			}
+		}
+	}
+}
+
 // TestNotFinite refuses weights that are no numbers, in every form.
 func TestNotFinite(t *testing.T) {
 	type model struct {
@@ -161,8 +209,8 @@ func TestBFloat16Finite(t *testing.T) {
 	}
 }
 
-// shardFiles writes a Llama of one tensor less than whole into two shards.
-func shardFiles(t *testing.T, index string) string {
+// shardFiles writes two shards of a tensor each, and an index.
+func shardFiles(t testing.TB, index string) string {
 	t.Helper()
 	dir := t.TempDir()
 	one := func(name string) []byte {

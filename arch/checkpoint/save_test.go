@@ -203,7 +203,7 @@ func recurrentHeader(name string) string {
 }
 
 // gptFile is a GPT-2 of C=1, V=2, ffn 4 in Hugging Face's layout.
-func gptFile(t *testing.T, positions bool, meta string) string {
+func gptFile(t testing.TB, positions bool, meta string) string {
 	var items []string
 	at := 0
 	add := func(name string, shape string, n int) {

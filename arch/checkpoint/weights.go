@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"workbench/arch/nn"
 	"workbench/kernels"
@@ -64,25 +63,40 @@ func (w *Weights) Vocabulary() (*Vocabulary, error) { return w.file.Vocabulary()
 // Assign fills every weight of a model in float32. A weight that the file
 // lacks, one that the model lacks and a shape that differs are errors, and
 // leave the model as it was; a weight that is not a finite number is one too.
-func Assign(model any, w *Weights) error { return w.assign(model, false) }
+func Assign(model any, w *Weights) error { return w.assign(model, nil, kernels.F32) }
+
+// AssignAs is Assign for inference alone, with the matrices stored as t, as
+// nn.Store does it. One of them at a time is in memory in float32, and those
+// that the file holds as t are not expanded at all.
+func AssignAs(model any, w *Weights, t kernels.DType) error {
+	return w.assign(model, func(file kernels.DType) bool { return file == t }, t)
+}
 
 // AssignStored is Assign for inference alone: a matrix that the file holds as
 // f16, bf16, q8_0 or q4_0 stays so.
-func AssignStored(model any, w *Weights) error { return w.assign(model, true) }
+func AssignStored(model any, w *Weights) error {
+	return w.assign(model, func(kernels.DType) bool { return true }, kernels.F32)
+}
 
-func (w *Weights) assign(model any, keep bool) error {
+// assign keeps the matrices of the types in the file that keep tells of, and
+// stores others as t.
+func (w *Weights) assign(model any, keep func(kernels.DType) bool, t kernels.DType) error {
 	if err := w.Fits(model); err != nil {
 		return err
 	}
 	var err error
 	nn.Walk(model, func(p nn.Param) {
-		t := w.tensors[p.Name]
-		switch as, ok := matrixTypes[t.DType]; {
-		case err != nil:
-		case keep && ok && isMatrix(p) && t.rowsWhole():
-			err = w.store(p, t, as)
-		default:
-			err = w.read(p.Tensor.Data, p.Name, t)
+		if err != nil {
+			return
+		}
+		s := w.tensors[p.Name]
+		file, ok := matrixTypes[s.DType]
+		if ok && keep != nil && keep(file) && p.Matrix() && s.rowsWhole() {
+			err = w.store(p, s, file)
+			return
+		}
+		if err = w.read(p.Tensor.Data, p.Name, s); err == nil {
+			err = p.Store(t)
 		}
 	})
 	return err
@@ -126,11 +140,6 @@ func (w *Weights) read(x []float32, name string, t *stored) error {
 
 // matrixTypes are the types that a matrix may keep.
 var matrixTypes = map[string]kernels.DType{"F16": kernels.F16, "BF16": kernels.BF16, "Q8_0": kernels.Q8_0, "Q4_0": kernels.Q4_0}
-
-// isMatrix tells the weights that operations read in any storage type.
-func isMatrix(p nn.Param) bool {
-	return len(p.Tensor.Shape) == 2 && strings.HasSuffix(p.Name, ".weight")
-}
 
 // store gives a weight the matrix as the file has it.
 func (w *Weights) store(p nn.Param, t *stored, as kernels.DType) error {

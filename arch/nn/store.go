@@ -12,22 +12,32 @@ import (
 // model half converted and is an error.
 func Store(model any, t kernels.DType) (err error) {
 	Walk(model, func(p Param) {
-		w := p.Tensor
-		if err != nil || len(w.Shape) != 2 || p.Vector || w.Stored != nil || t == kernels.F32 {
-			return
+		if err == nil {
+			err = p.Store(t)
 		}
-		as := t
-		if (t == kernels.Q8_0 || t == kernels.Q4_0) && w.Dim(1)%32 != 0 {
-			as = kernels.F16
-		}
-		var m *kernels.Matrix
-		if m, err = kernels.NewMatrix(as, w.Data, w.Dim(0), w.Dim(1)); err != nil {
-			err = fmt.Errorf("%s as %s: %w", p.Name, as, err)
-			return
-		}
-		w.Stored, w.Data, w.Grad, w.Const = m, nil, nil, true
 	})
 	return err
+}
+
+// Matrix tells the weights that have a storage type.
+func (p Param) Matrix() bool { return len(p.Tensor.Shape) == 2 && !p.Vector }
+
+// Store is that of one weight; it does nothing to a vector, or to a matrix that
+// is stored already.
+func (p Param) Store(t kernels.DType) error {
+	w := p.Tensor
+	if !p.Matrix() || w.Stored != nil || t == kernels.F32 {
+		return nil
+	}
+	if (t == kernels.Q8_0 || t == kernels.Q4_0) && w.Dim(1)%32 != 0 {
+		t = kernels.F16
+	}
+	m, err := kernels.NewMatrix(t, w.Data, w.Dim(0), w.Dim(1))
+	if err != nil {
+		return fmt.Errorf("%s as %s: %w", p.Name, t, err)
+	}
+	w.Stored, w.Data, w.Grad, w.Const = m, nil, nil, true
+	return nil
 }
 
 // untrained panics where a graph that records meets a stored weight.

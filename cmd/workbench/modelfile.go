@@ -7,7 +7,6 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/checkpoint"
-	"workbench/arch/nn"
 	"workbench/arch/tokenizer"
 	"workbench/kernels"
 )
@@ -91,10 +90,7 @@ func (m *fileModel) build(more map[string]any, stored bool, t kernels.DType) (er
 	if stored {
 		return checkpoint.AssignStored(m.Model, w)
 	}
-	if err := checkpoint.Assign(m.Model, w); err != nil {
-		return err
-	}
-	return nn.Store(m.Model, t)
+	return checkpoint.AssignAs(m.Model, w, t)
 }
 
 // tokens is the vocabulary to read and write text with.
