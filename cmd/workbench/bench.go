@@ -23,10 +23,11 @@ var benchCommand = command{
 	args:  "kernels [REGEXP] | prefill | decode | train | layer",
 	short: "One figure quickly: kernels, or a model's prefill, decode, train or layer (what its operations take of a training step), beside the ceiling of this machine measured in the same process.",
 	example: "workbench bench kernels 'matmul|attention'\n" +
-		"workbench bench decode --arch rwkv4 --set dim=768,layers=12,vocab=50277 --dtype q8_0",
+		"workbench bench decode --arch rwkv7 --set dim=768,layers=12,vocab=65536 --dtype q8_0\n" +
+		"workbench bench prefill --model rwkv7.gguf --tokens 512",
 	setup: func(fs *flag.FlagSet) body {
 		var b bench
-		fs.StringVar(&b.arch, "arch", "rwkv4", "`ARCH` of the model, with random weights")
+		fs.StringVar(&b.arch, "arch", "rwkv4", "`ARCH` of the model, with random weights: see workbench list")
 		fs.StringVar(&b.set, "set", "", "its configuration, `key=value,...` (dim=768,layers=12)")
 		fs.StringVar(&b.model, "model", "", "a model `FILE` in place of --arch")
 		fs.StringVar(&b.dtype, "dtype", "", "`TYPE` the matrices are stored as: f32, bf16, f16, q8_0, q4_0, or file, as --model holds them (default f32; file with --model, but f32 to train)")

@@ -77,7 +77,7 @@ func (c command) help(w io.Writer, fs *flag.FlagSet) {
 		value, usage := flag.UnquoteUsage(f)
 		fmt.Fprintf(w, "  %-28s %s", strings.TrimSpace("--"+f.Name+" "+value), usage)
 		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "false" {
-			fmt.Fprintf(w, " (default %s)", f.DefValue)
+			fmt.Fprintf(w, " (default %s)", strings.ReplaceAll(f.DefValue, "\n", `\n`))
 		}
 		fmt.Fprintln(w)
 	})

@@ -21,9 +21,9 @@ import (
 var generateCommand = command{
 	name:  "generate",
 	short: "Sample text from a model file, printed as it comes.",
-	example: "workbench generate --model runs/book/model.safetensors --prompt \"The king\" --tokens 300 --temperature 0.8\n" +
-		"workbench generate --model rwkv7.pth --prompt \"User: hi\\n\\nAssistant:\" --state-out talk.state   # and to go on:\n" +
-		"workbench generate --model rwkv7.pth --state-in talk.state --state-out talk.state --prompt \"User: why?\\n\\nAssistant:\"",
+	example: `workbench generate --model runs/book/model.safetensors --prompt "The king" --tokens 300 --temperature 0.8
+workbench generate --model rwkv7.pth --prompt $'User: hi\n\nAssistant:' --state-out talk.state
+workbench generate --model rwkv7.pth --prompt $'User: why?\n\nAssistant:' --state-in talk.state --state-out talk.state`,
 	setup: func(fs *flag.FlagSet) body {
 		var model modelFlags
 		var j generation

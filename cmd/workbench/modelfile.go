@@ -21,7 +21,7 @@ const asFile = "file"
 func (f *modelFlags) declare(fs *flag.FlagSet, dtype string) {
 	fs.StringVar(&f.path, "model", "", "model `FILE`: safetensors, .pth, GGUF or rwkv.cpp")
 	fs.StringVar(&f.set, "set", "", "what the file does not say of the model, `key=value,...` (heads=4)")
-	fs.StringVar(&f.dtype, "dtype", dtype, "`TYPE` the matrices are kept as: f32, exact whatever the file holds; file, as it holds them, which takes less memory and of quantised ones rounds what they are multiplied with; or bf16, f16, q8_0, q4_0")
+	fs.StringVar(&f.dtype, "dtype", dtype, "`TYPE` that matrices are kept as: f32 (exact), file (as it holds them: less memory, and quantised ones round what they meet), bf16, f16, q8_0 or q4_0")
 }
 
 // declareTokens adds --tokenizer.

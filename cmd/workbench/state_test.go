@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -48,9 +49,13 @@ func sameFile(t *testing.T, a, b string) bool {
 // TestStateGoesOn: some tokens, the state saved and restored, and the rest are
 // the same as all in one go, to the bit: the tokens and the state at the end.
 func TestStateGoesOn(t *testing.T) {
-	for _, name := range arch.Names() {
-		dir := t.TempDir()
-		model := saveModel(t, dir, name, small)
+	for _, name := range append(arch.Names(), "llama with a window") {
+		dir, config := t.TempDir(), maps.Clone(small)
+		arch, _, windowed := strings.Cut(name, " ")
+		if windowed {
+			config["window"] = 5
+		}
+		model := saveModel(t, dir, arch, config)
 		file := func(s string) string { return filepath.Join(dir, s) }
 		for what, flags := range map[string][]string{
 			"greedy":  {"--temperature", "0"},
@@ -167,6 +172,12 @@ func TestCacheState(t *testing.T) {
 		if _, _, err := call("generate", "--model", model, "--state-in", bad, "--tokens", "1"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+	window := saveModel(t, t.TempDir(), "llama", map[string]any{"dim": 16, "layers": 2, "vocab": 256, "heads": 2, "kv_heads": 1, "window": 4})
+	sampled(t, "--model", window, "--prompt", "abcd", "--tokens", "3", "--state-out", bad)
+	rewrite(t, bad, bad, func(_ map[string]string, l map[string]*nn.Tensor) { l["state.1.seen"].Data[1] = -1e30 })
+	if _, _, err := call("generate", "--model", window, "--state-in", bad, "--tokens", "1"); err == nil || !strings.Contains(err.Error(), "after 7 tokens") {
+		t.Error(err)
 	}
 	if _, _, err := call("generate", "--model", model, "--state-in", state, "--tokens", "6"); err == nil || !strings.Contains(err.Error(), "--tokens 5") {
 		t.Error(err)

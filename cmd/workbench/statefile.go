@@ -289,11 +289,18 @@ func (f *stateFile) slots(mem *memory) (err error) {
 			err = fmt.Errorf("tensor %q has %d positions after %d tokens", name, positions, mem.read)
 			return
 		}
+		if strings.HasSuffix(name, ".seen") && (len(x) != 2 || x[0] != float32(mem.read%seenUnit) || x[1] != float32(mem.read/seenUnit)) {
+			err = fmt.Errorf("tensor %q is %v after %d tokens", name, x, mem.read)
+			return
+		}
 		t.Data = append(t.Data[:0], x...)
 		copy(t.Shape, shape)
 	})
 	return err
 }
+
+// seenUnit splits the positions that nn.KVCache has seen.
+const seenUnit = 1 << 20
 
 // lastHidden fills the vectors of the last token.
 func (f *stateFile) lastHidden(m *fileModel, mem *memory) error {
