@@ -17,9 +17,10 @@ const MaxLinears = kernels.MaxProducts
 
 // Linears is LinearThen for each product, output i that of p[i], each with an
 // x of its own; none reads what another makes, and all x have the same number
-// of rows; one without W is an absent part, and its output nil. In a decode step the threads share all the matrices in one parallel
-// region, which saves a fork and join for every matrix but one; with many rows
-// or when recording they go one by one. The values are those of LinearThen.
+// of rows; one without W is an absent part, and its output nil. In a decode
+// step the threads share all the matrices in one parallel region, which saves a
+// fork and join for every matrix but one; with many rows or when recording they
+// go one by one. The values are those of LinearThen.
 func Linears(g *Graph, p ...Product) (y [MaxLinears]*Tensor) {
 	var list [MaxLinears]kernels.Product
 	n, M := 0, 0
@@ -28,7 +29,7 @@ func Linears(g *Graph, p ...Product) (y [MaxLinears]*Tensor) {
 		if w == nil {
 			continue
 		}
-		if g.record {
+		if g.record || g.dropping() {
 			y[i] = LinearThen(g, w, x, p[i].Then)
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 // memory.
 func TestRecompute(t *testing.T) {
 	text, heldOut := grammar(t)
-	for _, name := range []string{"rwkv4", "transformer", "rnn", "lstm", "gru"} {
+	for _, name := range []string{"rwkv4", "transformer", "llama", "rnn", "lstm", "gru"} {
 		p := small
 		p.Steps, p.Dropout, p.Warmup = 6, 0.2, 1
 		kept := build(t, name, "dim=32,layers=6")
