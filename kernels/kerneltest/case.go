@@ -30,6 +30,7 @@ type Case struct {
 func Cases() []Case {
 	cases := products()
 	cases = append(cases, storedProducts()...)
+	cases = append(cases, productBatches()...)
 	for _, o := range table() {
 		check := checkOnce(o)
 		for _, d := range append(o.speed, o.long...) {
