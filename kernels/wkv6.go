@@ -29,8 +29,8 @@ func wkv6(op string, y, s, w, u, r, k, v []float32, B, T, H, N int, perStep bool
 	}
 }
 
-// needWKV6 checks what WKV5, WKV6 and their gradients read; it returns the
-// number of channels and that of a row's floats in all.
+// needWKV6 checks what WKV5, WKV6 and their gradients read; it returns C and the
+// floats of [B,T,C].
 func needWKV6(op string, w, u, r, k, v []float32, B, T, H, N int, perStep bool) (C, n int) {
 	needDims(op, B, T, H, N)
 	C = H * N
@@ -52,7 +52,7 @@ func needWKV6(op string, w, u, r, k, v []float32, B, T, H, N int, perStep bool) 
 const wkv6Chunk = 64
 
 // wkv6Grain returns how many heads make one chunk of work.
-func wkv6Grain(T, N int) int { return max(1, blockFloats/max(1, T*N*N/4)) }
+func wkv6Grain(T, N int) int { return max(1, blockFloats/max(1, T*N*N)) }
 
 // wkv6Args is what both directions read.
 type wkv6Args struct {

@@ -238,7 +238,7 @@ func TestWKV6Pages(t *testing.T) {
 		o := wkv6Op("", true, true)
 		const T, N = 37, 64
 		apart, _ := o.build([]int{1, T, 8, N}, 1, 0)
-		close, _ := o.build([]int{1, T, 1, N}, 1, 0)
+		tight, _ := o.build([]int{1, T, 1, N}, 1, 0)
 		const h = 3
 		cut := func(to, from []float32) {
 			for t := range T {
@@ -246,20 +246,20 @@ func TestWKV6Pages(t *testing.T) {
 			}
 		}
 		for _, i := range []int{wkvR, wkvK, wkvV, wkvW} {
-			cut(close.in[i], apart.in[i])
-			cut(close.din[i], apart.din[i])
+			cut(tight.in[i], apart.in[i])
+			cut(tight.din[i], apart.din[i])
 		}
-		cut(close.dout[0], apart.dout[0])
-		copy(close.in[wkvU], apart.in[wkvU][h*N:])
-		copy(close.in[wkvS], apart.in[wkvS][h*N*N:])
-		copy(close.out[1], close.in[wkvS])
-		for _, c := range []*call{apart, close} {
+		cut(tight.dout[0], apart.dout[0])
+		copy(tight.in[wkvU], apart.in[wkvU][h*N:])
+		copy(tight.in[wkvS], apart.in[wkvS][h*N*N:])
+		copy(tight.out[1], tight.in[wkvS])
+		for _, c := range []*call{apart, tight} {
 			o.run(c)
 			o.grad(c)
 		}
 		got := make([]float32, T*N)
-		for i, x := range [][2][]float32{{apart.out[0], close.out[0]}, {apart.din[wkvR], close.din[wkvR]}, {apart.din[wkvK], close.din[wkvK]},
-			{apart.din[wkvV], close.din[wkvV]}, {apart.din[wkvW], close.din[wkvW]}} {
+		for i, x := range [][2][]float32{{apart.out[0], tight.out[0]}, {apart.din[wkvR], tight.din[wkvR]}, {apart.din[wkvK], tight.din[wkvK]},
+			{apart.din[wkvV], tight.din[wkvV]}, {apart.din[wkvW], tight.din[wkvW]}} {
 			if cut(got, x[0]); !bytes.Equal(bytesOf(got), bytesOf(x[1])) {
 				t.Errorf("result %d differs", i)
 			}
@@ -296,7 +296,7 @@ func TestWKV6Panics(t *testing.T) {
 // forward, twice that backward, at .85 of the peak. Times are the shortest of
 // all calls, the peak the highest found between them.
 func BenchmarkWKV6Share(b *testing.B) {
-	const B, T, H, N = 4, 512, 12, 64
+	const B, T, H, N = 1, 512, 12, 64
 	for _, o := range []*Op{wkv6Op("wkv6", true, false), wkv6Op("wkv5", false, false)} {
 		b.Run(o.name, func(b *testing.B) {
 			d := []int{B, T, H, N}
