@@ -231,6 +231,27 @@ func TestWKV6GradNil(t *testing.T) {
 	})
 }
 
+// TestWKV6Forgets wants no gradient of a decay that leaves nothing, not the
+// rounding of what it is the difference of, and that of its neighbours.
+func TestWKV6Forgets(t *testing.T) {
+	underEachImpl(t, func(t *testing.T) {
+		for _, perStep := range []bool{true, false} {
+			o := wkv6Op("", perStep, true)
+			c, _ := o.build([]int{2, 70, 1, 17}, 1, 0)
+			for i := 0; i < len(c.in[wkvW]); i += 17 {
+				c.in[wkvW][i] = -30
+			}
+			clear(c.din[wkvW])
+			o.grad(c)
+			for i, g := range c.din[wkvW] {
+				if last := perStep && i%(70*17) >= 69*17; !last && (g == 0) != (i%17 == 0) {
+					t.Fatalf("steps=%t: dw[%d] = %v at w = %v", perStep, i, g, c.in[wkvW][i])
+				}
+			}
+		}
+	})
+}
+
 // TestWKV6Pages wants rows whole pages apart, which are copied, to give the
 // bytes of rows close together.
 func TestWKV6Pages(t *testing.T) {
