@@ -269,7 +269,7 @@ func used(s Spec) error {
 
 // Loss is the mean cross-entropy of every token given those before it, the
 // first of a row being the target of the last; a graph that records runs
-// backwards.
+// backwards, one that does not adds up in float64.
 func Loss(g *nn.Graph, m arch.Model, tok nn.Tokens, s arch.State) float64 {
 	targets := make([]int32, len(tok.IDs))
 	for b := range tok.B {
@@ -277,10 +277,16 @@ func Loss(g *nn.Graph, m arch.Model, tok nn.Tokens, s arch.State) float64 {
 		copy(targets[b*tok.T:], row[1:])
 		targets[(b+1)*tok.T-1] = row[0]
 	}
-	loss := nn.CrossEntropy(g, m.Logits(g, m.Forward(g, tok, s)), targets)
-	if g.Recording() {
-		g.Backward(loss)
+	logits := m.Logits(g, m.Forward(g, tok, s))
+	if !g.Recording() {
+		sum := 0.0
+		for _, nll := range nn.NLL(g, logits, targets) {
+			sum += float64(nll)
+		}
+		return sum / float64(len(targets))
 	}
+	loss := nn.CrossEntropy(g, logits, targets)
+	g.Backward(loss)
 	return float64(loss.Data[0])
 }
 

@@ -36,8 +36,8 @@ func gradientFromState(s Spec) error {
 	})
 }
 
-// compareGradient steps every weight along its gradient's direction, mixed
-// with a random one, far enough for float32 to see the loss move.
+// compareGradient steps every weight along its gradient, entries of random
+// size among them, far enough for float32 to see the loss move.
 func compareGradient(m arch.Model, loss func(*nn.Graph) float64) error {
 	nn.ZeroGrad(m)
 	loss(nn.NewGraph())
@@ -67,15 +67,15 @@ func compareGradient(m arch.Model, loss func(*nn.Graph) float64) error {
 }
 
 // direction returns a direction of unit-sized entries and the tape's slope
-// along it: the sign of the gradient where a coin says so, random elsewhere,
-// so that the slope is large and every entry takes part.
+// along it: every entry has the sign of its gradient, so that none takes from
+// the slope what another gives, and a third of them a random size.
 func direction(p nn.Param) (dir []float64, slope float64) {
 	r := nn.Rand(12, p.Name)
 	dir = make([]float64, p.Tensor.Len())
 	for i, d := range p.Tensor.Grad {
 		dir[i] = math.Copysign(1, float64(d))
 		if r.IntN(3) == 0 {
-			dir[i] = r.NormFloat64()
+			dir[i] *= math.Abs(r.NormFloat64())
 		}
 		slope += dir[i] * float64(d)
 	}

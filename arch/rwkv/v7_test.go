@@ -3,7 +3,7 @@ package rwkv
 import "testing"
 
 func TestContract7(t *testing.T) {
-	const C, V, F, N = 16, 19, 40, 8
+	const C, V, F, N = 16, 19, 56, 8
 	const rw, ra, rv, rg = 3, 4, 5, 6
 	L := 2
 	// 4 square matrices, 2 of the channel mixing; low-rank ones, those of the
