@@ -157,6 +157,10 @@ func TestShapePanics(t *testing.T) {
 		},
 		"RoPE odd": func() { kernels.RoPE(x(3), x(3), 1, 1, 1, 3, 3, 0, 10000) },
 		"Elman":    func() { kernels.Elman(x(2), x(2), x(3), nil, 1, 1, 2) },
+		"LSTM":     func() { kernels.LSTM(x(2), x(2), x(6), x(16), nil, nil, 1, 1, 2) },
+		"LSTMGrad": func() { kernels.LSTMGrad(x(8), x(15), x(2), x(2), x(2), x(8), x(16), nil, nil, 1, 1, 2) },
+		"GRU":      func() { kernels.GRU(x(2), x(2), x(6), x(12), x(4), nil, 1, 1, 2) },
+		"GRUGrad":  func() { kernels.GRUGrad(x(6), nil, x(2), x(2), x(2), x(2), x(6), x(12), x(6), nil, 1, 1, 2) },
 		"AdamW":    func() { kernels.AdamW(x(1), x(1), x(1), x(1), 1, 0, 0, 0, 0, 0, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
