@@ -122,6 +122,9 @@ func FuzzBlocks(f *testing.F) {
 		decode(x, b, name)
 		decode(y, b, name)
 		for i := range x {
+			if name == "I64" { // rounded twice
+				break
+			}
 			if v := float32(y[i]); v != x[i] && v == v {
 				t.Fatalf("%s: element %d is %v as float32, %v as float64", name, i, x[i], y[i])
 			}
@@ -154,8 +157,8 @@ func FuzzConfigJSON(f *testing.F) {
 	f.Add(`{"model_type":"gpt2","n_head":1,"activation_function":"gelu_new","layer_norm_epsilon":1e-05}`)
 	f.Add(`{"num_attention_heads":4,"num_key_value_heads":2,"head_dim":2,"rope_scaling":{"rope_type":"default"}}`)
 	paths := []string{gptFile(f, true, ""), llamaFile(f, "model.", "other", "{}")}
+	path := filepath.Join(f.TempDir(), "config.json")
 	f.Fuzz(func(t *testing.T, config string) {
-		path := filepath.Join(t.TempDir(), "config.json")
 		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -177,15 +180,18 @@ func FuzzOwnMetadata(f *testing.F) {
 	f.Add("rwkv7", `{"dim":3,"head_size":1.5,"decay_rank":16777216}`, `{"emb.weight":"Q8_0"}`)
 	f.Add("llama", `{"heads":-1}`, `{"head.weight":"F32"}`)
 	f.Fuzz(func(t *testing.T, arch, config, types string) {
-		path := filepath.Join(t.TempDir(), "m")
-		if err := Save(path, newRWKV(2, 1), map[string]string{"arch": arch, "config": config, blocksKey: types}); err != nil {
+		var b bytes.Buffer
+		if err := write(&b, newRWKV(2, 1), map[string]string{"arch": arch, "config": config, blocksKey: types}); err != nil {
 			t.Fatal(err)
 		}
-		w, err := Open(path)
+		file, err := parse(b.Bytes())
 		if err != nil {
 			return
 		}
-		defer w.Close()
+		w, err := file.weights("absent")
+		if err != nil {
+			return
+		}
 		if L, ok := w.Config["layers"].(int); !ok || L > 2 {
 			t.Fatalf("%v layers of 2", w.Config["layers"])
 		}

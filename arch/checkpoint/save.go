@@ -21,16 +21,19 @@ import (
 // configuration as a JSON object, Open restores both. The file appears at path
 // whole or not at all.
 func Save(path string, m any, meta map[string]string) error {
+	if err := whole(path, func(w io.Writer) error { return write(w, m, meta) }); err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	return nil
+}
+
+func write(w io.Writer, m any, meta map[string]string) error {
 	var list []outgoing
 	visit(m, func(p nn.Param) {
 		list = append(list, outgoing{name: p.Name, dtype: "F32", shape: officialShape(meta["arch"], p), bytes: 4 * int64(p.Tensor.Len()),
 			write: func(w io.Writer) error { return writeParam(w, p) }})
 	})
-	err := whole(path, func(w io.Writer) error { return writeTensors(w, list, meta) })
-	if err != nil {
-		return fmt.Errorf("save %s: %w", path, err)
-	}
-	return nil
+	return writeTensors(w, list, meta)
 }
 
 // whole makes a file appear at path whole or not at all.
