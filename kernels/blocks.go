@@ -6,36 +6,40 @@ import (
 	"math"
 )
 
-// Blocks is w[N,K] as a file holds it in type t: what MatrixFromBlocks reads,
-// rounded as NewMatrix rounds. A row that is not a whole number of blocks, or a
-// weight beyond the type's range, is an error.
-func Blocks(t DType, w []float32, N, K int) ([]byte, error) {
+// Blocks writes w[N,K] to dst as a file holds it in type t: what
+// MatrixFromBlocks reads, rounded as NewMatrix rounds. A row that is not a
+// whole number of blocks, a weight beyond the type's range and a dst of another
+// size are errors.
+func Blocks(dst []byte, t DType, w []float32, N, K int) error {
 	needDims("Blocks", N, K)
 	need("Blocks", "w", w, N*K)
 	row, err := rowBytes(t, K)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out, errs := make([]byte, N*row), make([]error, N)
+	if len(dst) != N*row {
+		return fmt.Errorf("%d bytes for %s weights, want %d for [%d,%d]", len(dst), t, N*row, N, K)
+	}
+	errs := make([]error, N)
 	For(N, func(n int) {
-		dst, src := out[n*row:(n+1)*row], w[n*K:(n+1)*K]
+		to, from := dst[n*row:(n+1)*row], w[n*K:(n+1)*K]
 		switch t {
 		case F32:
-			for k, v := range src {
-				binary.LittleEndian.PutUint32(dst[4*k:], math.Float32bits(v))
+			for k, v := range from {
+				binary.LittleEndian.PutUint32(to[4*k:], math.Float32bits(v))
 			}
 		case BF16, F16:
-			errs[n] = roundRow(t, dst, src)
+			errs[n] = roundRow(t, to, from)
 		default:
-			errs[n] = quantiseRow(t, dst, src)
+			errs[n] = quantiseRow(t, to, from)
 		}
 	})
 	for n, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("row %d: %w", n, err)
+			return fmt.Errorf("row %d: %w", n, err)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // roundRow writes a row in 16 bits a weight.

@@ -11,8 +11,12 @@ func TestBlocks(t *testing.T) {
 	const N, K = 11, 64
 	w := normals(N*K, 3, 1)
 	for _, d := range dtypes {
-		b, err := Blocks(d, w, N, K)
+		row, err := rowBytes(d, K)
 		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, N*row)
+		if err := Blocks(b, d, w, N, K); err != nil {
 			t.Fatal(err)
 		}
 		got, err := MatrixFromBlocks(d, b, N, K)
@@ -35,12 +39,15 @@ func TestBlocks(t *testing.T) {
 		}
 		big := append([]float32(nil), w...)
 		big[5*K+7] = math.MaxFloat32
-		_, err = Blocks(d, big, N, K)
+		err = Blocks(b, d, big, N, K)
 		if (err == nil) != (d == F32) || err != nil && !strings.Contains(err.Error(), "row 5: column") {
 			t.Errorf("%s of the largest float32: %v", d, err)
 		}
 	}
-	if _, err := Blocks(Q8_0, w[:33], 1, 33); err == nil {
+	if Blocks(make([]byte, 34), Q8_0, w[:33], 1, 33) == nil {
 		t.Error("a row of 33 was written as blocks of 32")
+	}
+	if Blocks(make([]byte, 35), Q8_0, w[:32], 1, 32) == nil {
+		t.Error("a block was written to 35 bytes")
 	}
 }

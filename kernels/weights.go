@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 )
 
 // DType is how a weight is stored.
@@ -142,6 +144,9 @@ func newHalf(t DType, N, K int) *Matrix {
 	return &Matrix{Type: t, N: N, K: K, stride: stride, half: buffer[uint16](N * stride)}
 }
 
+// rowsOfGroup holds rows on their way into a matrix of blocks.
+var rowsOfGroup = sync.Pool{New: func() any { return new([]byte) }}
+
 // newQuantised builds a matrix of blocks; read writes row n as a file has it.
 func newQuantised(t DType, N, K int, read func(n int, dst []byte) error) (*Matrix, error) {
 	row, err := rowBytes(t, K)
@@ -152,7 +157,11 @@ func newQuantised(t DType, N, K int, read func(n int, dst []byte) error) (*Matri
 	m := &Matrix{Type: t, N: N, K: K, blocks: buffer[byte](groups * groupRows * row)}
 	errs := make([]error, groups)
 	For(groups, func(g int) {
-		rows := make([]byte, groupRows*row)
+		spare := rowsOfGroup.Get().(*[]byte)
+		defer rowsOfGroup.Put(spare)
+		*spare = slices.Grow((*spare)[:0], groupRows*row)[:groupRows*row]
+		rows := *spare
+		clear(rows)
 		for r := range min(groupRows, N-g*groupRows) {
 			if err := read(g*groupRows+r, rows[r*row:(r+1)*row]); err != nil {
 				errs[g] = err

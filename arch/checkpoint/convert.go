@@ -23,8 +23,9 @@ func (w *Weights) Convert(path string, t kernels.DType, meta map[string]string, 
 	blocks := map[string]string{}
 	var list []outgoing
 	var done, total int64
+	var spare scratch
 	for _, name := range w.Names() {
-		o := w.outgoing(name, t)
+		o := w.outgoing(name, t, &spare)
 		if d := o.as; d == kernels.Q8_0 || d == kernels.Q4_0 {
 			blocks[name] = strings.ToUpper(d.String())
 		}
@@ -59,7 +60,7 @@ type converted struct {
 }
 
 // outgoing plans one weight.
-func (w *Weights) outgoing(name string, t kernels.DType) converted {
+func (w *Weights) outgoing(name string, t kernels.DType, spare *scratch) converted {
 	s := w.tensors[name]
 	p := nn.Param{Name: name, Tensor: &nn.Tensor{Shape: s.Shape}, InOut: isLoRA(w.Arch, name)}
 	o := converted{as: t}
@@ -77,20 +78,44 @@ func (w *Weights) outgoing(name string, t kernels.DType) converted {
 	if o.bytes = d.size(s.len()); d.elems > 1 {
 		o.dtype, o.shape[last] = "U8", s.Shape[last]/d.elems*d.bytes
 	}
-	o.write = func(out io.Writer) error { return w.writeAs(out, name, s, o.as, p.InOut) }
+	o.write = func(out io.Writer) error { return w.writeAs(out, name, s, o.as, p.InOut, spare) }
 	return o
 }
 
-// writeAs writes one weight.
-func (w *Weights) writeAs(out io.Writer, name string, t *stored, as kernels.DType, inOut bool) error {
-	var b []byte
+// writeAs writes one weight: a large one that lies in the file in order some
+// rows at a time, else whole.
+func (w *Weights) writeAs(out io.Writer, name string, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
+	rows := 1
+	for _, n := range t.Shape[:max(0, len(t.Shape)-1)] {
+		rows *= n
+	}
+	if t.view != nil || t.mend != nil || inOut || rows == 0 {
+		return w.writeRows(out, name, t, as, inOut, spare)
+	}
+	K := t.len() / rows
+	some := max(1, 4*piece/max(1, K))
+	for r := 0; r < rows; r += some {
+		n := min(some, rows-r)
+		part := *t
+		part.Shape, part.n = []int{n, K}, n*K
+		part.at += dtypes[t.DType].size(r * K)
+		if err := w.writeRows(out, name, &part, as, false, spare); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeRows writes a tensor, which is in memory for that.
+func (w *Weights) writeRows(out io.Writer, name string, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
+	b := spare.ofBytes(int(dtypes[strings.ToUpper(as.String())].size(t.len())))
 	var err error
 	if have, ok := matrixTypes[t.DType]; ok && have == as && !inOut && t.rowsWhole() {
-		if b, err = t.rows(); err == nil {
+		if err = t.rows(b); err == nil {
 			err = finiteBlocks(b, dtypes[t.DType])
 		}
-	} else if b, err = w.blocks(name, t, as, inOut); err != nil {
-		return err
+	} else {
+		err = w.blocks(b, name, t, as, inOut, spare)
 	}
 	if err == nil {
 		_, err = out.Write(b)
@@ -98,11 +123,11 @@ func (w *Weights) writeAs(out io.Writer, name string, t *stored, as kernels.DTyp
 	return err
 }
 
-// blocks is one weight in another type.
-func (w *Weights) blocks(name string, t *stored, as kernels.DType, inOut bool) ([]byte, error) {
-	x, err := w.Float32(name)
-	if err != nil {
-		return nil, err
+// blocks fills b with a tensor in another type.
+func (w *Weights) blocks(b []byte, name string, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
+	x := spare.ofFloats(t.len())
+	if err := w.read(x, name, t); err != nil {
+		return err
 	}
 	shape := slices.Clone(t.Shape)
 	if last := len(shape) - 1; inOut {
@@ -113,5 +138,5 @@ func (w *Weights) blocks(name string, t *stored, as kernels.DType, inOut bool) (
 	if len(shape) > 0 {
 		K = shape[len(shape)-1]
 	}
-	return kernels.Blocks(as, x, len(x)/max(1, K), K)
+	return kernels.Blocks(b, as, x, len(x)/max(1, K), K)
 }

@@ -129,8 +129,8 @@ func TestAssignAs(t *testing.T) {
 	for i := range x {
 		x[i] = float32(i) - 20
 	}
-	b, err := kernels.Blocks(kernels.Q8_0, x, 2, 32)
-	if err != nil {
+	b := make([]byte, 2*34)
+	if err := kernels.Blocks(b, kernels.Q8_0, x, 2, 32); err != nil {
 		t.Fatal(err)
 	}
 	data := append(append(slices.Clone(b), make([]byte, 128-len(b))...), f32(1, 2)...)

@@ -85,6 +85,7 @@ func (w *Weights) assign(model any, keep func(kernels.DType) bool, t kernels.DTy
 		return err
 	}
 	var err error
+	var spare scratch
 	nn.Walk(model, func(p nn.Param) {
 		if err != nil {
 			return
@@ -92,14 +93,33 @@ func (w *Weights) assign(model any, keep func(kernels.DType) bool, t kernels.DTy
 		s := w.tensors[p.Name]
 		file, ok := matrixTypes[s.DType]
 		if ok && keep != nil && keep(file) && p.Matrix() && s.rowsWhole() {
-			err = w.store(p, s, file)
+			err = w.store(p, s, file, &spare)
 			return
+		}
+		if t != kernels.F32 && p.Matrix() {
+			p.Tensor.Data = spare.ofFloats(s.len())
 		}
 		if err = w.read(p.Tensor.Data, p.Name, s); err == nil {
 			err = p.Store(t)
 		}
 	})
 	return err
+}
+
+// scratch is memory that one weight after the other is read into.
+type scratch struct {
+	bytes  []byte
+	floats []float32
+}
+
+func (s *scratch) ofBytes(n int) []byte {
+	s.bytes = slices.Grow(s.bytes[:0], n)[:n]
+	return s.bytes
+}
+
+func (s *scratch) ofFloats(n int) []float32 {
+	s.floats = slices.Grow(s.floats[:0], n)[:n]
+	return s.floats
 }
 
 // Fits compares the weights that a model wants with those of the file: their
@@ -142,8 +162,9 @@ func (w *Weights) read(x []float32, name string, t *stored) error {
 var matrixTypes = map[string]kernels.DType{"F16": kernels.F16, "BF16": kernels.BF16, "Q8_0": kernels.Q8_0, "Q4_0": kernels.Q4_0}
 
 // store gives a weight the matrix as the file has it.
-func (w *Weights) store(p nn.Param, t *stored, as kernels.DType) error {
-	data, err := t.rows()
+func (w *Weights) store(p nn.Param, t *stored, as kernels.DType, spare *scratch) error {
+	data := spare.ofBytes(int(dtypes[t.DType].size(t.len())))
+	err := t.rows(data)
 	if err == nil {
 		err = finiteBlocks(data, dtypes[t.DType])
 	}
@@ -173,14 +194,13 @@ func (t *stored) rowsWhole() bool {
 }
 
 // rows reads a matrix row by row, as the file has them.
-func (t *stored) rows() ([]byte, error) {
-	d := dtypes[t.DType]
-	b := make([]byte, d.size(t.len()))
+func (t *stored) rows(b []byte) error {
 	if t.view == nil {
-		return b, t.src.fill(b, t.at)
+		return t.src.fill(b, t.at)
 	}
+	d := dtypes[t.DType]
 	size := int(d.size(t.Shape[1]))
-	return b, t.view.each(func(row, at int) error {
+	return t.view.each(func(row, at int) error {
 		return t.src.fill(b[row*size:(row+1)*size], t.at+d.size(at))
 	})
 }

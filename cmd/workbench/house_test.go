@@ -41,7 +41,7 @@ var rooms = map[string][]string{
 	"arch/rwkv":          {"arch", "arch/nn", "kernels"},
 	"arch/transformer":   {"arch", "arch/nn", "kernels"},
 	"arch/rnn":           {"arch", "arch/nn", "kernels"},
-	"arch/checkpoint":    {"arch/nn", "kernels", "github.com/nlpodyssey/gopickle", "golang.org/x/sys/unix"},
+	"arch/checkpoint":    {"arch/nn", "kernels", "github.com/nlpodyssey/gopickle"},
 	"arch/tokenizer":     {"golang.org/x/text/unicode/norm"},
 	"arch/archtest":      {"arch", "arch/nn", "arch/checkpoint", "arch/tokenizer", "kernels"},
 	"experiments/record": {},
