@@ -79,15 +79,29 @@ func LinearBlocks(g *Graph, w, x *Tensor) (out [MaxMixes]*Tensor) {
 		out[i] = g.Tensor(shape[:axes]...)
 	}
 	g.product(w, M)
-	part := g.floats(M * K)
-	for i := range n {
-		gather(part, x.Data[i*K:], M, n*K)
-		kernels.MatMulNT(out[i].Data, part, w.Data[i*N*K:(i+1)*N*K], M, N, K, false)
+	if M == 1 {
+		blocksOfOne(out[:n], x, w)
+	} else {
+		part := g.floats(M * K)
+		for i := range n {
+			gather(part, x.Data[i*K:], M, n*K)
+			kernels.MatMulNT(out[i].Data, part, w.Data[i*N*K:(i+1)*N*K], M, N, K, false)
+		}
 	}
 	if g.record {
 		record(g, nil, linearBlocksOp{w, x, out})
 	}
 	return out
+}
+
+// blocksOfOne does the blocks of one position in one parallel region.
+func blocksOfOne(out []*Tensor, x, w *Tensor) {
+	var list [MaxMixes]kernels.Product
+	N, K := w.Dim(1), w.Dim(2)
+	for i, y := range out {
+		list[i] = kernels.Product{Y: y.Data, X: x.Data[i*K : (i+1)*K], W: kernels.Floats(w.Data[i*N*K:(i+1)*N*K], N, K)}
+	}
+	kernels.MulMats(list[:len(out)], 1)
 }
 
 type linearBlocksOp struct {

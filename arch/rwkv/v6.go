@@ -83,16 +83,17 @@ type timeMix6 struct {
 	heads int
 	// shift makes what the decay, k, v, r and the gate read of x [B,T,C].
 	shift func(g *nn.Graph, x, last *nn.Tensor) [nn.MaxMixes]*nn.Tensor
-	// recall is the memory with the decay that xw says.
-	recall func(g *nn.Graph, xw, r, k, v, s *nn.Tensor) *nn.Tensor
+	// recall is the memory with the decay that h says, what DecayDown makes.
+	recall func(g *nn.Graph, h, r, k, v, s *nn.Tensor) *nn.Tensor
 }
 
 func (m *timeMix6) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
 	mixed := m.shift(g, x, s.AttX)
 	p := nn.Linears(g, nn.Product{W: m.Key, X: mixed[1]}, nn.Product{W: m.Value, X: mixed[2]},
-		nn.Product{W: m.Receptance, X: mixed[3]}, nn.Product{W: m.Gate, X: mixed[4]})
+		nn.Product{W: m.Receptance, X: mixed[3]}, nn.Product{W: m.Gate, X: mixed[4]},
+		nn.Product{W: m.DecayDown, X: mixed[0], Then: nn.Then{F: kernels.ActTanh}})
 	k, v, r, gate := p[0], p[1], p[2], p[3]
-	y := m.recall(g, mixed[0], r, k, v, s.WKV)
+	y := m.recall(g, p[4], r, k, v, s.WKV)
 	y = nn.SwiGLU(g, gate, m.LNX.forward(g, y))
 	return nn.LinearThen(g, m.Output, y, nn.Then{Residual: residual})
 }
@@ -110,8 +111,7 @@ func (m *timeMix6) lerp(g *nn.Graph, x, last *nn.Tensor) [nn.MaxMixes]*nn.Tensor
 }
 
 // decaying is the memory with a decay of each token's own.
-func (m *timeMix6) decaying(g *nn.Graph, xw, r, k, v, s *nn.Tensor) *nn.Tensor {
-	h := nn.LinearThen(g, m.DecayDown, xw, nn.Then{F: kernels.ActTanh})
+func (m *timeMix6) decaying(g *nn.Graph, h, r, k, v, s *nn.Tensor) *nn.Tensor {
 	w := nn.LinearThen(g, m.DecayUp, h, nn.Then{Bias: m.Decay, F: kernels.ActNegExp})
 	return nn.WKV6(g, w, m.Faaaa, r, k, v, m.heads, s)
 }
