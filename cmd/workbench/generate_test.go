@@ -129,6 +129,18 @@ func TestDraw(t *testing.T) {
 	}
 }
 
+// TestHugeLogits: numbers at the end of float32 are drawn from, or an error.
+func TestHugeLogits(t *testing.T) {
+	for _, repeat := range []float64{1, 0.01} {
+		s := newSampler(sampleOf(func(s *sampling) { s.repeat, s.topP = repeat, 0.5 }), 1, 0)
+		s.saw(0, 1)
+		id, err := s.next([]float32{3e38, -3e38, 0})
+		if repeat == 1 && (id != 0 || err != nil) || repeat < 1 && err == nil {
+			t.Errorf("repeat %v: %d, %v", repeat, id, err)
+		}
+	}
+}
+
 // TestDrawIsSorting: the heap takes what sorting would.
 func TestDrawIsSorting(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
@@ -237,5 +249,25 @@ func TestVerifyTokenizer(t *testing.T) {
 	}
 	if verify(sum, "[98,99,98]", data) == nil || verify(sum, "[257,98]", dir) == nil {
 		t.Error("other tokens, or no vocabulary, pass")
+	}
+}
+
+// BenchmarkDraw draws from World's vocabulary.
+func BenchmarkDraw(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	logits := make([]float32, 65536)
+	for i := range logits {
+		logits[i] = float32(4 * r.NormFloat64())
+	}
+	for name, set := range map[string]func(*sampling){
+		"greedy": func(s *sampling) { s.temperature = 0 }, "all": func(*sampling) {},
+		"top-p": func(s *sampling) { s.topP = 0.9 }, "top-k": func(s *sampling) { s.topK = 40 },
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := newSampler(sampleOf(set), 1, 0)
+			for b.Loop() {
+				s.draw(logits)
+			}
+		})
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+
+	"workbench/kernels"
 )
 
 // sampling says how tokens are drawn.
@@ -47,7 +50,7 @@ type sampler struct {
 	seen  []int32           // tokens that were read or drawn, once each
 	times map[int32]float32 // of each how often it was drawn, decayed
 
-	p           []float64 // of each token, times some factor
+	p           []float32 // of each token, times some factor
 	heap, taken []int32
 }
 
@@ -68,10 +71,10 @@ func (s *sampler) saw(ids ...int32) {
 
 // next draws a token by its logits, which it changes, and notes it.
 func (s *sampler) next(logits []float32) (int32, error) {
+	s.penalise(logits)
 	if err := finite(logits); err != nil {
 		return 0, err
 	}
-	s.penalise(logits)
 	id := s.draw(logits)
 	for _, seen := range s.seen {
 		if n := s.times[seen]; n > 0 { // what was drawn once stays present
@@ -125,15 +128,32 @@ func (s *sampler) draw(logits []float32) int32 {
 	if s.temperature == 0 {
 		return top
 	}
-	sum := 0.0
-	s.p, s.heap, s.taken = s.p[:0], s.heap[:0], s.taken[:0]
+	s.p = slices.Grow(s.p[:0], len(logits))[:len(logits)]
 	for i, x := range logits {
-		p := math.Exp(float64(x-logits[top]) / s.temperature)
-		s.p, s.heap, sum = append(s.p, p), append(s.heap, int32(i)), sum+p
+		s.p[i] = float32(float64(x-logits[top]) / s.temperature)
+	}
+	kernels.Exp(s.p, s.p)
+	sum, least := 0.0, float32(0)
+	for _, p := range s.p {
+		sum += float64(p)
+	}
+	if s.topK == 0 {
+		least = float32((1 - s.topP) * sum / float64(len(logits))) // all that are less likely make up less than 1-topP
+	}
+	s.heap, s.taken = s.heap[:0], s.taken[:0]
+	for i, p := range s.p {
+		if p >= least {
+			s.heap = append(s.heap, int32(i))
+		}
 	}
 	if s.topK == 0 && s.topP == 1 {
 		return s.pick(s.heap, sum)
 	}
+	return s.cut(logits, sum)
+}
+
+// cut draws from the likeliest tokens of the heap.
+func (s *sampler) cut(logits []float32, sum float64) int32 {
 	h := likeliest{logits, s.heap}
 	for i := len(h.ids)/2 - 1; i >= 0; i-- {
 		h.down(i)
@@ -142,7 +162,7 @@ func (s *sampler) draw(logits []float32) int32 {
 	take := func(most int, share float64) {
 		for len(h.ids) > 0 && len(s.taken) < most && kept < share {
 			id := h.pop()
-			s.taken, kept = append(s.taken, id), kept+s.p[id]
+			s.taken, kept = append(s.taken, id), kept+float64(s.p[id])
 		}
 	}
 	if s.topK == 0 {
@@ -152,7 +172,7 @@ func (s *sampler) draw(logits []float32) int32 {
 	take(s.topK, math.Inf(1))
 	n, share := 0, s.topP*kept
 	for kept = 0; n < len(s.taken) && kept < share; n++ {
-		kept += s.p[s.taken[n]]
+		kept += float64(s.p[s.taken[n]])
 	}
 	return s.pick(s.taken[:n], kept)
 }
@@ -162,7 +182,7 @@ func (s *sampler) pick(ids []int32, sum float64) int32 {
 	x := s.random.Float64() * sum
 	last := len(ids) - 1
 	for _, id := range ids[:last] {
-		if x -= s.p[id]; x < 0 {
+		if x -= float64(s.p[id]); x < 0 {
 			return id
 		}
 	}
