@@ -92,8 +92,10 @@ func (j *wkv7Job) span(lo, hi int) {
 				sa = j.sa[at:]
 			}
 			if next := min(wkv7Chunk, j.T-t0-T); next > 0 {
-				for _, x := range [...][]float32{j.w, j.r, j.k, j.v, j.a, j.b, j.y} {
-					wkv7Fetch(x[at+T*C:], N, next, C)
+				for _, x := range [...][]float32{j.w, j.r, j.k, j.v, j.a, j.b, j.y, j.sa} {
+					if x != nil {
+						wkv7Fetch(x[at+T*C:], N, next, C)
+					}
 				}
 			}
 			wkv7(j.y[at:], s, sa, d, j.r[at:], j.k[at:], j.v[at:], j.a[at:], j.b[at:], T, C, N)

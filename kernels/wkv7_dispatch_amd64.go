@@ -54,7 +54,7 @@ func wkv7Reverse(tape *wkv7Tape, i, T int) {
 	}
 	n := tape.n
 	last := tape.steps[(T-1)*n : T*n]
-	wkv7ReverseAVX2(&tape.g[i*n][0][0], &tape.states[(T-1)*n][0][0], &tape.rows[0], &last[0][0][0], &last[i][0][0], n, T)
+	wkv7ReverseAVX2(&tape.g[i*n][0][0], &tape.states[(T-1)*n][0][0], &tape.rows()[0][0], &last[0][0][0], &last[i][0][0], n, T)
 }
 
 func wkv7Pack(steps []wkv7Block, n, vector int, x []float32, N, T, stride, ahead int) {

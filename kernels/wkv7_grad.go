@@ -48,10 +48,14 @@ type wkv7Tape struct {
 	n      int
 	steps  []wkv7Block // [wkv7Chunk][n]
 	starts []wkv7Tile  // [chunks][n values][n keys], the state before each chunk
-	states []wkv7Tile  // [wkv7Chunk+1][n keys], of one block of values
+	states []wkv7Tile  // [wkv7Chunk+1][n keys], of one block of values, a gap and rows
 	g      []wkv7Tile  // [n values][n keys], the gradient of the state
-	rows   [2 * wkv7Side * 8]float32
 }
+
+// rows is where wkv7Reverse adds up along rows: a tile behind the states, which
+// at N = 64 start a page, and so away from what g has in the same place of a
+// page; a read waits for an earlier write there.
+func (t *wkv7Tape) rows() *wkv7Tile { return &t.states[len(t.states)-1] }
 
 var wkv7Tapes = sync.Pool{New: func() any { return new(wkv7Tape) }}
 
@@ -61,7 +65,7 @@ func (j *wkv7GradJob) span(lo, hi int) {
 	tape.n = n
 	tape.steps = grown(tape.steps, wkv7Chunk*n)
 	tape.starts = grown(tape.starts, (j.T+wkv7Chunk-1)/wkv7Chunk*n*n)
-	tape.states = grown(tape.states, (wkv7Chunk+1)*n)
+	tape.states = grown(tape.states, (wkv7Chunk+1)*n+2)
 	tape.g = grown(tape.g, n*n)
 	clear(tape.steps)
 	for i := lo; i < hi; i++ {
