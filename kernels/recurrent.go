@@ -92,9 +92,9 @@ type hidden struct {
 // prepare packs the matrix for that many steps of that many rows where it pays.
 // Whether it does follows from the shapes alone: both ways round differently.
 //
-// Note: a transposed matrix has no other way with AVX2.
+// Note: a transposed matrix has no other way with AVX2, and no use in one step.
 func (m hidden) prepare(blocks, rows, steps int) hidden {
-	if useAVX2 && (m.bk != 1 || rows >= 4 && steps >= 4) {
+	if useAVX2 && (m.bk != 1 && steps > 1 || rows >= 4 && steps >= 4) {
 		m.owner, m.panels = borrow(blocks * m.blockSize())
 		hiddenBlocks.run(blocks, 1, hiddenBlock{m})
 	}
