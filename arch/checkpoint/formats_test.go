@@ -259,3 +259,38 @@ func TestDecode(t *testing.T) {
 		t.Errorf("half -0 is %v", v)
 	}
 }
+
+// TestRWKVCpp5 reads a version 5.1 file, which holds exponentials under axes
+// of length 1: the decay rates and the bonus are what they were before.
+func TestRWKVCpp5(t *testing.T) {
+	const C, H = 4, 2
+	zeros := func(n int) []byte { return make([]byte, 4*n) }
+	list := [][]byte{i32(rwkvCppMagic, 101, 3, C, 1, 0),
+		rwkvCppTensor("emb.weight", 0, zeros(3*C), C, 3), rwkvCppTensor("head.weight", 0, zeros(3*C), C, 3),
+		rwkvCppTensor("blocks.0.att.time_decay", 0, f32(float32(math.Exp(-math.Exp(-3))), 1), 1, 1, H),
+		rwkvCppTensor("blocks.0.att.time_first", 0, f32(float32(math.Exp(0.5)), 0), 1, 1, H)}
+	for _, name := range []string{"att.key", "att.value", "att.receptance", "att.output", "ffn.key", "ffn.receptance", "ffn.value"} {
+		list = append(list, rwkvCppTensor("blocks.0."+name+".weight", 0, zeros(C*C), C, C))
+	}
+	list = append(list, rwkvCppTensor("blocks.0.att.ln_x.weight", 0, zeros(C), C))
+	f, err := parse(slices.Concat(list...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := f.weights("absent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"dim": C, "layers": 1, "vocab": 3, "ffn": C, "head_size": 2, "per_head": true, "exp_bonus": true, "output_gate": "off", "group_norm_eps": 1e-5}
+	if w.Arch != "rwkv5" || fmt.Sprint(w.Config) != fmt.Sprint(want) {
+		t.Errorf("got %s %v, want %v", w.Arch, w.Config, want)
+	}
+	decay, err1 := w.Float32("blocks.0.att.time_decay")
+	first, err2 := w.Float32("blocks.0.att.time_first")
+	if err1 != nil || err2 != nil || math.Abs(float64(decay[0])+3) > 1e-5 || decay[1] != -20 || math.Abs(float64(first[0])-0.5) > 1e-6 || first[1] != -100 {
+		t.Errorf("decay %v %v, bonus %v %v; want -3 -20, 0.5 -100", decay, err1, first, err2)
+	}
+	if rawDecayRate([]float32{1.5}) == nil || rawBonus([]float32{-1}) == nil {
+		t.Error("values that no exponential has were accepted")
+	}
+}
