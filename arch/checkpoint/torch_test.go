@@ -153,6 +153,21 @@ func TestTorchMalformed(t *testing.T) {
 	}
 }
 
+// TestTorchOverlap refuses a zip two of whose entries are the same bytes.
+func TestTorchOverlap(t *testing.T) {
+	b := zipOf(entry{name: "m/data/0", data: string(f32(1, 2))}, entry{name: "m/data/1", data: string(f32(1, 2))},
+		entry{name: "m/data.pkl", data: torchDict(pickleString("x"), pickleTensor("0", 2, 0, []int{2}, []int{1}))})
+	if _, err := parse(b); err != nil {
+		t.Fatal(err)
+	}
+	directory := bytes.Index(b, []byte("PK\x01\x02"))
+	second := directory + 4 + bytes.Index(b[directory+4:], []byte("PK\x01\x02"))
+	copy(b[second+42:second+46], b[directory+42:directory+46]) // the offset of its local header
+	if _, err := parse(b); err == nil || !strings.Contains(err.Error(), "overlap") {
+		t.Errorf("two entries at one place: %v", err)
+	}
+}
+
 // TestTorchCheckpoint reads the weights of a training checkpoint, and not the
 // other tensors in it.
 func TestTorchCheckpoint(t *testing.T) {
