@@ -14,8 +14,10 @@ type AdamWConfig struct {
 	Beta1, Beta2, Eps float64
 	WeightDecay       float64
 	Clip              float64 // largest norm of the whole gradient, 0: no limit
-	// LayerLR learns time_decay at twice and time_first at three times the rate.
-	// Source: BlinkDL/RWKV-LM RWKV-v4neo/src/model.py, configure_optimizers.
+	// LayerLR learns time_decay, in RWKV-7 w0, at twice and time_first at three
+	// times the rate.
+	// Source: BlinkDL/RWKV-LM RWKV-v4neo, RWKV-v5 and RWKV-v7/train_temp,
+	// src/model.py, configure_optimizers.
 	LayerLR bool
 }
 
