@@ -82,11 +82,13 @@ func (o *shiftMixOp) back(g *Graph) {
 			n++
 		}
 	}
-	x, grad := o.x, kernels.ShiftMixGrad
+	// Note: called through a variable, the arrays above would be allocated.
+	x := o.x
 	if o.ofPrev {
-		grad = kernels.ShiftMixPrevGrad
+		kernels.ShiftMixPrevGrad(g.grad(x), dm[:n], dy[:n], x.Data, o.first, m[:n], x.Dim(0), x.Dim(1), x.Dim(2))
+	} else {
+		kernels.ShiftMixGrad(g.grad(x), dm[:n], dy[:n], x.Data, o.first, m[:n], x.Dim(0), x.Dim(1), x.Dim(2))
 	}
-	grad(g.grad(x), dm[:n], dy[:n], x.Data, o.first, m[:n], x.Dim(0), x.Dim(1), x.Dim(2))
 }
 
 // WKV4State is the memory of one RWKV-4 time mixing: the true state is
