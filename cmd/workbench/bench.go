@@ -113,12 +113,15 @@ type row struct {
 	DType   string `json:"dtype"`
 	Threads int    `json:"threads"`
 
-	Value       float64   `json:"value"` // the median of the samples
-	Unit        string    `json:"unit"`
-	Ceiling     float64   `json:"ceiling"`
-	CeilingName string    `json:"ceiling_name"`
-	Percent     float64   `json:"percent"`
-	Samples     []float64 `json:"samples"`
+	Value       float64 `json:"value"` // the median of the samples
+	Unit        string  `json:"unit"`
+	Ceiling     float64 `json:"ceiling"`
+	CeilingName string  `json:"ceiling_name"`
+	Percent     float64 `json:"percent"`
+	// Paired is the median share of what the ceiling was just before and after
+	// each sample: on a machine whose speed comes and goes, the one to compare.
+	Paired  float64   `json:"paired_percent,omitempty"`
+	Samples []float64 `json:"samples"`
 	// Fault says what is wrong with the figure, Error why there is none.
 	Fault string `json:"fault,omitempty"`
 	Error string `json:"error,omitempty"`
@@ -129,14 +132,26 @@ func (r *row) finish(ceiling float64, name string) {
 	if r.Error != "" {
 		return
 	}
-	sorted := slices.Sorted(slices.Values(r.Samples))
-	n := len(sorted)
-	r.Value = (sorted[(n-1)/2] + sorted[n/2]) / 2
+	r.Value = median(r.Samples)
 	r.Ceiling, r.CeilingName = ceiling, name
 	r.Percent = 100 * r.Value / ceiling
 	if r.Percent > 100 {
 		r.Fault = "above the measured ceiling: it was disturbed, a cache holds part of the data, or a cache wrote beside reading"
 	}
+}
+
+// pair is finish with the ceilings around each sample, one more than those.
+func (r *row) pair(around []float64) {
+	shares := make([]float64, len(r.Samples))
+	for i, v := range r.Samples {
+		shares[i] = 100 * v / ((around[i] + around[i+1]) / 2)
+	}
+	r.Paired = median(shares)
+}
+
+func median(x []float64) float64 {
+	sorted, n := slices.Sorted(slices.Values(x)), len(x)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 // name is the row's in Go's benchmark format.
@@ -190,7 +205,7 @@ func (b *bench) print(rows []*row, notes ...string) error {
 
 func printRows(w io.Writer, rows []*row) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "what\timpl\tdtype\tshape\tthreads\tmedian\tunit\tceiling\t\tshare")
+	fmt.Fprintln(t, "what\timpl\tdtype\tshape\tthreads\tmedian\tunit\tceiling\t\tshare\tpaired")
 	for _, r := range rows {
 		what, shape := r.Kernel+r.Arch, r.Shape
 		if r.Depth != nil {
@@ -204,8 +219,12 @@ func printRows(w io.Writer, rows []*row) {
 		if r.Fault != "" {
 			share += " FAULT"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", what, r.Impl, r.DType, shape, r.Threads,
-			threeDigits(r.Value), r.Unit, threeDigits(r.Ceiling), r.CeilingName, share)
+		paired := ""
+		if r.Paired > 0 {
+			paired = fmt.Sprintf("%.1f %%", r.Paired)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", what, r.Impl, r.DType, shape, r.Threads,
+			threeDigits(r.Value), r.Unit, threeDigits(r.Ceiling), r.CeilingName, share, paired)
 	}
 	t.Flush()
 }

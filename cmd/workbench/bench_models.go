@@ -29,17 +29,25 @@ func (b *bench) models(kind string) error {
 		return err
 	}
 	c := newCeilings([]int{threads})
-	if err := b.sampleModel(w, r, c); err != nil {
+	// binding is the ceiling that the work has, in tokens/s, and its rate now.
+	binding := func() (best, now float64, name string) {
+		operations, bytes := w.load()
+		if kind == "decode" {
+			level := c.Level(bytes, threads)
+			scale := 1e9 / bytes * float64(b.batch)
+			return scale * c.Read[level][threads], scale * c.Now[level][threads], ceilingName(level)
+		}
+		scale := float64(w.tokens) * 1e9 / operations
+		return scale * c.FMA[threads], scale * c.Now["FMA"][threads], "fma_peak"
+	}
+	var around []float64
+	if around, err = b.sampleModel(w, r, c, binding); err != nil {
 		return err
 	}
 	c.measure(steadily)
-	operations, bytes := w.load()
-	if kind == "decode" {
-		level := c.Level(bytes, threads)
-		r.finish(c.Read[level][threads]*1e9/bytes*float64(b.batch), ceilingName(level))
-	} else {
-		r.finish(float64(w.tokens)*c.FMA[threads]*1e9/operations, "fma_peak")
-	}
+	best, _, name := binding()
+	r.finish(best, name)
+	r.pair(around)
 	return b.print([]*row{r})
 }
 
@@ -53,22 +61,25 @@ type work struct {
 	load func() (operations, bytes float64)
 }
 
-// sampleModel takes the samples, after one to warm up.
-func (b *bench) sampleModel(w work, r *row, c *benchCeilings) error {
+// sampleModel takes the samples, after one to warm up, and the binding ceiling
+// before and after each.
+func (b *bench) sampleModel(w work, r *row, c *benchCeilings, binding func() (best, now float64, name string)) (around []float64, err error) {
 	p := b.progress(b.repeat + 1)
 	for i := range b.repeat + 1 {
-		c.measure(briefly)
 		w.reset()
 		start := time.Now()
 		if err := w.sample(); err != nil {
-			return err
+			return nil, err
 		}
 		if i > 0 {
 			r.Samples = append(r.Samples, float64(w.tokens)/time.Since(start).Seconds())
 		}
+		c.measure(briefly)
+		_, now, _ := binding()
+		around = append(around, now)
 		p.step(1)
 	}
-	return nil
+	return around, nil
 }
 
 // open builds the model, or reads its file.
@@ -85,16 +96,16 @@ func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
 	if err != nil {
 		return nil, "", 0, usageError{fmt.Errorf("--set: %w", err)}
 	}
-	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(b.out.stderr, "making the model's weights: a large one takes half a minute") })
+	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(b.out.stderr, "making the model's weights") })
 	defer slow.Stop()
-	m, config, err := arch.New(b.arch, set, 1)
+	m, config, err := arch.Empty(b.arch, set)
 	if err != nil {
 		return nil, "", 0, usageError{err}
 	}
-	// Matrices that start as zeros would lie in one page of zeros.
+	// Matrices left at zeros would lie in one page of zeros.
 	nn.Walk(m, func(p nn.Param) {
-		if len(p.Tensor.Shape) == 2 {
-			nn.Uniform(p.Tensor, nn.Rand(1, p.Name), 1/math.Sqrt(float64(p.Tensor.Dim(1))))
+		if len(p.Tensor.Shape) > 1 {
+			nn.Uniform(p.Tensor, nn.Rand(1, p.Name), 1/math.Sqrt(float64(p.Tensor.Dim(-1))))
 		}
 	})
 	t, err := kernels.ParseDType(b.dtype)

@@ -22,6 +22,9 @@ type Ceilings struct {
 	Read map[string]map[int]float64
 	// Caches are the sizes of the levels in bytes.
 	Caches map[string]int64
+	// Now is what the last measurement found, higher or not: the FMA rate under
+	// "FMA", read rates under their levels.
+	Now map[string]map[int]float64
 
 	buf []float32 // for the memory, kept between measurements
 }
@@ -32,10 +35,11 @@ func NewCeilings() *Ceilings {
 }
 
 func newCeilings(caches map[string]int64) *Ceilings {
-	c := &Ceilings{FMA: map[int]float64{}, Read: map[string]map[int]float64{}, Caches: map[string]int64{}}
+	c := &Ceilings{FMA: map[int]float64{}, Read: map[string]map[int]float64{}, Caches: map[string]int64{},
+		Now: map[string]map[int]float64{fma: {}, memory: {}}}
 	for _, level := range []string{"L1d", "L2", "L3"} {
 		if size, ok := caches[level]; ok {
-			c.Caches[level], c.Read[level] = size, map[int]float64{}
+			c.Caches[level], c.Read[level], c.Now[level] = size, map[int]float64{}, map[int]float64{}
 		}
 	}
 	c.Read[memory] = map[int]float64{}
@@ -47,7 +51,11 @@ func newCeilings(caches map[string]int64) *Ceilings {
 	return c
 }
 
-const memory = "memory"
+// Keys of Now and Read.
+const (
+	fma    = "FMA"
+	memory = "memory"
+)
 
 // Measure takes about d for each ceiling and keeps the higher of what it finds
 // and what was found before.
@@ -55,16 +63,22 @@ func (c *Ceilings) Measure(threads []int, d time.Duration) {
 	defer kernels.SetThreads(kernels.Threads())
 	for _, t := range threads {
 		kernels.SetThreads(t)
-		c.FMA[t] = max(c.FMA[t], kernels.FMAPeak(d))
-		c.Read[memory][t] = max(c.Read[memory][t], kernels.ReadBandwidth(c.buf, d))
+		c.note(fma, c.FMA, t, kernels.FMAPeak(d))
+		c.note(memory, c.Read[memory], t, kernels.ReadBandwidth(c.buf, d))
 		for level, size := range c.Caches {
 			n := size / 2 / 4
 			if level == "L3" { // one for all
 				n = max(size/4, 2*c.Caches["L2"]) / 4 / int64(t)
 			}
-			c.Read[level][t] = max(c.Read[level][t], kernels.ReadCached(int(n), d/2))
+			c.note(level, c.Read[level], t, kernels.ReadCached(int(n), d/2))
 		}
 	}
+}
+
+// note takes in a rate of that many threads.
+func (c *Ceilings) note(key string, best map[int]float64, threads int, rate float64) {
+	c.Now[key][threads] = rate
+	best[threads] = max(best[threads], rate)
 }
 
 // Level is where that many bytes lie that so many threads go through in parts:
