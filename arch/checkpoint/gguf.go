@@ -261,9 +261,6 @@ func ggufTensor(c *cursor) (*stored, error) {
 	return t, nil
 }
 
-// isGGUF tells the magic.
-func isGGUF(head []byte) bool { return binary.LittleEndian.Uint32(head) == 0x46554747 }
-
 // Keys lists the metadata of a GGUF file, arrays among them, in alphabetical
 // order.
 func (f *File) Keys() []string { return slices.Sorted(maps.Keys(f.values)) }
