@@ -47,6 +47,11 @@ func wkv7Advance(x []wkv7Tile, steps []wkv7Block, n, i, T int) {
 	wkv7AdvanceAVX2(&x[0][0][0], &steps[0][0][0], &steps[i][0][0], n, T)
 }
 
+// rows is where wkv7Reverse adds up along rows: a tile behind the states, which
+// at N = 64 start a page, and so away from what g has in the same place of a
+// page; a read waits for an earlier write there.
+func (t *wkv7Tape) rows() *wkv7Tile { return &t.states[len(t.states)-1] }
+
 func wkv7Reverse(tape *wkv7Tape, i, T int) {
 	if !useAVX2 {
 		wkv7ReverseGeneric(tape, i, T)

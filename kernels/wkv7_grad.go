@@ -52,11 +52,6 @@ type wkv7Tape struct {
 	g      []wkv7Tile  // [n values][n keys], the gradient of the state
 }
 
-// rows is where wkv7Reverse adds up along rows: a tile behind the states, which
-// at N = 64 start a page, and so away from what g has in the same place of a
-// page; a read waits for an earlier write there.
-func (t *wkv7Tape) rows() *wkv7Tile { return &t.states[len(t.states)-1] }
-
 var wkv7Tapes = sync.Pool{New: func() any { return new(wkv7Tape) }}
 
 func (j *wkv7GradJob) span(lo, hi int) {
