@@ -30,6 +30,7 @@ func TestOps(t *testing.T) {
 
 // TestOpsThreads wants the same bytes from 1, 2 and 3 threads.
 func TestOpsThreads(t *testing.T) {
+	skipInShort(t)
 	before := kernels.Threads()
 	t.Cleanup(func() { kernels.SetThreads(before) })
 	long := attentionOp("attention_long", false)
@@ -67,6 +68,14 @@ func bytesOf(x []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }
 
+// skipInShort leaves out what says nothing of another processor, in a run that
+// emulates one.
+func skipInShort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short")
+	}
+}
+
 // skipIfPoolsLeak skips where pools lose what they are given.
 func skipIfPoolsLeak(t *testing.T) {
 	pool := sync.Pool{New: func() any { return new(int) }}
@@ -81,6 +90,7 @@ func skipIfPoolsLeak(t *testing.T) {
 }
 
 func TestOpsAllocateNothing(t *testing.T) {
+	skipInShort(t)
 	skipIfPoolsLeak(t)
 	underEachImpl(t, func(t *testing.T) {
 		for _, o := range table() {
@@ -161,6 +171,7 @@ func eachImpl(t *testing.T, f func(impl string)) {
 
 // TestCases wants every case to pass its gate, and the gate to see a fault.
 func TestCases(t *testing.T) {
+	skipInShort(t)
 	for _, c := range Cases() {
 		if c.Operations > 1e8 || c.Bytes > 1e8 {
 			continue // left to the program

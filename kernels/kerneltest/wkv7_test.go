@@ -37,6 +37,7 @@ func wkv7Run(c *call, sa []float32) {
 // TestWKV7Long holds thousands of steps of what a model makes against float64,
 // forwards and backwards.
 func TestWKV7Long(t *testing.T) {
+	skipInShort(t)
 	underEachImpl(t, func(t *testing.T) {
 		for _, state := range []bool{true, false} {
 			o := wkv7Op("", state)
