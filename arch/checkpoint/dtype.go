@@ -32,8 +32,8 @@ var dtypes = map[string]dtype{
 	"IQ4_NL": {elems: 32, bytes: 18, expand: expandIQ4NL}, "IQ4_XS": {elems: 256, bytes: 136, expand: expandIQ4XS},
 	"TQ1_0": {elems: 256, bytes: 54, expand: expandTQ1}, "TQ2_0": {elems: 256, bytes: 66, expand: expandTQ2},
 	"MXFP4":   {elems: 32, bytes: 17, expand: expandMXFP4},
-	"IQ2_XXS": {elems: 256, bytes: 66}, "IQ2_XS": {elems: 256, bytes: 74}, "IQ2_S": {elems: 256, bytes: 82},
-	"IQ3_XXS": {elems: 256, bytes: 98}, "IQ3_S": {elems: 256, bytes: 110}, "IQ1_S": {elems: 256, bytes: 50}, "IQ1_M": {elems: 256, bytes: 56},
+	"IQ2_XXS": {elems: 256, bytes: 66, expand: expandIQ2XXS}, "IQ2_XS": {elems: 256, bytes: 74, expand: expandIQ2XS}, "IQ2_S": {elems: 256, bytes: 82, expand: expandIQ2S},
+	"IQ3_XXS": {elems: 256, bytes: 98, expand: expandIQ3XXS}, "IQ3_S": {elems: 256, bytes: 110, expand: expandIQ3S}, "IQ1_S": {elems: 256, bytes: 50, expand: expandIQ1S}, "IQ1_M": {elems: 256, bytes: 56, expand: expandIQ1M},
 }
 
 // size is what n elements take, n being whole blocks.

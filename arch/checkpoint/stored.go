@@ -241,9 +241,6 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // readRun reads len(out) elements from element first on, which begins a block.
 func readRun[T number](out []T, t *stored, first int) error {
-	if d := dtypes[t.DType]; d.elems > 1 && d.expand == nil {
-		return fmt.Errorf("tensor %.80q: type %s is not supported", t.Name, t.DType)
-	}
 	n := (len(out) + piece - 1) / piece
 	errs := make([]error, n)
 	one := func(i int) {
