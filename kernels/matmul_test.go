@@ -241,6 +241,9 @@ func TestStridedFits(t *testing.T) {
 }
 
 func TestMatMulAllocs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("says nothing of another processor")
+	}
 	skipIfPoolsLeak(t)
 	const n = 256
 	x, c := make([]float32, n*n), make([]float32, n*n)

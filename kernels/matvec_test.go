@@ -173,6 +173,9 @@ func rawBytes(x []float32) []byte {
 }
 
 func TestMulMatAllocs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("says nothing of another processor")
+	}
 	skipIfPoolsLeak(t)
 	const N, K = 300, 416 // rows that are no whole chunks
 	for _, d := range dtypes {

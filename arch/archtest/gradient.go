@@ -41,6 +41,7 @@ func gradientFromState(s Spec) error {
 func compareGradient(m arch.Model, loss func(*nn.Graph) float64) error {
 	nn.ZeroGrad(m)
 	loss(nn.NewGraph())
+	g := nn.Inference()
 	var worst error
 	nn.Walk(m, func(p nn.Param) {
 		if p.Tensor.Const || worst != nil {
@@ -55,8 +56,8 @@ func compareGradient(m arch.Model, loss func(*nn.Graph) float64) error {
 		best := math.Inf(1)
 		for _, step := range []float64{1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1} {
 			eps := step / math.Sqrt(float64(len(dir)))
-			up := shifted(p.Tensor, dir, eps, loss)
-			down := shifted(p.Tensor, dir, -eps, loss)
+			up := shifted(p.Tensor, dir, eps, g, loss)
+			down := shifted(p.Tensor, dir, -eps, g, loss)
 			best = min(best, math.Abs((up-down)/(2*eps)-slope)/math.Abs(slope))
 		}
 		if best > 0.02 {
@@ -82,11 +83,12 @@ func direction(p nn.Param) (dir []float64, slope float64) {
 	return dir, slope
 }
 
-func shifted(t *nn.Tensor, dir []float64, eps float64, loss func(*nn.Graph) float64) float64 {
+func shifted(t *nn.Tensor, dir []float64, eps float64, g *nn.Graph, loss func(*nn.Graph) float64) float64 {
 	kept := append([]float32(nil), t.Data...)
 	defer copy(t.Data, kept)
 	for i := range t.Data {
 		t.Data[i] += float32(eps * dir[i])
 	}
-	return loss(nn.Inference())
+	g.Reset()
+	return loss(g)
 }

@@ -18,10 +18,10 @@ type Config7 struct {
 	Vocab             int     `json:"vocab" doc:"vocabulary V"`
 	HeadSize          int     `json:"head_size" doc:"channels N of a head; 0 means the largest of 64, 32, … that divides dim"`
 	FFN               int     `json:"ffn" doc:"hidden channels of the channel mixing; 0 means 4·dim"`
-	DecayRank         int     `json:"decay_rank" doc:"rank of the decay; 0 means 2.5·√dim to the next multiple of 32"`
+	DecayRank         int     `json:"decay_rank" doc:"rank of the decay; 0 means 2.5·√dim to the nearest multiple of 32"`
 	ICLRRank          int     `json:"iclr_rank" doc:"rank of the in-context rate; 0 means that of the decay"`
-	ValueRank         int     `json:"value_rank" doc:"rank of the value residual; 0 means 1.7·√dim to the next multiple of 32"`
-	GateRank          int     `json:"gate_rank" doc:"rank of the output gate; 0 means 5·√dim to the next multiple of 32"`
+	ValueRank         int     `json:"value_rank" doc:"rank of the value residual; 0 means 1.7·√dim to the nearest multiple of 32"`
+	GateRank          int     `json:"gate_rank" doc:"rank of the output gate; 0 means 5·√dim to the nearest multiple of 32"`
 	GroupNormEps      float64 `json:"group_norm_eps" doc:"added to the variance of a head"`
 	TokenShift        string  `json:"token_shift" values:"learned,fixed,none" doc:"how much of the previous token each channel of the time mixing sees: trained, left at its initial value, or nothing"`
 	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none" doc:"the same for the channel mixing; same as token_shift"`
