@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 	"arch/rnn":           {"arch", "arch/nn", "kernels"},
 	"arch/checkpoint":    {"arch/nn", "kernels", "github.com/nlpodyssey/gopickle"},
 	"arch/tokenizer":     {"golang.org/x/text/unicode/norm"},
-	"arch/archtest":      {"arch", "arch/nn", "arch/checkpoint", "arch/tokenizer", "kernels"},
+	"arch/archtest":      {"arch", "arch/nn", "arch/checkpoint", "arch/tokenizer", "kernels", "golang.org/x/text/unicode/norm"},
 	"experiments/record": {},
 	"experiments/stats":  {"golang.org/x/perf/benchmath"},
 	"experiments/meter":  {"experiments/record", "experiments/stats", "kernels", "golang.org/x/exp/trace", "golang.org/x/sys"},
