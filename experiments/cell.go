@@ -119,7 +119,11 @@ func (c *cell) do(r request) (reply, error) {
 // start builds the model and what its phase needs.
 func (c *cell) start(s *spec) (reply, error) {
 	kernels.SetThreads(s.Threads)
-	m, config, err := arch.New(s.Arch, s.Config, s.Seed)
+	weights := arch.New
+	if s.Phase == phaseDecode || s.Phase == phasePrefill {
+		weights = arch.Filled
+	}
+	m, config, err := weights(s.Arch, s.Config, s.Seed)
 	if err != nil {
 		return reply{}, err
 	}

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"workbench/arch"
 )
@@ -117,25 +116,14 @@ func (c combination) with(x Axis, v any) combination {
 	return c
 }
 
-// built remembers arms by architecture and settings: initial weights take time
-// and the same models recur in parts and profiles.
-var built sync.Map
-
-// build makes the arm of a combination and counts its parameters.
+// build counts the parameters of a combination.
 func build(c combination) (arm, error) {
-	key := hash(c.use, c.config)
-	if a, ok := built.Load(key); ok {
-		a := a.(arm)
-		a.Label = c.label
-		return a, nil
-	}
-	m, config, err := arch.New(c.use, c.config, 1)
+	m, config, err := arch.Empty(c.use, c.config)
 	if err != nil {
 		return arm{}, err
 	}
 	a := arm{Label: c.label, Arch: c.use, Config: config}
 	a.params, a.nonEmb = arch.Params(m)
-	built.Store(key, a)
 	return a, nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"workbench/arch"
@@ -98,16 +97,10 @@ func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
 	}
 	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(b.out.stderr, "making the model's weights") })
 	defer slow.Stop()
-	m, config, err := arch.Empty(b.arch, set)
+	m, config, err := arch.Filled(b.arch, set, 1)
 	if err != nil {
 		return nil, "", 0, usageError{err}
 	}
-	// Matrices left at zeros would lie in one page of zeros.
-	nn.Walk(m, func(p nn.Param) {
-		if len(p.Tensor.Shape) > 1 {
-			nn.Uniform(p.Tensor, nn.Rand(1, p.Name), 1/math.Sqrt(float64(p.Tensor.Dim(-1))))
-		}
-	})
 	t, err := kernels.ParseDType(b.dtype)
 	if err == nil {
 		err = nn.Store(m, t)
