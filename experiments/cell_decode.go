@@ -12,7 +12,7 @@ import (
 
 const (
 	readChunk  = 256 // tokens a Forward call while a context is read
-	warmTokens = 32  // steps after a restored state, untimed: the first dozen find caches full of another process
+	warmTokens = 32  // steps after a restored state, untimed: the first twenty find the caches full of another process
 )
 
 // reader feeds a text to a model and keeps count of the position. A text that

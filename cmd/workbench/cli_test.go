@@ -347,6 +347,24 @@ func TestLogitsGolden(t *testing.T) {
 	}
 }
 
+// TestVerifyAll holds every kind of case, files of ggml's types and containers,
+// tokenisers and tasks among them, under every implementation.
+func TestVerifyAll(t *testing.T) {
+	data := filepath.Dir(filepath.Dir(goldenDir(t, "rwkv4")))
+	if testing.Short() {
+		t.Skip("short")
+	}
+	out, _, err := call("verify", filepath.Join(data, "golden"), filepath.Join(data, "rwkv.cpp"), "--data", data)
+	for _, line := range strings.Split(out, "\n") {
+		if strings.Contains(line, `"pass":false`) {
+			t.Error(line)
+		}
+	}
+	if err != nil || !strings.Contains(out, `"case":"gguf_blocks"`) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestVerifyGolden(t *testing.T) {
 	dir := goldenDir(t, "rwkv4")
 	out, _, err := call("verify", dir, "--impl", "generic")
