@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"workbench/arch/files"
 	"workbench/experiments/record"
 )
 
@@ -33,24 +34,7 @@ func (p progressFile) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, progressName), append(b, '\n'))
-}
-
-// writeFile replaces a file at once or not at all.
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		err = errors.Join(err, os.Remove(f.Name()))
-	}
-	return err
+	return files.Write(filepath.Join(dir, progressName), append(b, '\n'))
 }
 
 // load takes up the run in dir: its finished groups and cells stay, the
@@ -106,7 +90,7 @@ func (r *runner) drop(records []record.Record) error {
 			return strings.HasPrefix(cut, strings.Replace(g, "/", ", ", 1)+": ")
 		})
 	})
-	return writeFile(filepath.Join(r.dir, record.RecordsFile), kept.Bytes())
+	return files.Write(filepath.Join(r.dir, record.RecordsFile), kept.Bytes())
 }
 
 // sources tells which program measured: the commit it was built from and the

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"workbench/arch/files"
 )
 
 // Formats are what Render writes: html is one self-contained page, png and svg
@@ -177,28 +179,10 @@ func (f Figure) numbers() [][]string {
 	return rows
 }
 
-// writeFile replaces the file at path whole: temporary name, fsync, rename.
+// writeFile makes the file at path whole, and its folder where there is none.
 func writeFile(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return files.Write(path, b)
 }

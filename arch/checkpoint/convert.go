@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"workbench/arch/files"
 	"workbench/arch/nn"
 	"workbench/kernels"
 )
@@ -46,7 +47,7 @@ func (w *Weights) Convert(path string, t kernels.DType, meta map[string]string, 
 	if len(blocks) > 0 {
 		meta[blocksKey] = quote(blocks)
 	}
-	err := whole(path, func(out io.Writer) error { return writeTensors(out, list, meta) })
+	err := files.Create(path, func(out io.Writer) error { return writeTensors(out, list, meta) })
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

@@ -1,17 +1,15 @@
 package checkpoint
 
 import (
-	"bufio"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"workbench/arch/files"
 	"workbench/arch/nn"
 )
 
@@ -21,7 +19,7 @@ import (
 // configuration as a JSON object, Open restores both. The file appears at path
 // whole or not at all.
 func Save(path string, m any, meta map[string]string) error {
-	if err := whole(path, func(w io.Writer) error { return write(w, m, meta) }); err != nil {
+	if err := files.Create(path, func(w io.Writer) error { return write(w, m, meta) }); err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
 	return nil
@@ -34,44 +32,6 @@ func write(w io.Writer, m any, meta map[string]string) error {
 			write: func(w io.Writer) error { return writeParam(w, p) }})
 	})
 	return writeTensors(w, list, meta)
-}
-
-// whole makes a file appear at path whole or not at all.
-func whole(path string, write func(io.Writer) error) error {
-	tmp := fmt.Sprintf("%s.tmp%d", path, os.Getpid())
-	err := writeFile(tmp, write)
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		os.Remove(tmp)
-		return err
-	}
-	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		dir.Sync() // best effort: not every system lets a folder be synced
-		dir.Close()
-	}
-	return nil
-}
-
-// writeFile makes a file and brings it to the disk.
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	err = write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
 }
 
 // outgoing is a tensor to be written: what the header says, and its bytes.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"workbench/arch/checkpoint"
+	"workbench/arch/files"
 	"workbench/experiments/train"
 	"workbench/kernels"
 	"workbench/reports"
@@ -43,35 +44,12 @@ func (j *trainJob) keep(s *train.Session, dir string) error {
 	return checkpoint.Save(filepath.Join(dir, modelFile), s.Model, notes)
 }
 
-// writeWhole makes the file appear at path whole or not at all.
-func writeWhole(path string, data []byte) error {
-	tmp := fmt.Sprintf("%s.tmp%d", path, os.Getpid())
-	f, err := os.Create(tmp)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		os.Remove(tmp)
-	}
-	return err
-}
-
 func writeJob(dir string, j *trainJob) error {
 	b, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {
 		return err
 	}
-	return writeWhole(filepath.Join(dir, jobFile), append(b, '\n'))
+	return files.Write(filepath.Join(dir, jobFile), append(b, '\n'))
 }
 
 func readJob(dir string) (*trainJob, error) {
@@ -196,7 +174,7 @@ func openTrainLog(dir string, made int, begun bool) (*trainLog, error) {
 		}
 	}
 	path := filepath.Join(dir, logFile)
-	if err := writeWhole(path, keep); err != nil {
+	if err := files.Write(path, keep); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)

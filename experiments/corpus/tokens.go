@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/exp/mmap"
 
+	"workbench/arch/files"
 	"workbench/arch/tokenizer"
 )
 
@@ -158,27 +159,10 @@ func writeTokens(path string, ids []int32) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "tokens-*.tmp")
-	if err != nil {
-		return err
-	}
 	buf := make([]byte, 4*len(ids))
 	for i, id := range ids {
 		binary.LittleEndian.PutUint32(buf[4*i:], uint32(id))
 	}
 	check := sha256.Sum256(buf)
-	_, err = f.Write(append(buf, check[:]...))
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return files.Write(path, append(buf, check[:]...))
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"workbench/arch/files"
 )
 
 // The files of a run's folder.
@@ -111,29 +113,7 @@ func SaveRun(dir string, r *Run) error {
 	if err != nil {
 		return fmt.Errorf("%s of study %s cannot be written: %w", RunFile, r.Study, err)
 	}
-	f, err := os.CreateTemp(dir, RunFile+".tmp-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(b, '\n'))
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, RunFile))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(dir)
-}
-
-// syncDir makes a rename in dir durable, where the system can.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	_ = d.Sync() // Note: not every file system can sync a folder; the content is safe already.
-	return d.Close()
+	return files.Write(filepath.Join(dir, RunFile), append(b, '\n'))
 }
 
 // Load reads the run in dir: run.json and the records so far. A last line that
