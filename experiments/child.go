@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -146,16 +148,38 @@ func (c *child) wait(patience time.Duration) {
 // death says in words how the child ended.
 func (c *child) death() string {
 	how := "ended before it answered"
-	if c.status != nil {
+	var exit *exec.ExitError
+	switch {
+	case errors.As(c.status, &exit) && signalOf(exit) != "":
+		how = "process died: " + signalOf(exit)
+	case c.status != nil:
 		how = "process died: " + c.status.Error()
-	}
-	if strings.Contains(how, "signal: killed") {
-		how += " (the usual cause is lack of memory)"
 	}
 	if last := c.stderr.reason(); last != "" {
 		how += ": " + last
 	}
 	return how
+}
+
+// signalNames are the signals that end a process, those of every system.
+var signalNames = map[syscall.Signal]string{
+	syscall.SIGABRT: "SIGABRT", syscall.SIGBUS: "SIGBUS", syscall.SIGFPE: "SIGFPE", syscall.SIGHUP: "SIGHUP", syscall.SIGILL: "SIGILL",
+	syscall.SIGINT: "SIGINT", syscall.SIGKILL: "SIGKILL", syscall.SIGPIPE: "SIGPIPE", syscall.SIGQUIT: "SIGQUIT", syscall.SIGSEGV: "SIGSEGV",
+	syscall.SIGTERM: "SIGTERM", syscall.SIGTRAP: "SIGTRAP", syscall.SIGALRM: "SIGALRM",
+}
+
+// signalOf says which signal ended a process, "" where none did.
+func signalOf(exit *exec.ExitError) string {
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() {
+		return ""
+	}
+	s := status.Signal()
+	name := firstOf(signalNames[s], fmt.Sprintf("signal %d", s))
+	if s == syscall.SIGKILL {
+		return "killed (" + name + "), perhaps for want of memory"
+	}
+	return fmt.Sprintf("%v (%s)", s, name)
 }
 
 // tail keeps the beginning and the end of what is written to it.
@@ -180,14 +204,18 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// reason is the line that says why the process failed: a Go program's panic or
-// fatal error, else the last line.
+// cause matches how the Go runtime begins to say why it ends: a panic, an error
+// of its own, or a signal that it received.
+var cause = regexp.MustCompile(`^(panic: |fatal error: |SIG[A-Z0-9]+: )`)
+
+// reason is the line that says why the process failed, else the last one. The
+// runtime's register dump and stacks come after it.
 func (t *tail) reason() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, text := range [][]byte{t.first, t.last} {
 		for l := range bytes.Lines(text) {
-			if bytes.HasPrefix(l, []byte("panic: ")) || bytes.HasPrefix(l, []byte("fatal error: ")) {
+			if cause.Match(l) {
 				return string(bytes.TrimSpace(l))
 			}
 		}

@@ -45,8 +45,14 @@ func fail(how string) {
 	case "kill":
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		time.Sleep(time.Hour)
+	case "segv", "abort", "term":
+		syscall.Kill(os.Getpid(), map[string]syscall.Signal{"segv": syscall.SIGSEGV, "abort": syscall.SIGABRT, "term": syscall.SIGTERM}[how])
+		time.Sleep(time.Hour)
 	case "panic":
 		panic("out of ideas")
+	case "nil":
+		var p *int
+		*p = 1
 	case "exit":
 		fmt.Fprintln(os.Stderr, "first line\nthe last line")
 		os.Exit(3)

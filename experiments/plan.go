@@ -55,6 +55,12 @@ type group struct {
 
 func (g *group) key() string { return g.part.Name + "/" + g.phase }
 
+// is tells whether a plan of run.json is the group's.
+func (g *group) is(p record.Group) bool { return p.Part == g.part.Name && p.Phase == g.phase }
+
+// cutName is what the notes of what the group left out begin with.
+func (g *group) cutName() string { return g.part.Name + ", " + g.phase + ": " }
+
 // spec is the cell of one arm.
 func (g *group) spec(a arm) spec {
 	return spec{Arch: a.Arch, Config: a.Config, Phase: g.phase,

@@ -41,7 +41,9 @@ func (r *runner) check(ctx context.Context, p *Part) error {
 		}
 		for i, name := range names {
 			if err != nil || i >= len(records) {
-				err = errors.Join(err, r.fail(p, a, phaseCheck, checkID(p, a, name), name, r.run.Seed, firstError(err)))
+				if err := r.fail(p, a, phaseCheck, checkID(p, a, name), name, r.run.Seed, firstError(err)); err != nil {
+					return err
+				}
 				continue
 			}
 			records[i].Seed = r.run.Seed
@@ -124,7 +126,9 @@ feed:
 	close(queue)
 	var err error
 	for range r.threads {
-		err = errors.Join(err, <-errs)
+		if e := <-errs; err == nil {
+			err = e
+		}
 	}
 	return err
 }

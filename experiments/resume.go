@@ -1,14 +1,11 @@
 package experiments
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -21,76 +18,146 @@ import (
 	"workbench/experiments/record"
 )
 
-// progressFile is what a run remembers beside its records, to be resumed.
-type progressFile struct {
-	Threads int      `json:"threads"`
-	Groups  []string `json:"groups"` // timing groups measured without a failure
+// resume takes up the run in dir. The records decide what is left: a timed
+// group whose cells have the samples that were planned, and a cell of quality or
+// check with a record, stay; all else is measured again.
+func (r *runner) resume(dir string) (err error) {
+	r.dir = dir
+	if _, err := os.Stat(dir); err != nil {
+		return err
+	}
+	if r.folder, err = files.Claim(dir, "workbench run --resume"); err != nil {
+		return err
+	}
+	if err := r.load(); err != nil {
+		r.folder.Release()
+		return err
+	}
+	return nil
 }
 
-const progressName = "progress.json"
-
-func (p progressFile) save(dir string) error {
-	b, err := json.Marshal(p)
+func (r *runner) load() error {
+	run, records, err := record.Load(r.dir)
+	if errors.As(err, new(*record.NoRun)) {
+		return fmt.Errorf("it ended before its plan was written: start it again with --out %s", r.dir)
+	}
 	if err != nil {
 		return err
 	}
-	return files.Write(filepath.Join(dir, progressName), append(b, '\n'))
-}
-
-// load takes up the run in dir: its finished groups and cells stay, the
-// records of others are dropped.
-func (r *runner) load(dir string) error {
-	run, records, err := record.Load(dir)
-	if err != nil {
-		return err
-	}
-	b, err := os.ReadFile(filepath.Join(dir, progressName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err == nil {
-		if err := json.Unmarshal(b, &r.done); err != nil {
-			return fmt.Errorf("%s: %w", progressName, err)
-		}
-	}
-	r.run, r.dir, r.threads = *run, dir, firstOf(max(0, r.done.Threads), r.threads)
+	planned := run.Cells
+	r.run, r.threads = *run, firstOf(min(max(0, run.Threads), maxThreads), r.threads)
 	r.run.Warnings = slices.DeleteFunc(r.run.Warnings, func(w string) bool { return strings.Contains(w, record.RecordsFile) })
 	if r.study, err = Parse(record.RunFile, run.StudyYAML); err != nil {
 		return err
 	}
 	r.study.source = ""
-	if err := r.expand(); err != nil {
+	jobs, err := r.plan()
+	if err != nil {
 		return err
 	}
-	if r.run.Finished != nil && !slices.ContainsFunc(records, func(rec record.Record) bool { return rec.Error != "" }) {
-		return errors.New("the run is finished")
+	if !slices.Equal(planned, r.run.Cells) {
+		return fmt.Errorf("this version of the program plans other cells than %s holds: start a new run", record.RunFile)
+	}
+	kept, unknown := r.keepFinished(records)
+	if r.jobs = r.pending(jobs); r.run.Finished != nil && r.complete() {
+		return nil
 	}
 	r.run.Finished = nil
-	return r.drop(records)
+	if unknown > 0 {
+		r.run.Warnings = append(r.run.Warnings, fmt.Sprintf("%d records of cells that are not in the plan were left out when the run was resumed", unknown))
+	}
+	if len(records) == 0 {
+		r.progress.say("%s holds a plan and no record: the run starts anew", r.dir)
+	} else {
+		r.progress.say("%s: %d of %d records are kept, the rest is measured", r.dir, len(kept), len(records))
+	}
+	return rewrite(filepath.Join(r.dir, record.RecordsFile), kept)
 }
 
-// drop rewrites the records without those that will be measured again.
-func (r *runner) drop(records []record.Record) error {
-	var kept bytes.Buffer
+// maxThreads bounds what is read from a file.
+const maxThreads = 1 << 12
+
+// keepFinished takes the finished groups out of r.groups and returns the
+// records of all that is finished, and how many belong to no planned cell.
+func (r *runner) keepFinished(records []record.Record) (kept []record.Record, unknown int) {
+	rounds := map[string]map[int]bool{} // of samples, by cell
 	for i := range records {
 		rec := &records[i]
-		timed := rec.Phase != phaseQuality && rec.Phase != phaseCheck
-		if rec.Error != "" || timed && !slices.Contains(r.done.Groups, rec.Part+"/"+rec.Phase) {
-			continue
+		if rounds[rec.Cell] == nil {
+			rounds[rec.Cell] = map[int]bool{}
 		}
-		line, err := rec.MarshalLine()
-		if err != nil {
-			return err
+		if rec.Error == "" {
+			rounds[rec.Cell][rec.Round] = true
 		}
-		kept.Write(line)
-		r.have[rec.Cell] = true
 	}
-	r.run.Cuts = slices.DeleteFunc(r.run.Cuts, func(cut string) bool {
-		return !slices.ContainsFunc(r.done.Groups, func(g string) bool {
-			return strings.HasPrefix(cut, strings.Replace(g, "/", ", ", 1)+": ")
-		})
+	r.groups = slices.DeleteFunc(r.groups, func(g *group) bool {
+		if !r.finished(g, rounds) {
+			r.forget(g)
+			return false
+		}
+		for _, c := range g.cells() {
+			r.have[c.ID] = true
+		}
+		return true
 	})
-	return files.Write(filepath.Join(r.dir, record.RecordsFile), kept.Bytes())
+	phase := map[string]string{}
+	for _, c := range r.run.Cells {
+		phase[c.ID] = c.Phase
+		if c.Phase == phaseQuality || c.Phase == phaseCheck {
+			r.have[c.ID] = len(rounds[c.ID]) > 0
+		}
+	}
+	for _, rec := range records {
+		switch {
+		case phase[rec.Cell] == "" || phase[rec.Cell] != rec.Phase:
+			unknown++
+		case rec.Error == "" && r.have[rec.Cell]:
+			kept = append(kept, rec)
+		}
+	}
+	return kept, unknown
+}
+
+// finished tells that every cell of a group has a sample of every round.
+func (r *runner) finished(g *group, rounds map[string]map[int]bool) bool {
+	i := slices.IndexFunc(r.run.Groups, g.is)
+	if i < 0 {
+		// Note: runs of earlier versions have no plans; a finished one is taken at its word.
+		return r.run.Groups == nil && r.run.Finished != nil
+	}
+	p := r.run.Groups[i]
+	for _, point := range p.Points {
+		for _, a := range g.arms {
+			for round := range p.Rounds {
+				if !rounds[g.id(a, point)][round] {
+					return false
+				}
+			}
+		}
+	}
+	return len(p.Points) > 0 && p.Rounds > 0
+}
+
+// forget takes away what the run says of a group that is measured again.
+func (r *runner) forget(g *group) {
+	r.run.Groups = slices.DeleteFunc(r.run.Groups, g.is)
+	r.run.Cuts = slices.DeleteFunc(r.run.Cuts, func(cut string) bool { return strings.HasPrefix(cut, g.cutName()) })
+}
+
+// rewrite makes the file at path hold the records alone.
+func rewrite(path string, records []record.Record) error {
+	return files.Create(path, func(w io.Writer) error {
+		for i := range records {
+			line, err := records[i].MarshalLine()
+			if err != nil {
+				return err
+			}
+			if _, err := w.Write(line); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // sources tells which program measured: the commit it was built from and the

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"workbench/arch/files"
 	"workbench/experiments/corpus"
 	"workbench/experiments/meter"
 	"workbench/experiments/record"
@@ -33,23 +34,29 @@ type Options struct {
 }
 
 // Run runs a study, or resumes one (s is then not read and may be nil), and
-// returns the folder with its records. Cells that fail are records; the error
-// is what kept the run from going on. When ctx ends, what is finished is kept
-// and the error tells how to resume.
+// returns the folder with its records, which no other process may work in
+// meanwhile. Cells that fail are records; the error is what kept the run from
+// going on. When ctx ends, what is finished is kept and the error tells how to
+// resume. A finished run is left as it is.
 func Run(ctx context.Context, s *Study, o Options) (dir string, err error) {
 	r, err := newRunner(s, o)
 	if err != nil {
 		return "", err
 	}
+	defer r.folder.Release()
 	defer r.progress.end()
-	if err := r.all(ctx); err != nil {
-		if ctx.Err() != nil {
-			err = &Interrupted{r.dir, ctx.Err()}
-		}
-		os.Remove(r.dir) // which works where nothing was written
-		return r.dir, err
+	if r.run.Finished != nil && r.complete() {
+		r.progress.say("the run in %s is finished: nothing is left to measure", r.dir)
+		return r.dir, nil
 	}
-	return r.dir, nil
+	switch err := r.all(ctx); {
+	case err == nil:
+		return r.dir, nil
+	case ctx.Err() != nil:
+		return r.dir, &Interrupted{r.dir, ctx.Err()}
+	default:
+		return r.dir, fmt.Errorf("%w: what is recorded is kept; go on with: workbench run --resume %s", err, r.dir)
+	}
 }
 
 // Interrupted is the error of a run whose context ended.
@@ -70,6 +77,7 @@ func (e *Interrupted) Unwrap() error { return e.Err }
 type runner struct {
 	study    *Study
 	dir      string
+	folder   *files.Folder // dir, which is this process's alone
 	exe      string
 	threads  int
 	profile  profile
@@ -81,12 +89,12 @@ type runner struct {
 	idle   []record.Energy
 	spent  time.Duration // on timing groups
 	groups []*group      // not measured yet
+	jobs   [][]job       // likewise, those that compute the same together
 	guess  *pace
 
 	mu   sync.Mutex // guards what follows: quality cells end side by side
 	run  record.Run
-	done progressFile
-	have map[string]bool // cells that have a record without an error
+	have map[string]bool // cells of quality and check that have a record without an error
 }
 
 func newRunner(s *Study, o Options) (*runner, error) {
@@ -100,7 +108,7 @@ func newRunner(s *Study, o Options) (*runner, error) {
 	}
 	r.progress = newProgress(o.Progress, r.now)
 	if o.Resume != "" {
-		if err := r.load(o.Resume); err != nil {
+		if err := r.resume(o.Resume); err != nil {
 			return nil, fmt.Errorf("cannot resume %s: %w", o.Resume, err)
 		}
 	} else if err := r.begin(s, o); err != nil {
@@ -110,30 +118,20 @@ func newRunner(s *Study, o Options) (*runner, error) {
 	return r, nil
 }
 
-// begin plans a new run.
+// begin plans a new run and writes the plan, from which it can be resumed,
+// before all else.
 func (r *runner) begin(s *Study, o Options) (err error) {
 	o.Profile = firstOf(o.Profile, "quick")
 	if r.study, err = s.resolve(o); err != nil {
 		return err
 	}
-	if err := r.expand(); err != nil {
-		return err
-	}
-	started := r.now()
-	r.dir = o.Out
-	if r.dir == "" {
-		r.dir = filepath.Join("runs", s.Name+"-"+started.Format("20060102-150405"))
-	}
-	if files, err := os.ReadDir(r.dir); err == nil && len(files) > 0 {
-		return fmt.Errorf("the folder %s is not empty: name another with --out, or go on with --resume %s", r.dir, r.dir)
-	}
-	if err := os.MkdirAll(r.dir, 0o755); err != nil {
-		return err
-	}
-	r.done = progressFile{Threads: r.threads}
 	t := r.study
-	r.run = record.Run{Study: t.Name, Title: t.Title, Question: t.Question, Method: t.Method, Predicts: t.Predicts,
-		Profile: o.Profile, Seed: firstOf(o.Seed, 1), Command: o.Command, StudyYAML: t.YAML(), Claims: t.Claims, Started: started}
+	r.run = record.Run{Study: t.Name, Title: t.Title, Question: t.Question, Method: t.Method, Predicts: t.Predicts, Profile: o.Profile,
+		Seed: firstOf(o.Seed, 1), Threads: r.threads, Command: o.Command, StudyYAML: t.YAML(), Claims: t.Claims, Started: r.now()}
+	jobs, err := r.plan()
+	if err != nil {
+		return err
+	}
 	for i := range t.Parts {
 		p := &t.Parts[i]
 		part := record.Part{Name: p.Name, Title: p.Title, Note: p.Note, Baseline: p.Baseline}
@@ -142,7 +140,47 @@ func (r *runner) begin(s *Study, o Options) (err error) {
 		}
 		r.run.Parts = append(r.run.Parts, part)
 	}
+	r.jobs = r.pending(jobs)
+	if err := r.claim(o.Out); err != nil {
+		return err
+	}
+	if err := r.save(); err != nil {
+		r.folder.Release()
+		return err
+	}
 	return nil
+}
+
+// claim takes the folder of a new run: out or, where that is "", one called
+// after the study and the time, and numbered where others have that name.
+func (r *runner) claim(out string) error {
+	name := firstOf(out, filepath.Join("runs", r.run.Study+"-"+r.run.Started.Format("20060102-150405")))
+	r.dir = name
+	for n := 2; ; n++ {
+		taken, err := r.take()
+		if !taken || out != "" || n > maxNames {
+			return err
+		}
+		r.dir = fmt.Sprintf("%s-%d", name, n)
+	}
+}
+
+// maxNames bounds the runs of a study that begin within a second.
+const maxNames = 100
+
+// take claims r.dir and tells whether another run has it.
+func (r *runner) take() (taken bool, err error) {
+	if r.folder, err = files.Claim(r.dir, "workbench run"); err != nil {
+		return errors.As(err, new(*files.InUse)), err
+	}
+	empty, err := files.Empty(r.dir)
+	if err == nil && !empty {
+		taken, err = true, fmt.Errorf("the folder %s is not empty: name another with --out, or go on with --resume %s", r.dir, r.dir)
+	}
+	if err != nil {
+		r.folder.Release()
+	}
+	return taken, err
 }
 
 // expand builds the arms of every part.
@@ -159,13 +197,52 @@ func (r *runner) expand() error {
 	return nil
 }
 
+// plan lists every cell of the study and reads the corpora: r.groups are then
+// the timed groups, and it returns the quality cells.
+func (r *runner) plan() (jobs []job, err error) {
+	if err := r.expand(); err != nil {
+		return nil, err
+	}
+	r.texts, r.groups, r.run.Cells = map[string]*corpus.Text{}, nil, nil
+	for i := range r.study.Parts {
+		p := &r.study.Parts[i]
+		arms := r.arms[p.Name]
+		for _, g := range p.groups(arms) {
+			r.run.Cells = append(r.run.Cells, g.cells()...)
+			r.groups = append(r.groups, g)
+		}
+		r.run.Cells = append(r.run.Cells, r.checkCells(p)...)
+		js, err := p.jobs(arms, r.run.Seed)
+		if err != nil {
+			return nil, err
+		}
+		for _, j := range js {
+			r.run.Cells = append(r.run.Cells, record.Cell{ID: j.id(), Part: p.Name, Label: j.arm.Label, Phase: phaseQuality, What: j.what()})
+		}
+		jobs = append(jobs, js...)
+		if err := r.openCorpus(p.Corpus); err != nil {
+			return nil, fmt.Errorf("part %s: corpus: %w", p.Name, err)
+		}
+	}
+	return jobs, nil
+}
+
+// complete tells that nothing is left to measure.
+func (r *runner) complete() bool {
+	for _, c := range r.run.Cells {
+		if c.Phase == phaseCheck && !r.have[c.ID] {
+			return false
+		}
+	}
+	return len(r.groups) == 0 && len(r.jobs) == 0
+}
+
 // all measures what has not been measured.
 func (r *runner) all(ctx context.Context) error {
-	work, err := r.prepare()
-	if err != nil {
+	r.progress.say("%s, profile %s, into %s", r.run.Study, r.run.Profile, r.dir)
+	if err := r.prepare(); err != nil {
 		return err
 	}
-	r.progress.say("%s, profile %s, into %s", r.run.Study, r.run.Profile, r.dir)
 	for i := range r.study.Parts {
 		if err := r.check(ctx, &r.study.Parts[i]); err != nil {
 			return err
@@ -178,7 +255,7 @@ func (r *runner) all(ctx context.Context) error {
 		}
 		r.groups = r.groups[1:]
 	}
-	if err := r.quality(ctx, work); err != nil {
+	if err := r.quality(ctx, r.jobs); err != nil {
 		return err
 	}
 	finished := r.now()
@@ -186,43 +263,18 @@ func (r *runner) all(ctx context.Context) error {
 	return r.save()
 }
 
-// prepare lists the cells, reads the corpora and describes the machine. It
-// returns the quality cells that are left, those that compute the same together.
-func (r *runner) prepare() ([][]job, error) {
-	var jobs []job
-	r.texts = map[string]*corpus.Text{}
-	var cells []record.Cell
-	for i := range r.study.Parts {
-		p := &r.study.Parts[i]
-		arms := r.arms[p.Name]
-		for _, g := range p.groups(arms) {
-			cells = append(cells, g.cells()...)
-			if !slices.Contains(r.done.Groups, g.key()) {
-				r.groups = append(r.groups, g)
-			}
-		}
-		cells = append(cells, r.checkCells(p)...)
-		js, err := p.jobs(arms, r.run.Seed)
-		if err != nil {
-			return nil, err
-		}
-		for _, j := range js {
-			cells = append(cells, record.Cell{ID: j.id(), Part: p.Name, Label: j.arm.Label, Phase: phaseQuality, What: j.what()})
-		}
-		jobs = append(jobs, js...)
-		if err := r.openCorpus(p.Corpus); err != nil {
-			return nil, fmt.Errorf("part %s: corpus: %w", p.Name, err)
-		}
-	}
-	r.run.Cells = cells
+// prepare describes the machine, once a run, and measures its idle power.
+func (r *runner) prepare() error {
 	if r.run.Host.CPU == "" {
 		r.run.Host = describe(r.run.Profile == "smoke")
 		r.run.Sources = sources(r.exe)
 	}
-	energy := meter.NewEnergy("")
-	defer energy.Close()
-	r.idle = energy.Idle(r.profile.idle)
-	return r.pending(jobs), r.save()
+	if !r.complete() {
+		energy := meter.NewEnergy("")
+		defer energy.Close()
+		r.idle = energy.Idle(r.profile.idle)
+	}
+	return r.save()
 }
 
 // describe is replaced by tests, for which it takes too long.
@@ -282,8 +334,11 @@ func (r *runner) keep(rec record.Record, part *Part, a arm, cell string) error {
 	if rec.Error == "" {
 		r.have[cell] = true
 	}
-	return record.Append(filepath.Join(r.dir, record.RecordsFile), &rec)
+	return appendRecord(filepath.Join(r.dir, record.RecordsFile), &rec)
 }
+
+// appendRecord is replaced by tests: a disk that is full.
+var appendRecord = record.Append
 
 // netEnergy takes the idle power off a measured energy.
 func (r *runner) netEnergy(e *record.Energy) {
@@ -305,14 +360,14 @@ func (r *runner) fail(part *Part, a arm, phase, cell, what string, seed uint64, 
 
 // cut tells what a group leaves out for time.
 func (r *runner) cut(g *group, format string, args ...any) {
-	text := fmt.Sprintf("%s, %s: ", g.part.Name, g.phase) + fmt.Sprintf(format, args...)
+	text := g.cutName() + fmt.Sprintf(format, args...)
 	r.run.Cuts = append(r.run.Cuts, text)
 	r.progress.say("cut for time: %s", text)
 }
 
-// save writes run.json and what resume needs.
+// save writes run.json.
 func (r *runner) save() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return errors.Join(r.done.save(r.dir), record.SaveRun(r.dir, &r.run))
+	return record.SaveRun(r.dir, &r.run)
 }

@@ -10,6 +10,7 @@ import (
 
 	"workbench/arch/nn"
 	"workbench/experiments/meter"
+	"workbench/experiments/record"
 	"workbench/experiments/stats"
 )
 
@@ -33,7 +34,6 @@ type contest struct {
 	begun   time.Time
 	limit   time.Duration // for the whole group, 0: none
 	expect  time.Duration // for all rounds
-	failed  bool
 }
 
 // timing measures a group. All processes are started and warmed; then in each
@@ -52,6 +52,10 @@ func (r *runner) timing(ctx context.Context, g *group) error {
 	}
 	rounds, points := planRounds(c.left(), c.costs(), g.rounds, r.profile.minRounds, g.phase == phaseDecode)
 	c.points = points
+	c.tellCuts(asked)
+	if err := c.planned(rounds); err != nil {
+		return err
+	}
 	for _, cost := range c.costs() {
 		c.expect += time.Duration(rounds) * cost.round
 	}
@@ -59,13 +63,19 @@ func (r *runner) timing(ctx context.Context, g *group) error {
 	if err != nil {
 		return err
 	}
-	c.tellCuts(asked, done)
-	c.noise()
-	if !c.failed {
-		r.done.Groups = append(r.done.Groups, g.key())
+	if done < c.rounds {
+		c.cut(c.group, "%d of %d rounds", done, c.rounds)
 	}
+	c.noise()
 	r.spent += r.now().Sub(c.begun)
-	return r.save()
+	return c.planned(done)
+}
+
+// planned notes in run.json which samples the group consists of.
+func (c *contest) planned(rounds int) error {
+	c.run.Groups = slices.DeleteFunc(c.run.Groups, c.group.is)
+	c.run.Groups = append(c.run.Groups, record.Group{Part: c.part.Name, Phase: c.phase, Points: c.points, Rounds: rounds})
+	return c.save()
 }
 
 // left is the time left for the group, 0 meaning no limit.
@@ -171,7 +181,7 @@ func (c *contest) drop(ctx context.Context, p *player, reason error) error {
 }
 
 func (c *contest) failPoint(p *player, point int, reason error) error {
-	c.failed, p.bad[point] = true, true
+	p.bad[point] = true
 	return c.fail(c.part, p.arm, c.phase, c.id(p.arm, point), c.what(point), c.run.Seed, reason)
 }
 
@@ -307,15 +317,12 @@ func (c *contest) at(p *player, point int, rate float64, left time.Duration) {
 	c.progress.at(fmt.Sprintf("%s %s %s %s", c.part.Name, c.phase, p.arm.Label, c.what(point)), rate, left)
 }
 
-// tellCuts records what was left out for time.
-func (c *contest) tellCuts(asked []int, rounds int) {
+// tellCuts records which points are left out for time.
+func (c *contest) tellCuts(asked []int) {
 	for _, point := range asked {
 		if !slices.Contains(c.points, point) {
 			c.cut(c.group, "%s left out", c.what(point))
 		}
-	}
-	if rounds < c.rounds {
-		c.cut(c.group, "%d of %d rounds", rounds, c.rounds)
 	}
 }
 

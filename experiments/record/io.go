@@ -57,7 +57,8 @@ func Append(path string, r *Record) error {
 // partial write back.
 func appendLine(f *os.File, size int64, line []byte) error {
 	if _, err := f.Write(line); err != nil {
-		return errors.Join(err, f.Truncate(size))
+		f.Truncate(size) // Note: where this fails too, the next Append cuts the line off.
+		return err
 	}
 	return f.Sync()
 }
@@ -117,9 +118,10 @@ func SaveRun(dir string, r *Run) error {
 }
 
 // Load reads the run in dir: run.json and the records so far. A last line that
-// a crash cut short is left out, with a warning in Run.Warnings; any other
-// malformed line is an error naming it. Unknown keys are ignored, unknown
-// schema versions and wrong types are errors.
+// a crash cut short is left out and a sample recorded more than once counts
+// once, both with a warning in Run.Warnings; any other malformed line is an
+// error naming it. Unknown keys are ignored, unknown schema versions and wrong
+// types are errors. A folder without run.json gives *NoRun.
 func Load(dir string) (*Run, []Record, error) {
 	run, err := loadRun(filepath.Join(dir, RunFile))
 	if err != nil {
@@ -129,17 +131,34 @@ func Load(dir string) (*Run, []Record, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if torn > 0 {
-		w := fmt.Sprintf("%s: the last line was cut short by a crash (%d bytes) and is left out", RecordsFile, torn)
-		if !slices.Contains(run.Warnings, w) {
+	warn := func(format string, args ...any) {
+		if w := fmt.Sprintf(RecordsFile+": "+format, args...); !slices.Contains(run.Warnings, w) {
 			run.Warnings = append(run.Warnings, w)
 		}
+	}
+	if torn > 0 {
+		warn("the last line was cut short by a crash (%d bytes) and is left out", torn)
+	}
+	records, repeats := once(records)
+	if repeats > 0 {
+		warn("%d lines hold a sample that is recorded more than once: its first line counts", repeats)
 	}
 	return run, records, nil
 }
 
+// NoRun is the error of a folder that holds no run.
+type NoRun struct{ Dir string }
+
+// Error implements error.
+func (e *NoRun) Error() string {
+	return fmt.Sprintf("%s holds no run: there is no %s in it", e.Dir, RunFile)
+}
+
 func loadRun(path string) (*Run, error) {
-	f, err := os.Open(path)
+	f, err := files.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &NoRun{filepath.Dir(path)}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +183,7 @@ func loadRun(path string) (*Run, error) {
 // loadRecords returns the records of the file at path, none if it does not
 // exist yet, and the length of a torn last line.
 func loadRecords(path string) (records []Record, torn int, err error) {
-	f, err := os.Open(path)
+	f, err := files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, nil
 	}

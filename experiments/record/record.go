@@ -143,7 +143,9 @@ type Run struct {
 	StudyYAML string            `json:"study_yaml"` // as executed, after profile and --set
 	Parts     []Part            `json:"parts"`
 	Claims    []Claim           `json:"claims,omitempty"`
-	Cells     []Cell            `json:"cells"`          // everything planned, so that holes show
+	Threads   int               `json:"threads"` // of timing cells, and quality cells at a time
+	Cells     []Cell            `json:"cells"`   // everything planned, so that holes show
+	Groups    []Group           `json:"groups,omitempty"`
 	Cuts      []string          `json:"cuts,omitempty"` // what the planner left out for time
 	Host      Host              `json:"host"`
 	Corpora   []Corpus          `json:"corpora,omitempty"`
@@ -170,6 +172,16 @@ type Cell struct {
 	Label string `json:"label"`
 	Phase string `json:"phase"`
 	What  string `json:"what"` // "depth 4096", "seed 2"
+}
+
+// A Group is what was planned for the timed samples of a part in one phase, as
+// far as the time allowed: every label takes one sample at every point in every
+// round. Points are depths, chunks or contexts in tokens.
+type Group struct {
+	Part   string `json:"part"`
+	Phase  string `json:"phase"`
+	Points []int  `json:"points"`
+	Rounds int    `json:"rounds"`
 }
 
 // Corpus is the provenance of a text.
