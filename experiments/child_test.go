@@ -121,6 +121,33 @@ func gone(pid int) bool {
 	return strings.HasPrefix(rest, "Z")
 }
 
+// TestReasonOfDeath: a process that dies of a signal is said to, also where the
+// Go runtime made an exit status and a register dump of it.
+func TestReasonOfDeath(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for how, want := range map[string]string{
+		"segv":  "process died: exit status 2: SIGSEGV: segmentation violation",
+		"abort": "process died: exit status 2: SIGABRT: abort",
+		"term":  "process died: terminated (SIGTERM)",
+		"kill":  "process died: killed (SIGKILL), perhaps for want of memory",
+		"nil":   "process died: exit status 2: panic: runtime error: invalid memory address or nil pointer dereference",
+		"exit":  "process died: exit status 3: the last line",
+	} {
+		t.Setenv("FAKE", "start rnn "+how)
+		c, err := startChild(exe, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.ask(context.Background(), request{Op: opStart, Spec: &spec{Arch: "rnn"}}, nil)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %q", how, err, want)
+		}
+	}
+}
+
 // TestInputEnds: a child ends when its input does, also while it works.
 func TestInputEnds(t *testing.T) {
 	exe, err := os.Executable()

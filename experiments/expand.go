@@ -1,11 +1,9 @@
 package experiments
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -24,35 +22,55 @@ type arm struct {
 // maxArms bounds the combinations of axes in a part.
 const maxArms = 64
 
-// arms expands the axes of a part and builds every model once, so that wrong
-// settings and unequal sizes show before anything is measured.
+// arms builds every model of a part once, so that wrong settings and unequal
+// sizes show before anything is measured.
 func (p *Part) arms() ([]arm, error) {
+	combos, err := p.combinations()
+	if err != nil {
+		return nil, err
+	}
 	var out []arm
+	for _, c := range combos {
+		m, err := build(c)
+		if err != nil {
+			return nil, &fault{line: c.line, text: fmt.Sprintf("part %s: %v", p.Name, err)}
+		}
+		out = append(out, m)
+	}
+	p.Baseline = firstOf(p.Baseline, out[0].Label)
+	return out, p.checkMatch(out)
+}
+
+// combinations expands the axes of a part.
+func (p *Part) combinations() ([]combination, error) {
+	var out []combination
+	labels := map[string]bool{}
 	for _, a := range p.Arch {
-		for _, combo := range a.combinations() {
-			if len(out) == maxArms {
-				return nil, fmt.Errorf("part %s: more than %d models", p.Name, maxArms)
+		for _, c := range a.combinations() {
+			switch err := c.known(); {
+			case len(out) == maxArms:
+				return nil, &fault{line: a.line, text: fmt.Sprintf("part %s: more than %d models", p.Name, maxArms)}
+			case err != nil:
+				return nil, &fault{line: a.line, text: fmt.Sprintf("part %s: %v", p.Name, err)}
+			case labels[c.label]:
+				return nil, &fault{line: a.line, text: fmt.Sprintf("part %s: two models are called %q: give each a label", p.Name, c.label)}
 			}
-			m, err := build(combo)
-			if err != nil {
-				return nil, fmt.Errorf("line %d: part %s: %w", a.line, p.Name, err)
-			}
-			if slices.ContainsFunc(out, func(o arm) bool { return o.Label == m.Label }) {
-				return nil, fmt.Errorf("line %d: part %s: two models are called %q: give each a label", a.line, p.Name, m.Label)
-			}
-			out = append(out, m)
+			labels[c.label] = true
+			out = append(out, c)
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("part %s: no arch is given", p.Name)
+		return nil, faultf(at("arch"), "part %s: no arch is given", p.Name)
 	}
-	if p.Baseline == "" {
-		p.Baseline = out[0].Label
+	if p.Baseline != "" && !labels[p.Baseline] {
+		return nil, faultf(at("baseline"), "part %s: the baseline %q is none of its models: %s", p.Name, p.Baseline, sortedList(labels))
 	}
-	if !slices.ContainsFunc(out, func(o arm) bool { return o.Label == p.Baseline }) {
-		return nil, fmt.Errorf("part %s: the baseline %q is none of its models", p.Name, p.Baseline)
-	}
-	return out, p.checkMatch(out)
+	return out, nil
+}
+
+// sortedList names the keys of a set.
+func sortedList[V any](set map[string]V) string {
+	return strings.Join(slices.Sorted(maps.Keys(set)), ", ")
 }
 
 // checkMatch holds the sizes of the arms against the part's match.
@@ -67,7 +85,7 @@ func (p *Part) checkMatch(arms []arm) error {
 		sizes = append(sizes, fmt.Sprintf("%s %d", a.Label, a.nonEmb))
 	}
 	if float64(most-least) > p.Match*float64(least) {
-		return fmt.Errorf("part %s: the models differ by more than %g %% in parameters without embeddings: %s",
+		return faultf(at("match"), "part %s: the models differ by more than %g %% in parameters without embeddings: %s",
 			p.Name, 100*p.Match, strings.Join(sizes, ", "))
 	}
 	return nil
@@ -78,11 +96,30 @@ type combination struct {
 	label  string
 	use    string
 	config map[string]any
+	line   int // of the arch
+}
+
+// known refuses architectures and settings that do not exist.
+func (c combination) known() error {
+	options := arch.Options(c.use)
+	if options == nil {
+		return fmt.Errorf("unknown architecture %q (known: %s)", c.use, strings.Join(arch.Names(), ", "))
+	}
+	var keys []string
+	for _, o := range options {
+		keys = append(keys, o.Key)
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.config)) {
+		if !slices.Contains(keys, key) {
+			return fmt.Errorf("%s has no setting %q (known: %s)", c.use, key, strings.Join(keys, ", "))
+		}
+	}
+	return nil
 }
 
 // combinations are all choices of one value an axis, the last varying fastest.
 func (a Arch) combinations() []combination {
-	combos := []combination{{label: a.Label, config: map[string]any{}}}
+	combos := []combination{{label: a.Label, config: map[string]any{}, line: a.line}}
 	for _, x := range a.Axes {
 		var next []combination
 		for _, c := range combos {
@@ -174,101 +211,43 @@ var profileNames = []string{"smoke", "quick", "full"}
 // resolve is the study as it is executed: with the profile, the settings of
 // the command line and all defaults applied.
 func (s *Study) resolve(o Options) (*Study, error) {
-	r, err := Parse(s.Name+".yaml", s.YAML())
+	if s.Profiles[o.Profile] == nil && !slices.Contains(profileNames, o.Profile) {
+		known := append(slices.Sorted(maps.Keys(s.Profiles)), profileNames...)
+		return nil, fmt.Errorf("study %s has no profile %q (known: %s)", s.Name, o.Profile, strings.Join(known, ", "))
+	}
+	r, err := s.variant(o.Profile)
 	if err != nil {
 		return nil, err
 	}
-	profile, ok := r.Profiles[o.Profile]
-	if !ok && !slices.Contains(profileNames, o.Profile) {
-		known := append(slices.Sorted(maps.Keys(r.Profiles)), profileNames...)
-		return nil, fmt.Errorf("study %s has no profile %q (known: %s)", s.Name, o.Profile, strings.Join(known, ", "))
-	}
-	for i := range r.Parts {
-		r.Parts[i].apply(profile[r.Parts[i].Name])
-	}
-	r.Parts = slices.DeleteFunc(r.Parts, func(p Part) bool {
-		over := profile[p.Name]
-		return over != nil && over.Drop
-	})
-	r.Profiles, r.source = nil, ""
 	for _, set := range o.Set {
 		if err := r.set(set); err != nil {
 			return nil, err
 		}
 	}
 	for i := range r.Parts {
-		if o.Corpus != "" {
-			r.Parts[i].Corpus = o.Corpus
-		}
-		r.Parts[i].Measure.defaults()
-		if err := r.Parts[i].check(); err != nil {
-			return nil, fmt.Errorf("%s: part %s: %w", s.Name, r.Parts[i].Name, err)
+		p := &r.Parts[i]
+		p.Corpus = firstOf(o.Corpus, p.Corpus)
+		p.Measure.defaults()
+		if err := p.check(); err != nil {
+			return nil, fmt.Errorf("%s: part %s: %w", s.Name, p.Name, err)
 		}
 	}
+	r.Profiles, r.source = nil, ""
 	return r, nil
 }
 
-var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
-
-// normalise makes a study without parts its own only part, hands the parts
-// what the study gives for all, and checks names and references.
-func (s *Study) normalise() error {
-	if !namePattern.MatchString(s.Name) {
-		return fmt.Errorf("name %q: a study's name is made of small letters, digits and -", s.Name)
+// variant is a copy of the study with a profile applied.
+func (s *Study) variant(profile string) (*Study, error) {
+	r, err := read(s.doc.file, s.YAML())
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case len(s.Parts) == 0:
-		p := Part{Name: s.Name, Title: s.Title, Arch: s.Arch, Match: s.Match}
-		if s.Measure != nil {
-			p.Measure = *s.Measure
-		}
-		s.Parts = []Part{p}
-	case s.Arch != nil || s.Measure != nil || s.Match != 0:
-		return errors.New("a study with parts has no arch, measure or match of its own: give them in the parts")
+	over := r.Profiles[profile]
+	for i := range r.Parts {
+		r.Parts[i].apply(over[r.Parts[i].Name])
 	}
-	s.Arch, s.Measure, s.Match = nil, nil, 0
-	seen := map[string]bool{}
-	for i := range s.Parts {
-		p := &s.Parts[i]
-		if !namePattern.MatchString(p.Name) || seen[p.Name] {
-			return fmt.Errorf("part %q: every part has a name of its own, of small letters, digits and -", p.Name)
-		}
-		seen[p.Name] = true
-		p.Seeds = firstOf(p.Seeds, s.Seeds, 3)
-		p.Corpus = firstOf(p.Corpus, s.Corpus, "go")
-		p.Title = firstOf(p.Title, p.Name)
-	}
-	s.Seeds, s.Corpus = 0, ""
-	for name, parts := range s.Profiles {
-		for part := range parts {
-			if !seen[part] {
-				return fmt.Errorf("profile %s: there is no part %q", name, part)
-			}
-		}
-	}
-	return s.checkClaims(seen)
-}
-
-// checkClaims refuses rules about parts that do not exist.
-func (s *Study) checkClaims(parts map[string]bool) error {
-	ids := map[string]bool{}
-	for _, c := range s.Claims {
-		if c.ID == "" || ids[c.ID] {
-			return fmt.Errorf("claim %q: every claim has an id of its own", c.ID)
-		}
-		ids[c.ID] = true
-		for _, r := range c.Rules {
-			switch {
-			case !slices.Contains([]string{"slope", "ratio", "difference", "check"}, r.Kind):
-				return fmt.Errorf("claim %s: unknown kind of rule %q (known: slope, ratio, difference, check)", c.ID, r.Kind)
-			case !parts[r.Part]:
-				return fmt.Errorf("claim %s: there is no part %q", c.ID, r.Part)
-			case r.Below == nil && r.Above == nil:
-				return fmt.Errorf("claim %s: a rule has a threshold, below or above", c.ID)
-			}
-		}
-	}
-	return nil
+	r.Parts = slices.DeleteFunc(r.Parts, func(p Part) bool { return over[p.Name] != nil && over[p.Name].Drop })
+	return r, nil
 }
 
 // firstOf is the first value given.

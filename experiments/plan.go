@@ -69,8 +69,7 @@ func (g *group) spec(a arm) spec {
 
 // what names a point of the group.
 func (g *group) what(point int) string {
-	axis := map[string]string{phaseDecode: "depth", phasePrefill: "chunk", phaseTrain: "context"}[g.phase]
-	return fmt.Sprintf("%s %d", axis, point)
+	return fmt.Sprintf("%s %d", axisOf[g.phase], point)
 }
 
 // maxRepeats is how often the work of a point may be done for one sample.

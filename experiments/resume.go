@@ -47,8 +47,13 @@ func (r *runner) load() error {
 	planned := run.Cells
 	r.run, r.threads = *run, firstOf(min(max(0, run.Threads), maxThreads), r.threads)
 	r.run.Warnings = slices.DeleteFunc(r.run.Warnings, func(w string) bool { return strings.Contains(w, record.RecordsFile) })
-	if r.study, err = Parse(record.RunFile, run.StudyYAML); err != nil {
+	if r.study, err = read(record.RunFile, run.StudyYAML); err != nil {
 		return err
+	}
+	for i := range r.study.Parts {
+		if err := r.study.Parts[i].check(); err != nil {
+			return r.study.doc.locate(r.study.doc.place("", &r.study.Parts[i], err))
+		}
 	}
 	r.study.source = ""
 	jobs, err := r.plan()

@@ -190,7 +190,7 @@ func (r *runner) expand() error {
 		p := &r.study.Parts[i]
 		arms, err := p.arms()
 		if err != nil {
-			return fmt.Errorf("study %s: %w", r.study.Name, err)
+			return r.study.doc.locate(r.study.doc.place(r.run.Profile, p, err))
 		}
 		r.arms[p.Name] = arms
 	}

@@ -190,10 +190,6 @@ func TestDeath(t *testing.T) {
 		"sample rnn hang":  "timed out",
 		"run rwkv4 panic":  "panic: out of ideas",
 		"start rwkv4 kill": "killed (SIGKILL)",
-		"sample rnn segv":  "exit status 2: SIGSEGV: segmentation violation",
-		"sample rnn abort": "exit status 2: SIGABRT: abort",
-		"visit rnn term":   "terminated (SIGTERM)",
-		"visit rnn nil":    "panic: runtime error: invalid memory address",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			short := profiles["smoke"]

@@ -1,7 +1,6 @@
 package experiments
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -40,92 +39,6 @@ func (m *Measure) defaults() {
 
 func rising(v []int) []int { return slices.Compact(slices.Sorted(slices.Values(v))) }
 
-// Bounds of the sizes a study may ask for.
-const (
-	maxTokens = 1 << 20
-	maxRounds = 10000
-	maxBatch  = 4096
-	maxSteps  = 10_000_000
-)
-
-// check refuses sizes that cannot be measured.
-func (p *Part) check() error {
-	m := p.Measure
-	if m.Decode == nil && m.Prefill == nil && m.Train == nil && m.Quality == nil && m.Check == nil {
-		return errors.New("nothing is measured")
-	}
-	var errs []string
-	within := func(what string, v, least, most int) {
-		if v < least || v > most {
-			errs = append(errs, fmt.Sprintf("%s: %d is not between %d and %d", what, v, least, most))
-		}
-	}
-	within("seeds", p.Seeds, 1, 1000)
-	if p.Match < 0 || p.Match > 1 {
-		errs = append(errs, fmt.Sprintf("match: %g is not between 0 and 1", p.Match))
-	}
-	if d := m.Decode; d != nil {
-		for _, depth := range d.Depth {
-			within("decode: depth", depth, 0, maxTokens)
-		}
-		within("decode: tokens", d.Tokens, 1, maxTokens)
-		within("decode: rounds", d.Rounds, 1, maxRounds)
-		within("decode: batch", d.Batch, 1, maxBatch)
-		within("decode: sample_ms", d.SampleMS, 1, 60000)
-	}
-	if f := m.Prefill; f != nil {
-		for _, c := range f.Chunk {
-			within("prefill: chunk", c, 1, maxTokens)
-		}
-		within("prefill: tokens", f.Tokens, 1, maxTokens)
-		within("prefill: rounds", f.Rounds, 1, maxRounds)
-		within("prefill: batch", f.Batch, 1, maxBatch)
-		within("prefill: sample_ms", f.SampleMS, 1, 60000)
-	}
-	if t := m.Train; t != nil {
-		within("train: batch_tokens", t.BatchTokens, 1, maxTokens)
-		for _, c := range t.Context {
-			within("train: context", c, 1, t.BatchTokens)
-		}
-		within("train: rounds", t.Rounds, 1, maxRounds)
-		within("train: sample_ms", t.SampleMS, 1, 60000)
-	}
-	for _, c := range m.Check {
-		if !slices.Contains(checkNames, c) {
-			errs = append(errs, fmt.Sprintf("check: unknown check %q (known: %s)", c, strings.Join(checkNames, ", ")))
-		}
-	}
-	if err := m.Quality.check(within); err != nil {
-		errs = append(errs, err.Error())
-	}
-	if errs != nil {
-		return errors.New(strings.Join(errs, "; "))
-	}
-	return nil
-}
-
-// check refuses sizes that cannot be trained with.
-func (q *Quality) check(within func(what string, v, least, most int)) error {
-	if q == nil {
-		return nil
-	}
-	within("quality: steps", q.Steps, 1, maxSteps)
-	within("quality: batch", q.Batch, 1, maxBatch)
-	within("quality: context", q.Context, 1, maxTokens)
-	within("quality: eval_every", q.EvalEvery, 1, maxSteps)
-	within("quality: eval_tokens", q.EvalTokens, 1, 1<<30)
-	within("quality: long_context", q.LongContext, 0, 1024)
-	for _, probe := range q.Probes {
-		if probe.Name == "" || len(probe.Slots) == 0 || len(probe.Every) == 0 {
-			return errors.New("quality: a probe has a name, slots and every")
-		}
-		for _, k := range probe.Every {
-			within("quality: probes: every", k, 1, maxTokens)
-		}
-	}
-	return nil
-}
-
 // set applies one setting of the command line: "seeds=5", "phase.key=v1,v2" of
 // every part that measures the phase, or "key=v1,v2" of every architecture
 // that has the key.
@@ -144,8 +57,8 @@ func (s *Study) set(setting string) error {
 		for i := range s.Parts {
 			s.Parts[i].Seeds = n
 		}
-		if err != nil || n < 1 {
-			return fmt.Errorf("setting %q: the number of seeds is a whole number from 1", setting)
+		if err != nil || n < 1 || n > maxSeeds {
+			return fmt.Errorf("setting %q: the number of seeds is a whole number from 1 to %d", setting, maxSeeds)
 		}
 		return nil
 	}
@@ -183,8 +96,8 @@ func (s *Study) setPhase(setting, phase, field string, values []string) error {
 	}
 	var over Override
 	doc := fmt.Sprintf("%s: {%s: %s}", phase, field, text)
-	if err := decodeStrict("--set", doc, &over); err != nil {
-		return fmt.Errorf("setting %q: %w", setting, err)
+	if _, err := decodeStrict("--set", doc, &over); err != nil {
+		return fmt.Errorf("setting %q: %s", setting, strings.TrimPrefix(err.Error(), "--set:1: "))
 	}
 	found := false
 	for i := range s.Parts {
@@ -208,6 +121,9 @@ func (s *Study) setAxis(setting, key string, values []string) error {
 		pair, err := arch.ParseSet(key + "=" + v)
 		if err != nil {
 			return err
+		}
+		if slices.Contains(axis.Values, pair[key]) {
+			return fmt.Errorf("setting %q: %v stands in the list twice", setting, pair[key])
 		}
 		axis.Values = append(axis.Values, pair[key])
 	}

@@ -9,13 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 
+	"workbench/arch/files"
 	"workbench/experiments/record"
 )
 
@@ -38,6 +38,7 @@ type Study struct {
 	Profiles map[string]map[string]*Override `yaml:"profiles,omitempty"`
 
 	source string // the text it was loaded from, "" once changed
+	doc    document
 }
 
 // A Part is one compared group: arms that are measured together.
@@ -52,6 +53,8 @@ type Part struct {
 	Match    float64 `yaml:"match,omitempty"` // largest relative difference of non-embedding parameters, 0: any
 	Arch     []Arch  `yaml:"arch"`
 	Measure  Measure `yaml:"measure"`
+
+	index int // among the parts of the file
 }
 
 // Measure says which phases are measured and how.
@@ -152,32 +155,39 @@ func Load(nameOrFile string) (*Study, error) {
 		}
 		return Parse(nameOrFile+".yaml", string(b))
 	}
-	info, err := os.Stat(nameOrFile)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	b, err := files.Read(nameOrFile, maxStudy)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no study %q: it is neither a file nor one of %s", nameOrFile, strings.Join(Catalog(), ", "))
-	case err != nil:
-		return nil, err
-	case info.Size() > maxStudy:
-		return nil, fmt.Errorf("%s: a study file has at most %d bytes, this one has %d", nameOrFile, maxStudy, info.Size())
 	}
-	b, err := os.ReadFile(nameOrFile)
 	if err != nil {
 		return nil, err
 	}
 	return Parse(nameOrFile, string(b))
 }
 
-// Parse reads a study from YAML. Errors name the file and the line.
+// Parse reads a study from YAML and checks it with every profile of its own.
+// Errors name the file and the line.
 func Parse(file, text string) (*Study, error) {
-	s := &Study{}
-	if err := decodeStrict(file, text, s); err != nil {
+	s, err := read(file, text)
+	if err == nil {
+		err = s.doc.locate(s.check())
+	}
+	if err != nil {
 		return nil, err
 	}
-	if err := s.normalise(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	return s, nil
+}
+
+// read reads a study without holding its parts against each other.
+func read(file, text string) (*Study, error) {
+	s := &Study{source: text}
+	var err error
+	if s.doc, err = decodeStrict(file, text, s); err == nil {
+		err = s.doc.locate(s.normalise())
 	}
-	s.source = text
+	if err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -1,6 +1,8 @@
 package experiments
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -28,7 +30,7 @@ measure:
   quality: {steps: 4, batch: 2, context: 8, lr: {rwkv4: 2e-3, rnn: [1e-3, 2e-3]}, eval_tokens: 64, long_context: 2, probes: [{name: shift, slots: [att_x_prev], every: [1]}]}
   check: [modes, linear, scan]
 claims:
-  - {id: c, says: s, rules: [{kind: slope, part: tiny, phase: decode, metric: state_bytes, arch: rwkv4, over: depth, below: 1e-2}]}
+  - {id: c, says: s, rules: [{kind: slope, part: tiny, phase: decode, metric: state_bytes, arch: rwkv4 token_shift=learned, over: depth, below: 1e-2}]}
 profiles:
   smoke:
     tiny: {seeds: 1, decode: {depth: [4]}, quality: {steps: 2}}
@@ -88,9 +90,6 @@ func TestParseErrors(t *testing.T) {
 		"empty axis":        {replace("[learned, none]", "[]"), "x.yaml:5: arch: token_shift: the list is empty"},
 		"nested axis":       {replace("[learned, none]", "[[learned]]"), "x.yaml:5: arch: token_shift"},
 		"name":              {replace("name: tiny", "name: ../tiny"), `name "../tiny"`},
-		"rule kind":         {replace("kind: slope", "kind: sloop"), `claim c: unknown kind of rule "sloop"`},
-		"rule part":         {replace("part: tiny", "part: huge"), `claim c: there is no part "huge"`},
-		"rule threshold":    {replace(", below: 1e-2", ""), "claim c: a rule has a threshold"},
 		"two documents":     {tinyStudy + "---\nname: b\n", "one YAML document"},
 		"empty":             {"", "one YAML document"},
 		"not YAML":          {"name: [", "x.yaml:1: "},
@@ -142,17 +141,35 @@ measure: {check: [modes]}
 
 func TestArmErrors(t *testing.T) {
 	for arch, want := range map[string]string{
-		"{use: rwkv9}":                           `line 2: part a: unknown architecture "rwkv9"`,
-		"{use: rwkv4, dimm: 8}":                  `rwkv4 has no setting "dimm" (known: dim`,
-		"{use: rwkv4, dim: none}":                `not a whole number`,
-		"{use: rnn, dim: 8}, {use: rnn, dim: 9}": `two models are called "rnn": give each a label`,
-		"{use: rnn, dim: [" + strings.TrimSuffix(strings.Repeat("8, ", 65), ", ") + "]}": "",
+		"{use: rwkv9}":                               `x.yaml:2: part a: unknown architecture "rwkv9"`,
+		"{use: rwkv4, dimm: 8}":                      `x.yaml:2: part a: rwkv4 has no setting "dimm" (known: dim`,
+		"{use: rwkv4, dim: none}":                    `not a whole number`,
+		"{use: rwkv4, dim: 0}":                       `x.yaml:2: part a: rwkv4: dim 0`,
+		"{use: rwkv4, dim: -8}":                      `x.yaml:2: part a: rwkv4: dim: -8 is not a whole number`,
+		"{use: rwkv4, layers: 99999999999999999999}": `x.yaml:2: part a: rwkv4: layers`,
+		"{use: rnn, dim: 8}, {use: rnn, dim: 9}":     `x.yaml:2: part a: two models are called "rnn": give each a label`,
+		"{use: rnn, dim: [8, 8]}":                    `x.yaml:2: arch: dim: 8 stands in the list twice`,
+		"{use: [rnn, rnn]}":                          `x.yaml:2: arch: use: rnn stands in the list twice`,
+		"{use: rnn, dim: [" + strings.TrimSuffix(counted(65), ", ") + "]}": "more than 64 models",
 	} {
-		p := parse(t, "name: a\narch: ["+arch+"]\nmeasure: {check: [modes]}\n").Parts[0]
-		if _, err := p.arms(); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := Parse("x.yaml", "name: a\narch: ["+arch+"]\ncorpus: grammar\nmeasure: {check: [modes]}\n")
+		if err == nil {
+			s := parse(t, "name: a\narch: ["+arch+"]\ncorpus: grammar\nmeasure: {check: [modes]}\n")
+			_, err = Run(context.Background(), s, Options{Out: filepath.Join(t.TempDir(), "run")})
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: error %v does not contain %q", arch, err, want)
 		}
 	}
+}
+
+// counted are numbers from 1 on, as in a list.
+func counted(n int) string {
+	var out strings.Builder
+	for i := range n {
+		fmt.Fprintf(&out, "%d, ", i+1)
+	}
+	return out.String()
 }
 
 func TestMatch(t *testing.T) {

@@ -171,21 +171,22 @@ func (r Rates) of(label, arch string) []float64 {
 
 // decodeStrict reads YAML into v; an unknown key is an error, and so is what
 // would be read differently than it looks. Errors name the file and the line.
-func decodeStrict(file, text string, v any) error {
-	if err := checkNesting(file, text); err != nil {
-		return err
+func decodeStrict(file, text string, v any) (document, error) {
+	if err := checkText(file, text); err != nil {
+		return document{}, err
 	}
 	tree, err := parser.ParseBytes([]byte(text), 0)
 	if err != nil {
-		return yamlError(file, err)
+		return document{}, yamlError(file, err)
 	}
-	if err := checkTree(file, tree); err != nil {
-		return err
+	d, err := checkTree(file, tree)
+	if err != nil {
+		return d, err
 	}
 	if err := yaml.UnmarshalWithOptions([]byte(text), v, yaml.Strict()); err != nil {
-		return yamlError(file, err)
+		return d, yamlError(file, err)
 	}
-	return nil
+	return d, nil
 }
 
 func line(n ast.Node) int { return n.GetToken().Position.Line }
@@ -210,71 +211,34 @@ func firstLine(s string) string {
 	return line
 }
 
-// maxNesting bounds lists in lists, which cost the parser quadratic time.
-const maxNesting = 64
+// Bounds of a study's text. Lists in lists cost the parser quadratic time, and
+// so do empty lines at the end of a block of text, which it takes off one by one.
+const (
+	maxNesting = 64
+	maxBlank   = 100
+)
 
-// checkNesting refuses a text too large or too deep to be a study.
-func checkNesting(file, text string) error {
+// checkText refuses a text too large, too deep or too empty to be a study.
+func checkText(file, text string) error {
 	if len(text) > maxStudy {
 		return fmt.Errorf("%s: a study file has at most %d bytes, this one has %d", file, maxStudy, len(text))
 	}
-	depth := 0
-	for i, l := range strings.Split(text, "\n") {
+	depth, blank := 0, 0
+	for i, l := range strings.Split(lineBreaks.Replace(text), "\n") {
 		depth = max(0, depth+strings.Count(l, "[")+strings.Count(l, "{")-strings.Count(l, "]")-strings.Count(l, "}"))
 		opened := strings.Count(l, "[") + strings.Count(l, "{")
 		if depth > maxNesting || opened > 4*maxNesting || strings.Count(l, "- ") > maxNesting {
 			return fmt.Errorf("%s:%d: too many lists within lists", file, i+1)
 		}
-	}
-	return nil
-}
-
-// oddNumber matches numbers that readers of YAML take differently: 010 is
-// octal 8 to some, 1_000 is text to others.
-var oddNumber = regexp.MustCompile(`^[-+]?(0[0-9]|[0-9]+_|0[xob])`)
-
-// floatKeys may hold numbers that are not whole.
-var floatKeys = []string{"match", "lr", "below", "above", "at"}
-
-// checkTree refuses what would surprise: several documents, anchors and
-// aliases, odd numbers, and fractions where whole numbers are wanted.
-func checkTree(file string, tree *ast.File) error {
-	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
-		return fmt.Errorf("%s: a study file holds one YAML document, this one holds %d", file, len(tree.Docs))
-	}
-	var found error
-	ast.Walk(treeCheck{err: &found}, tree.Docs[0].Body)
-	if found != nil {
-		return fmt.Errorf("%s:%w", file, found)
-	}
-	return nil
-}
-
-type treeCheck struct {
-	err    *error
-	floats bool // fractions are allowed here
-}
-
-// Visit implements ast.Visitor.
-func (w treeCheck) Visit(n ast.Node) ast.Visitor {
-	if *w.err != nil {
-		return nil
-	}
-	value := n.GetToken().Value
-	switch n.Type() {
-	case ast.AnchorType, ast.AliasType, ast.MergeKeyType, ast.TagType:
-		*w.err = fmt.Errorf("%d: anchors, aliases and tags are not used in studies: write the value out", line(n))
-	case ast.MappingValueType:
-		w.floats = w.floats || slices.Contains(floatKeys, n.(*ast.MappingValueNode).Key.GetToken().Value)
-	case ast.InfinityType, ast.NanType:
-		*w.err = fmt.Errorf("%d: %s is not a number to measure with", line(n), value)
-	case ast.IntegerType, ast.FloatType:
-		switch {
-		case oddNumber.MatchString(value):
-			*w.err = fmt.Errorf("%d: number %s is read in more than one way: write plain decimal digits", line(n), value)
-		case n.Type() == ast.FloatType && !w.floats:
-			*w.err = fmt.Errorf("%d: %s is not a whole number", line(n), value)
+		if blank++; strings.TrimSpace(l) != "" {
+			blank = 0
+		}
+		if blank > maxBlank {
+			return fmt.Errorf("%s:%d: more than %d empty lines one after another", file, i+1, maxBlank)
 		}
 	}
-	return w
+	return nil
 }
+
+// lineBreaks makes one kind of them.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")

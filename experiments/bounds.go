@@ -1,0 +1,164 @@
+package experiments
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Bounds of the sizes a study may ask for.
+const (
+	maxTokens = 1 << 20
+	maxRounds = 10000
+	maxBatch  = 4096
+	maxSteps  = 10_000_000
+	maxSeeds  = 1000
+	maxMS     = 60000
+)
+
+// wholes are the least and the most of every whole number of a study, by the
+// phase and the key that hold it.
+var wholes = map[string][2]int64{
+	"decode.depth": {0, maxTokens}, "decode.tokens": {1, maxTokens}, "decode.rounds": {1, maxRounds},
+	"decode.batch": {1, maxBatch}, "decode.sample_ms": {1, maxMS},
+	"prefill.chunk": {0, maxTokens}, "prefill.tokens": {1, maxTokens}, "prefill.rounds": {1, maxRounds},
+	"prefill.batch": {1, maxBatch}, "prefill.sample_ms": {1, maxMS},
+	"train.context": {1, maxTokens}, "train.batch_tokens": {1, maxTokens}, "train.rounds": {1, maxRounds}, "train.sample_ms": {1, maxMS},
+	"quality.steps": {1, maxSteps}, "quality.batch": {1, maxBatch}, "quality.context": {1, maxTokens},
+	"quality.eval_every": {1, maxSteps}, "quality.eval_tokens": {1, 1 << 30}, "quality.long_context": {0, 1024},
+	"probes.every": {1, maxTokens}, "seeds": {1, maxSeeds},
+}
+
+// fractions are the bounds of the other numbers, but for learning rates.
+var fractions = map[string][2]float64{
+	"match": {0, 1}, "at": {0, maxTokens}, "below": {-math.MaxFloat64, math.MaxFloat64}, "above": {-math.MaxFloat64, math.MaxFloat64},
+}
+
+// mayBeEmpty are the lists of which none is something to say.
+var mayBeEmpty = []string{"rules", "claims", "probes"}
+
+// oddNumber matches numbers that readers of YAML take differently: 010 is
+// octal 8 to some, 1_000 is text to others.
+var oddNumber = regexp.MustCompile(`^[-+]?(0[0-9]|[0-9]+_|0[xob])`)
+
+// checkTree refuses what would surprise or cannot be measured: several
+// documents, anchors and aliases, odd numbers, numbers out of bounds, keys
+// without a value, and lists that are empty or hold a value twice.
+func checkTree(file string, tree *ast.File) (document, error) {
+	d := document{file: file}
+	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
+		return d, fmt.Errorf("%s: a study file holds one YAML document, this one holds %d", file, len(tree.Docs))
+	}
+	d.root = tree.Docs[0].Body
+	return d, d.locate(checkNode(d.root, "", ""))
+}
+
+// checkNode checks what stands under a key, and under the key that holds that.
+func checkNode(n ast.Node, holder, key string) error {
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		for _, pair := range n.Values {
+			name := pair.Key.GetToken().Value
+			if pair.Key.Type() == ast.MergeKeyType {
+				return onLine(pair.Key, "anchors, aliases and tags are not used in studies: write the value out")
+			}
+			if pair.Value.Type() == ast.NullType {
+				return onLine(pair.Key, "%s has no value: give one, or leave the key out", name)
+			}
+			if err := checkNode(pair.Value, key, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	case *ast.SequenceNode:
+		return checkList(n, holder, key)
+	}
+	return checkScalar(n, holder, key)
+}
+
+// onLine is a fault on the line of a node.
+func onLine(n ast.Node, format string, args ...any) error {
+	return &fault{line: line(n), text: fmt.Sprintf(format, args...)}
+}
+
+func checkList(n *ast.SequenceNode, holder, key string) error {
+	if len(n.Values) == 0 && !slices.Contains(mayBeEmpty, key) {
+		return onLine(n, "%s: the list is empty", setting(holder, key))
+	}
+	seen := map[string]bool{}
+	for _, v := range n.Values {
+		if v.Type() == ast.NullType {
+			return onLine(v, "%s: a value of the list is missing", setting(holder, key))
+		}
+		if err := checkNode(v, holder, key); err != nil {
+			return err
+		}
+		if _, ok := v.(ast.ScalarNode); !ok {
+			continue
+		}
+		value := v.GetToken().Value
+		same := value
+		if x, err := strconv.ParseFloat(value, 64); err == nil {
+			same = fmt.Sprint(x)
+		}
+		if seen[same] {
+			return onLine(v, "%s: %s stands in the list twice", setting(holder, key), value)
+		}
+		seen[same] = true
+	}
+	return nil
+}
+
+// setting names a key, with the phase that it belongs to.
+func setting(holder, key string) string {
+	if _, ok := wholes[holder+"."+key]; ok || holder == "arch" || holder == "quality" || holder == "probes" {
+		return holder + ": " + key
+	}
+	return key
+}
+
+func checkScalar(n ast.Node, holder, key string) error {
+	value := n.GetToken().Value
+	bounds, whole := wholes[holder+"."+key]
+	if !whole && holder != "arch" && holder != "lr" {
+		bounds, whole = wholes[key]
+	}
+	limits, fraction := fractions[key]
+	switch n.Type() {
+	case ast.AnchorType, ast.AliasType, ast.MergeKeyType, ast.TagType:
+		return onLine(n, "anchors, aliases and tags are not used in studies: write the value out")
+	case ast.InfinityType, ast.NanType:
+		return onLine(n, "%s is not a number to measure with", value)
+	case ast.IntegerType, ast.FloatType:
+		switch {
+		case oddNumber.MatchString(value):
+			return onLine(n, "number %s is read in more than one way: write plain decimal digits", value)
+		case n.Type() == ast.FloatType && !fraction && key != "lr" && holder != "lr":
+			return onLine(n, "%s is not a whole number", value)
+		}
+	}
+	switch {
+	case whole:
+		x, err := strconv.ParseInt(value, 10, 64)
+		if err != nil && !numeric(value) {
+			return onLine(n, "%s: %s is not a whole number", setting(holder, key), value)
+		}
+		if err != nil || x < bounds[0] || x > bounds[1] {
+			return onLine(n, "%s: %s is not between %d and %d", setting(holder, key), value, bounds[0], bounds[1])
+		}
+	case fraction && holder != "arch" && holder != "lr":
+		x, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(x >= limits[0] && x <= limits[1]) {
+			return onLine(n, "%s: %s is not a number between %g and %g", key, value, limits[0], limits[1])
+		}
+	}
+	return nil
+}
+
+var digits = regexp.MustCompile(`^[-+]?[0-9]+$`)
+
+func numeric(s string) bool { return digits.MatchString(s) }

@@ -1,0 +1,126 @@
+package experiments
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"workbench/experiments/record"
+)
+
+// ruleKinds are the kinds of rules.
+var ruleKinds = []string{"slope", "ratio", "difference", "check"}
+
+// axisOf names what the points of a phase are, "" where it has none.
+var axisOf = map[string]string{phaseDecode: "depth", phasePrefill: "chunk", phaseTrain: "context"}
+
+// checkClaims refuses rules about what the study has with no profile.
+func (s *Study) checkClaims(have map[string]*facts) error {
+	ids := map[string]bool{}
+	for i, c := range s.Claims {
+		if c.ID == "" || ids[c.ID] {
+			return faultf(at("claims", i, "id"), "claim %q: every claim has an id of its own", c.ID)
+		}
+		ids[c.ID] = true
+		for j, r := range c.Rules {
+			if key, why := checkRule(r, have); why != "" {
+				return faultf(at("claims", i, "rules", j, key), "claim %s: %s", c.ID, why)
+			}
+		}
+	}
+	return nil
+}
+
+// checkRule says what is wrong with a rule, and under which of its keys.
+func checkRule(r record.Rule, have map[string]*facts) (key, why string) {
+	f := have[r.Part]
+	switch {
+	case !slices.Contains(ruleKinds, r.Kind):
+		return "kind", fmt.Sprintf("unknown kind of rule %q (known: %s)", r.Kind, strings.Join(ruleKinds, ", "))
+	case f == nil:
+		return "part", fmt.Sprintf("there is no part %q", r.Part)
+	case r.Below == nil && r.Above == nil:
+		return "kind", "a rule has a threshold, below or above"
+	case r.Below != nil && r.Above != nil && *r.Above >= *r.Below:
+		return "above", fmt.Sprintf("nothing is above %g and below %g", *r.Above, *r.Below)
+	case f.labels[r.Arch] == "":
+		return "arch", fmt.Sprintf("part %s has no model %q (it has: %s)", r.Part, r.Arch, sortedList(f.labels))
+	case r.Than != "" && f.labels[r.Than] == "":
+		return "than", fmt.Sprintf("part %s has no model %q (it has: %s)", r.Part, r.Than, sortedList(f.labels))
+	case r.Kind == "check":
+		return f.checkCheck(r)
+	}
+	if key, why = f.checkAxis(r); why == "" {
+		key, why = f.checkMetric(r)
+	}
+	return key, why
+}
+
+// checkCheck is checkRule for the kind check.
+func (f *facts) checkCheck(r record.Rule) (key, why string) {
+	switch {
+	case r.Phase != "" && r.Phase != phaseCheck:
+		return "phase", fmt.Sprintf("a check is of phase check, not %q", r.Phase)
+	case r.Than != "":
+		return "than", "a check is of one model: than is not used"
+	case r.Over != "":
+		return "over", "a check has no axis: over is not used"
+	case r.At != 0:
+		return "at", "a check has no axis: at is not used"
+	case !f.checks[r.Metric]:
+		return "metric", fmt.Sprintf("part %s has no check %q (it has: %s)", r.Part, r.Metric, sortedList(f.checks))
+	case len(checksOf(f.labels[r.Arch], []string{r.Metric})) == 0:
+		return "metric", fmt.Sprintf("check %s does not apply to %s", r.Metric, r.Arch)
+	}
+	return "", ""
+}
+
+// checkAxis checks the phase of a rule and the points that it is about.
+func (f *facts) checkAxis(r record.Rule) (key, why string) {
+	points, ok := f.axis[r.Phase]
+	axis := axisOf[r.Phase]
+	switch {
+	case !ok:
+		return "phase", fmt.Sprintf("part %s has no phase %q (it has: %s)", r.Part, r.Phase, sortedList(f.axis))
+	case r.Phase == phaseCheck:
+		return "kind", "phase check is judged by rules of kind check"
+	case axis == "" && (r.Over != "" || r.At != 0 || r.Kind == "slope"):
+		return "phase", fmt.Sprintf("phase %s has no axis: a slope, over and at are not used with it", r.Phase)
+	case r.Over != "" && r.Over != axis:
+		return "over", fmt.Sprintf("phase %s has the axis %s, not %q", r.Phase, axis, r.Over)
+	case r.At != 0 && !slices.Contains(points, r.At):
+		return "at", fmt.Sprintf("%s %g is not measured in part %s (it measures: %s)", axis, r.At, r.Part, pointList(points))
+	case r.Kind == "ratio" && r.Than == "":
+		return "kind", "a ratio needs than, the model it is over"
+	case r.Kind == "slope" && r.Than != "":
+		return "than", "a slope is of one model: than is not used"
+	case r.Kind == "slope" && r.At != 0:
+		return "at", "a slope is over all of the axis: at is not used"
+	}
+	return "", ""
+}
+
+// pointList names positions once each, rising.
+func pointList(points []float64) string {
+	return strings.Trim(fmt.Sprint(slices.Compact(slices.Sorted(slices.Values(points)))), "[]")
+}
+
+// checkMetric checks that records of the rule's phase hold its quantity.
+func (f *facts) checkMetric(r record.Rule) (key, why string) {
+	if probe, ok := strings.CutPrefix(r.Metric, "probe:"); ok {
+		if r.Phase != phaseQuality || !f.probes[probe] {
+			return "metric", fmt.Sprintf("part %s has no probe %q in phase quality (it has: %s)", r.Part, probe, sortedList(f.probes))
+		}
+		return "", ""
+	}
+	phases, ok := record.Metrics[r.Metric]
+	switch {
+	case !ok:
+		return "metric", fmt.Sprintf("unknown metric %q (known: %s, probe:NAME/EVERY)", r.Metric, sortedList(record.Metrics))
+	case !slices.Contains(phases, r.Phase):
+		return "metric", fmt.Sprintf("phase %s does not measure %s (%s)", r.Phase, r.Metric, strings.Join(phases, ", "))
+	case r.Metric == "long_context_gap" && !f.long:
+		return "metric", fmt.Sprintf("part %s evaluates no long_context", r.Part)
+	}
+	return "", ""
+}
