@@ -179,8 +179,11 @@ func TestClaimsAreChecked(t *testing.T) {
 		{check, "kind: check", "kind: check, phase: decode", "phase check"},
 		{check, "kind: check", "kind: check, over: depth", "over is not used"},
 	} {
-		refuse(t, study(strings.Replace(c.rule, c.old, c.new, 1)), c.want)
-		refuse(t, study(strings.Replace(c.rule, c.old, c.new, 1)), "x.yaml:"+strconv.Itoa(lineWith(study(""), "- {}"))+": ")
+		text := study(strings.Replace(c.rule, c.old, c.new, 1))
+		_, err := Parse("x.yaml", text)
+		if line := lineWith(study(""), "- {}"); err == nil || !strings.HasPrefix(err.Error(), "x.yaml:"+strconv.Itoa(line)+": ") || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v does not contain %q", text[strings.Index(text, "- {kind"):], err, c.want)
+		}
 	}
 	refuse(t, study(slope)+"  - {id: c, says: t, rules: []}\n", "an id of its own")
 	refuse(t, strings.Replace(study("kind: difference, part: sized, phase: quality, metric: long_context_gap, arch: rnn, below: 0"), "long_context: 2", "long_context: 1", 1), "no long_context")

@@ -35,9 +35,6 @@ func load(dir string) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	if run == nil {
-		return nil, fmt.Errorf("%s holds no run: give the folder that `workbench run` wrote", dir)
-	}
 	return newView(*run, recs), nil
 }
 

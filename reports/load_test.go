@@ -1,6 +1,11 @@
 package reports
 
 import (
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,5 +91,38 @@ func TestEnergySharesAWindow(t *testing.T) {
 	}
 	if _, ok := joulesPerToken(&r, record.Measured, true); ok {
 		t.Error("net energy out of nothing")
+	}
+}
+
+// TestRepeatsCountOnce: records written twice change no number of the report,
+// which says so.
+func TestRepeatsCountOnce(t *testing.T) {
+	dir := newMaker().save(t)
+	once, err := load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, record.RecordsFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(b, b...), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	twice, err := load(dir)
+	if err != nil || !reflect.DeepEqual(once.all, twice.all) {
+		t.Fatalf("%d records, %d when every line is there twice, %v", len(once.all), len(twice.all), err)
+	}
+	if md := string(render(t, dir, "md")["report.md"]); !strings.Contains(md, "recorded more than once") {
+		t.Error("the report says nothing of it")
+	}
+}
+
+// TestMetricsHaveTheirPhases: a study may name what a report knows, and nothing
+// else.
+func TestMetricsHaveTheirPhases(t *testing.T) {
+	if known, named := slices.Sorted(maps.Keys(metrics)), slices.Sorted(maps.Keys(record.Metrics)); !slices.Equal(known, named) {
+		t.Errorf("reports know the metrics %q, studies may name %q", known, named)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"workbench/experiments"
+	"workbench/experiments/record"
 	"workbench/reports"
 )
 
@@ -35,7 +36,7 @@ func setupRun(fs *flag.FlagSet) body {
 	fs.StringVar(&o.Profile, "profile", "quick", "how much to measure, `smoke|quick|full`")
 	fs.StringVar(&o.Out, "out", "", "write the run into the folder `DIR`; it must not hold a run (default runs/STUDY-TIME)")
 	fs.Var((*list)(&o.Set), "set", "replace an axis of the study: `axis=v1,v2` (dim=64,128 or quality.steps=100; repeatable)")
-	fs.StringVar(&o.Resume, "resume", "", "go on with the unfinished run in `DIR`, which decides all other settings")
+	fs.StringVar(&o.Resume, "resume", "", "go on with the run in `DIR`, which decides all other settings: what it lacks is measured")
 	fs.Uint64Var(&o.Seed, "seed", 1, "seed `N` of weights, data and the order of samples")
 	fs.StringVar(&o.Corpus, "corpus", "", "text to use, `PATH|NAME`: a file, a folder, or a corpus that workbench list names")
 	fs.IntVar(&o.Threads, "threads", 0, "threads `N` of the timing cells (default all cores)")
@@ -44,8 +45,8 @@ func setupRun(fs *flag.FlagSet) body {
 		if err != nil {
 			return err
 		}
-		if o.Resume != "" && fs.NFlag()+len(args) > 1 {
-			fmt.Fprintf(out.stderr, "workbench: --resume takes all settings from %s: what else is given is not used\n", o.Resume)
+		if err := onlyResume(fs, args); o.Resume != "" && err != nil {
+			return err
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -58,6 +59,22 @@ func setupRun(fs *flag.FlagSet) body {
 		}
 		return present(dir, out)
 	}
+}
+
+// onlyResume refuses what a resumed run has no use for.
+func onlyResume(fs *flag.FlagSet, args []string) (err error) {
+	refuse := func(what string) {
+		err = usageError{fmt.Errorf("--resume takes all settings from the run's folder: leave out %s", what)}
+	}
+	fs.Visit(func(f *flag.Flag) {
+		if f.Name != "resume" {
+			refuse("--" + f.Name)
+		}
+	})
+	if len(args) > 0 {
+		refuse(quote(args[0]))
+	}
+	return err
 }
 
 // chooseStudy checks the command line and loads the study, nil with --resume.
@@ -181,6 +198,9 @@ var reportCommand = command{
 			}
 			for _, dir := range dirs {
 				paths, err := reports.Render(dir, want)
+				if errors.As(err, new(*record.NoRun)) {
+					return fmt.Errorf("%w: give the folder that workbench run wrote", err)
+				}
 				if err != nil {
 					return err
 				}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -177,5 +178,51 @@ func TestUnwritable(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*tmp*")); len(left) != 0 {
 		t.Errorf("left %v", left)
+	}
+}
+
+// TestSamplesCountOnce: of lines that say the same sample the first counts, and
+// samples that differ in what tells them apart all do.
+func TestSamplesCountOnce(t *testing.T) {
+	dir, path := newRun(t)
+	samples := []Record{{Cell: "a"}, {Cell: "b"}, {Cell: "a", Round: 1}, {Cell: "a", Seed: 1}, {Cell: "a", Error: "late"}, {Cell: "a", Part: "p"},
+		{Cell: "a", Depth: 1}, {Cell: "a", Threads: 1}, {Cell: "a", Quality: &Quality{LR: 1}}, {Cell: "a", Quality: &Quality{LR: 2}}, {Cell: "a", Check: &Check{Name: "modes"}}}
+	for range 3 {
+		for i, r := range samples {
+			r.Tokens = i
+			put(t, path, r)
+		}
+		samples[0].DurationNS++ // another measurement of the same sample
+	}
+	run, got, err := Load(dir)
+	if err != nil || len(got) != len(samples) || got[0].DurationNS != 0 {
+		t.Fatalf("%d samples of %d, %v", len(got), len(samples), err)
+	}
+	for i := range got {
+		if got[i].Tokens != i {
+			t.Errorf("sample %d stands at %d", got[i].Tokens, i)
+		}
+	}
+	if len(run.Warnings) != 1 || !strings.Contains(run.Warnings[0], "22 lines hold a sample that is recorded more than once") {
+		t.Errorf("warnings %q", run.Warnings)
+	}
+}
+
+// TestNoRun: what is no run's folder is refused by its name, whatever its files
+// are.
+func TestNoRun(t *testing.T) {
+	if _, _, err := Load(t.TempDir()); !errors.As(err, new(*NoRun)) {
+		t.Errorf("an empty folder: %v", err)
+	}
+	for _, name := range []string{RunFile, RecordsFile} {
+		dir, path := newRun(t)
+		put(t, path, Record{Cell: "a"})
+		path = filepath.Join(dir, name)
+		if err := errors.Join(os.Remove(path), os.Symlink(os.DevNull, path)); err != nil {
+			t.Skip(err)
+		}
+		if _, _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "is a device") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
