@@ -53,12 +53,26 @@ func (s *Session) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(path, before(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := keepBefore(path); err != nil {
 		return err
 	}
 	err = checkpoint.SaveSummed(path, s.snapshot(), map[string]string{"session": string(at)})
 	if err != nil {
 		os.Rename(before(path), path)
+	}
+	return err
+}
+
+// keepBefore gives the session at path its second name, so that there is a
+// whole one at any moment.
+func keepBefore(path string) error {
+	os.Remove(before(path))
+	err := os.Link(path, before(path))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a file system without second names
+		err = os.Rename(path, before(path))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 	return err
 }

@@ -226,6 +226,25 @@ func TestAccumulationWeighsTargets(t *testing.T) {
 	}
 }
 
+// The training loss of a point weighs the targets of its steps.
+func TestTrainLossWeighsTargets(t *testing.T) {
+	text, _ := grammar(t)
+	docs := []corpus.Tokens{text.Part(0, 33), text.Part(40, 45)}
+	p := small
+	p.Batch, p.Context, p.Order, p.Steps, p.EvalEvery, p.Warmup = 1, 32, "documents", 2, 0, 0
+	s, err := NewSession(build(t, "rnn", "dim=32,layers=1"), docs, docs, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0.0
+	if err := s.Run(t.Context(), Hooks{Progress: func(p Progress) { want += p.Loss * float64(s.counted(p.Step-1)) / 36 }}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Curve[1].TrainLoss; math.Abs(got-want) > 1e-9 || s.counted(0) == s.counted(1) {
+		t.Errorf("loss %v, want %v over %d and %d targets", got, want, s.counted(0), s.counted(1))
+	}
+}
+
 func TestPatience(t *testing.T) {
 	for _, c := range []struct {
 		bpb  []float64
