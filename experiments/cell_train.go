@@ -131,11 +131,11 @@ func longContext(m arch.Model, held []byte, q *Quality) ([]record.Bucket, error)
 	if len(held) < q.Context*(q.LongContext-1)+T+1 {
 		return nil, fmt.Errorf("the held-out text of %d bytes is too short for windows of %d", len(held), T)
 	}
-	region := min(len(held)-q.Context*(q.LongContext-1), max(T, q.EvalTokens)+1)
+	region := min(len(held)-q.Context*(q.LongContext-1)-1, max(T, q.EvalTokens))/T*T + 1 // whole windows
 	var sum []record.Bucket
 	for k := range q.LongContext {
 		from := k * q.Context
-		buckets, err := train.EvaluateByPosition(m, corpus.OfBytes(held[from:from+region]), evalBatch, T, region, q.Context)
+		buckets, err := train.EvaluateByPosition(m, []corpus.Tokens{corpus.OfBytes(held[from : from+region])}, evalBatch, T, region, q.Context)
 		if err != nil {
 			return nil, err
 		}

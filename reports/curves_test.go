@@ -2,7 +2,10 @@ package reports
 
 import (
 	"bytes"
+	"math"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -10,27 +13,69 @@ import (
 func TestCurves(t *testing.T) {
 	dir := t.TempDir()
 	runs := []Curve{
-		{"rwkv4", []int{0, 10, 20}, []float64{8, 3, 2}}, {"rwkv4", []int{0, 10, 20}, []float64{8, 3.2, 2.1}},
-		{"rnn", []int{0, 20}, []float64{8, 2.5}},
+		{"a", "rwkv4", 1, []int{0, 10, 20}, []float64{8, 3, 2}}, {"b", "rwkv4", 2, []int{0, 10, 20}, []float64{8, 3.2, 2.1}},
+		{"c", "rnn", 1, []int{0, 20}, []float64{8, 2.5}},
 	}
 	for _, format := range []string{"svg", "png"} {
-		path, err := Curves(dir, format, runs)
+		path, notes, err := Curves(dir, format, runs)
 		if err != nil {
 			t.Fatal(err)
 		}
 		one, _ := os.ReadFile(path)
-		if _, err := Curves(dir, format, runs); err != nil {
+		if _, _, err := Curves(dir, format, runs); err != nil {
 			t.Fatal(err)
 		}
 		if again, _ := os.ReadFile(path); len(one) == 0 || !bytes.Equal(one, again) {
 			t.Errorf("%s: drawing twice gives other bytes", format)
 		}
-		if format == "svg" && (!strings.Contains(string(one), "rwkv4") || !strings.Contains(string(one), "Held-out loss (bits per byte)")) {
-			t.Error("the picture lacks a name or a unit")
+		for _, want := range []string{">rwkv4, mean of 2 seeds<", ">rnn<", "Held-out loss (bits per byte)"} {
+			if format == "svg" && !strings.Contains(string(one), want) {
+				t.Errorf("the picture lacks %s", want)
+			}
+		}
+		if !slices.Equal(notes, []string{"rwkv4: the mean of 2 seeds (1, 2), bars from the lowest to the highest"}) {
+			t.Errorf("notes %q", notes)
 		}
 	}
-	runs[1].Step = []int{0, 10, 21}
-	if _, err := Curves(dir, "png", runs); err == nil || !strings.Contains(err.Error(), "different steps") {
-		t.Errorf("different steps: %v", err)
+}
+
+// TestSeedCurves: a mean goes as far as all of its seeds, each of these as far
+// as it goes; what has no step in common has no mean.
+func TestSeedCurves(t *testing.T) {
+	long := Curve{"a", "rnn", 1, []int{0, 2, 4, 6, 8}, []float64{9, 5, 4, 3, 2}}
+	short := Curve{"b", "rnn", 2, []int{0, 2, 4}, []float64{9, 7, 5}}
+	series, note := seedCurves("rnn", []Curve{long, short}, 0)
+	if len(series) != 3 || len(series[0].Points) != 4 || len(series[1].Points) != 2 || !series[0].Thin || !series[1].Thin {
+		t.Fatalf("%+v", series)
+	}
+	mean := series[2]
+	if want := []Point{{2, 6, 5, 7}, {4, 4.5, 4, 5}}; mean.Thin || !slices.Equal(mean.Points, want) || mean.Name != "rnn, mean of 2 seeds" {
+		t.Errorf("mean %+v, want %v", mean, want)
+	}
+	if !strings.Contains(note, "ends at step 4") || !strings.Contains(note, "to step 8") {
+		t.Errorf("note %q", note)
+	}
+	other := Curve{"c", "rnn", 3, []int{3, 5}, []float64{6, 5}}
+	if series, note := seedCurves("rnn", []Curve{long, other}, 0); len(series) != 2 || note != "" || series[0].Thin || series[1].Name != "rnn, seed 3" {
+		t.Errorf("no steps in common: %+v, %q", series, note)
+	}
+}
+
+func TestCurvesSayWhatIsNotDrawn(t *testing.T) {
+	dir := t.TempDir()
+	young := Curve{"young", "rnn", 1, []int{0}, []float64{8}}
+	broken := Curve{"broken", "rnn", 2, []int{0, 5}, []float64{8, math.NaN()}}
+	_, _, err := Curves(dir, "svg", []Curve{young, broken})
+	if err == nil || !strings.Contains(err.Error(), "nothing to draw") || !strings.Contains(err.Error(), "young") || !strings.Contains(err.Error(), "broken") {
+		t.Errorf("nothing to draw: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "curves.svg")); err == nil {
+		t.Error("an empty picture was written")
+	}
+	one := Curve{"one", "rnn", 1, []int{5}, []float64{3}}
+	twice := Curve{"twice", "rnn", 1, []int{5, 10}, []float64{3, 2}}
+	_, notes, err := Curves(dir, "svg", []Curve{young, one, twice})
+	if all := strings.Join(notes, "\n"); err != nil || !strings.Contains(all, "young is not drawn") || !strings.Contains(all, "one is not drawn: it is the run of seed 1 again that twice is") || strings.Contains(all, "mean") {
+		t.Errorf("%q, %v", notes, err)
 	}
 }

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -18,6 +19,8 @@ type Figure struct {
 	Note   string // what a reader must know to read it
 	NoKey  bool   // the axis names the series already
 	Guide  *Guide
+
+	lost string // what finish left out, and why
 }
 
 // A Guide is a labelled vertical line.
@@ -65,8 +68,8 @@ func (a Axis) String() string {
 }
 
 // finish drops what cannot be drawn (values that are not finite, values not
-// above zero on a log axis) and says so in the note. It panics on an axis
-// without a unit.
+// above zero on a log axis) and says so in the note; a figure of which nothing
+// is left is empty, and not to be drawn. It panics on an axis without a unit.
 func (f Figure) finish() Figure {
 	for _, a := range []Axis{f.X, f.Y} {
 		if a.Label == "" || a.Unit == "" && len(a.Names) == 0 {
@@ -101,10 +104,10 @@ func (f Figure) finish() Figure {
 	}
 	f.Series = kept
 	if atZero > 0 {
-		f.addNote(fmt.Sprintf("Not drawn: %s where %s is 0, which has no place on a log axis.", count(atZero, "point"), lower(f.X.Label)))
+		f.lose("Not drawn: %s where %s is 0, which has no place on a log axis.", count(atZero, "point"), lower(f.X.Label))
 	}
 	if dropped > 0 {
-		f.addNote(fmt.Sprintf("Not drawn: %s whose value is not finite, or has no place on a log axis (zero or below).", count(dropped, "point")))
+		f.lose("Not drawn: %s whose value is not finite, or has no place on a log axis (zero or below).", count(dropped, "point"))
 	}
 	if clipped > 0 {
 		f.addNote(fmt.Sprintf("%s at or below zero: the lower half of the bar is left out.", count(clipped, "interval reaching")))
@@ -116,6 +119,22 @@ func (f Figure) finish() Figure {
 	}
 	f.X.Ticks, f.Y.Ticks = f.ticks(f.X, true), f.ticks(f.Y, false)
 	return f
+}
+
+// lose notes what is left out.
+func (f *Figure) lose(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	f.lost = strings.TrimSpace(f.lost + " " + s)
+	f.addNote(s)
+}
+
+// empty is, of a finished figure that has nothing to draw, the sentence that
+// takes its place; else "".
+func (f Figure) empty() string {
+	if len(f.Series) > 0 {
+		return ""
+	}
+	return f.Title + ": nothing to draw. " + cmp.Or(f.lost, "No sample has a value for it.")
 }
 
 func (f *Figure) addNote(s string) {

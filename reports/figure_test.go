@@ -177,3 +177,14 @@ func TestText(t *testing.T) {
 		t.Errorf("ticks %v", ticks)
 	}
 }
+
+// TestEmptyFigures: what has nothing to draw is a sentence with the reason.
+func TestEmptyFigures(t *testing.T) {
+	for want, s := range map[string][]Series{"": line(1, 2), "No sample has a value": nil, "No sample has": {{Name: "a"}},
+		"2 points whose value is not finite": line(math.NaN(), math.Inf(1)), "1 point where x is 0": line(1)} {
+		f := Figure{Name: "f", Title: "Speed", X: Axis{Label: "X", Unit: "tokens", Log: strings.Contains(want, "x is 0")}, Y: Axis{Label: "y", Unit: "s"}, Series: s}.finish()
+		if got := f.empty(); want == "" && got != "" || want != "" && (!strings.HasPrefix(got, "Speed: nothing to draw. ") || !strings.Contains(got, want)) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

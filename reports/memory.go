@@ -26,31 +26,25 @@ func (v *view) memoryBlocks(g *group) []Block {
 	}
 	var out []Block
 	if phase == "decode" {
-		if b, ok := g.memoryFigure("state_bytes", "State carried from token to token", "Memory: state"); ok {
-			b.Says = nonEmpty(g.stateSentence())
-			b.Figure.Note = "Counted from the live state, not from a formula; the same in every round."
-			out = append(out, b)
-		}
-		if b, ok := g.memoryFigure("peak_rss_bytes", "Peak resident memory of the process", "Memory: peak"); ok {
-			b.Figure.Note = "The process's high-water mark (VmHWM), weights, runtime and heap included; read once in each cell's own process, so there is no interval."
-			out = append(out, b)
-		}
+		state := g.memoryFigure("state_bytes", "State carried from token to token", "Memory: state")
+		state.Says = nonEmpty(g.stateSentence())
+		state.Figure.Note = "Counted from the live state, not from a formula; the same in every round."
+		peak := g.memoryFigure("peak_rss_bytes", "Peak resident memory of the process", "Memory: peak")
+		peak.Figure.Note = "The process's high-water mark (VmHWM), weights, runtime and heap included; read once in each cell's own process, so there is no interval."
+		out = append(out, state, peak)
 	}
 	return append(out, g.memoryTable()...)
 }
 
-func (g *group) memoryFigure(name, title, heading string) (Block, bool) {
+func (g *group) memoryFigure(name, title, heading string) Block {
 	m := metrics[name]
 	series := g.curve("decode", "depth", m)
-	if len(series) == 0 {
-		return Block{}, false
-	}
 	unit := inUnit(series, m.unit)
 	log := name == "state_bytes" || wide(series)
 	f := Figure{Name: g.slug + "-" + slug(strings.TrimSuffix(name, "_bytes")), Title: title,
 		X: Axis{Label: "Context already read", Unit: "tokens", Log: true, Ticks: pointTicks(xs(series), nil)},
 		Y: Axis{Label: upper(m.title), Unit: unit, Log: log, Zero: true}, Series: series}
-	return Block{Heading: heading, Figure: &f}, true
+	return Block{Heading: heading, Figure: &f}
 }
 
 // stateSentence says which states grow with what was read.

@@ -59,9 +59,8 @@ func (v *view) notebook() *Notebook {
 			if f := n.Sections[i].Blocks[j].Figure; f != nil {
 				done := f.finish()
 				n.Sections[i].Blocks[j].Figure = &done
-				if len(done.Series) == 0 {
-					n.Sections[i].Blocks[j].Figure = nil
-					n.Sections[i].Blocks[j].Missing = strings.TrimSpace(done.Title + ": nothing to draw. " + done.Note)
+				if why := done.empty(); why != "" {
+					n.Sections[i].Blocks[j].Figure, n.Sections[i].Blocks[j].Missing = nil, why
 				}
 			}
 		}

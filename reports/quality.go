@@ -37,15 +37,16 @@ func (g *group) seeds(label string) []*record.Record {
 	return rs
 }
 
-// curvesBlock draws every seed faintly and the mean over those tokens that all
-// seeds were evaluated at.
+// curvesBlock draws every seed faintly, as far as it goes, and the mean over
+// those tokens that all seeds were evaluated at.
 func (v *view) curvesBlock(g *group) (Block, bool) {
 	var thin, means []Series
+	most := 0
 	for _, label := range g.Labels {
 		at := map[uint64][]float64{}
 		runs := g.seeds(label)
 		for _, r := range runs {
-			s := Series{Name: label, Index: g.index[label], Line: true, Thin: true}
+			s := Series{Name: fmt.Sprintf("%s, seed %d", label, r.Seed), Index: g.index[label], Line: true, Thin: true}
 			for _, p := range r.Quality.Curve {
 				if finite(p.ValBPB) && p.ValBPB > 0 && p.Tokens >= 0 {
 					s.Points = append(s.Points, Point{float64(p.Tokens), p.ValBPB, p.ValBPB, p.ValBPB})
@@ -55,23 +56,30 @@ func (v *view) curvesBlock(g *group) (Block, bool) {
 			thin = append(thin, s)
 		}
 		mean := Series{Name: label, Index: g.index[label], Line: true}
+		if len(runs) > 1 {
+			mean.Name = fmt.Sprintf("%s, mean of %d seeds", label, len(runs))
+		}
 		for _, t := range rising(at) {
 			if len(at[t]) >= len(runs) {
 				y := average(at[t])
 				mean.Points = append(mean.Points, Point{float64(t), y, y, y})
 			}
 		}
-		if len(mean.Points) > 0 {
-			means = append(means, mean)
+		if len(mean.Points) == 0 { // no tokens that all were evaluated at: each stands for itself
+			for i := range runs {
+				thin[len(thin)-1-i].Thin, thin[len(thin)-1-i].Variant = false, i
+			}
+			continue
 		}
-	}
-	if len(means) == 0 {
-		return Block{}, false
+		means, most = append(means, mean), max(most, len(runs))
 	}
 	f := Figure{Name: g.slug + "-training-curves", Title: "Held-out loss during training",
 		X: Axis{Label: "Training text read", Unit: tokensUnit(means, thin)}, Y: Axis{Label: "Held-out loss", Unit: "bits/byte"},
 		Series: append(thin, means...),
-		Note:   "Faint lines are single seeds, the marked line is their mean at equal tokens."}
+		Note:   "Faint lines are single seeds."}
+	if most > 1 {
+		f.Note = fmt.Sprintf("Faint lines are single seeds, as far as they go; marked lines are means of up to %d seeds at those tokens that all of a series were evaluated at.", most)
+	}
 	return Block{Heading: "Quality: training curves", Figure: &f}, true
 }
 

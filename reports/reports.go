@@ -123,11 +123,7 @@ func printTable(w io.Writer, title string, t *Table) error {
 func (n *Notebook) saveFigures(dir, format string) (string, error) {
 	folder := filepath.Join(dir, "figures")
 	for _, f := range n.figures() {
-		draw := f.png
-		if format == "svg" {
-			draw = f.svg
-		}
-		b, err := draw()
+		b, err := f.picture(format)
 		if err != nil {
 			return "", fmt.Errorf("figure %s: %w", f.Name, err)
 		}

@@ -39,6 +39,14 @@ func (f Figure) png() ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// picture is f in a format, svg or png.
+func (f Figure) picture(format string) ([]byte, error) {
+	if format == "svg" {
+		return f.svg()
+	}
+	return f.png()
+}
+
 // svg draws f; fonts are named, not embedded, with common ones to fall back on.
 func (f Figure) svg() ([]byte, error) {
 	c := vgsvg.New(figureWidth, plotHeight+f.key().height())
@@ -220,6 +228,9 @@ func (f Figure) key() key {
 	for _, s := range f.Series {
 		if s.Thin || s.Name == "" {
 			continue
+		}
+		for n := len([]rune(s.Name)); n > 1 && keyThumb+5+k.style.Width(s.Name) > width; n-- {
+			s.Name = shorten(s.Name, n-1)
 		}
 		w := keyThumb + 5 + k.style.Width(s.Name)
 		if len(k.rows) == 0 || x+w > width && x > 0 {

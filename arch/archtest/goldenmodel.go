@@ -327,7 +327,7 @@ func (c *golden) backward(tok nn.Tokens, targets []int32, l2wrap bool) float64 {
 	logits := c.model.Logits(g, c.model.Forward(g, tok, nil))
 	loss := nn.CrossEntropy(g, logits, targets)
 	if l2wrap {
-		nn.L2Wrap(g, logits, 1)
+		nn.L2Wrap(g, logits, targets, 1)
 	}
 	g.Backward(loss)
 	return float64(loss.Data[0])

@@ -26,12 +26,16 @@ func Save(path string, m any, meta map[string]string) error {
 }
 
 func write(w io.Writer, m any, meta map[string]string) error {
-	var list []outgoing
+	return writeTensors(w, weightsOf(m, meta), meta)
+}
+
+// weightsOf is a model's weights as they are written.
+func weightsOf(m any, meta map[string]string) (list []outgoing) {
 	visit(m, func(p nn.Param) {
 		list = append(list, outgoing{name: p.Name, dtype: "F32", shape: officialShape(meta["arch"], p), bytes: 4 * int64(p.Tensor.Len()),
 			write: func(w io.Writer) error { return writeParam(w, p) }})
 	})
-	return writeTensors(w, list, meta)
+	return list
 }
 
 // outgoing is a tensor to be written: what the header says, and its bytes.

@@ -57,23 +57,47 @@ func checkTargets(R int, targets []int32) {
 	}
 }
 
-// L2Wrap adds RWKV's extra gradient to logits [...,V]: every row's largest
-// logit is pulled towards 0 by 1e-4/R of itself, times share. It has no loss.
+// L2Wrap adds RWKV's extra gradient to logits [...,V]: the largest logit of
+// every row that counts, n in all, is pulled towards 0 by 1e-4/n of itself,
+// times share. Rows with a negative target do not count. It has no loss.
 // Source: BlinkDL/RWKV-LM RWKV-v4neo/src/model.py, class L2Wrap.
-func L2Wrap(g *Graph, logits *Tensor, share float32) {
+func L2Wrap(g *Graph, logits *Tensor, targets []int32, share float32) {
+	checkTargets(rows(logits), targets)
 	if g.record {
-		record(g, nil, l2WrapOp{logits, share})
+		record(g, nil, l2WrapOp{logits, g.keep(targets), share})
 	}
 }
 
 type l2WrapOp struct {
-	logits *Tensor
-	share  float32
+	logits  *Tensor
+	targets []int32
+	share   float32
 }
 
 func (o *l2WrapOp) back(g *Graph) {
-	R, V := rows(o.logits), o.logits.Dim(-1)
-	if d := g.grad(o.logits); d != nil {
-		kernels.L2WrapGrad(d, o.logits.Data, o.share*1e-4/float32(R), R, V)
+	d, V := g.grad(o.logits), o.logits.Dim(-1)
+	if d == nil {
+		return
 	}
+	pull := o.share * 1e-4 / float32(max(1, Counted(o.targets)))
+	for from, n := 0, len(o.targets); from < n; {
+		to := from
+		for to < n && o.targets[to] >= 0 {
+			to++
+		}
+		if to > from {
+			kernels.L2WrapGrad(d[from*V:to*V], o.logits.Data[from*V:to*V], pull, to-from, V)
+		}
+		from = to + 1
+	}
+}
+
+// Counted is the number of targets that count: those not negative.
+func Counted(targets []int32) (n int) {
+	for _, t := range targets {
+		if t >= 0 {
+			n++
+		}
+	}
+	return n
 }

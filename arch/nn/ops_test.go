@@ -145,19 +145,29 @@ func TestOpGradients(t *testing.T) {
 }
 
 func TestL2Wrap(t *testing.T) {
-	logits := &Tensor{Shape: []int{2, 3}, Data: []float32{1, 4, 4, -1, -2, -3}, Grad: make([]float32, 6)}
-	g := NewGraph()
-	loss := CrossEntropy(g, logits, []int32{0, 0})
-	L2Wrap(g, logits, 1)
-	plain := append([]float32(nil), logits.Grad...)
-	g.Backward(loss)
-	with := append([]float32(nil), logits.Grad...)
-	clear(logits.Grad)
-	g = NewGraph()
-	g.Backward(CrossEntropy(g, logits, []int32{0, 0}))
-	for i, want := range []float32{0, 4e-4 / 2, 0, -1e-4 / 2, 0, 0} {
-		if got := with[i] - logits.Grad[i] - plain[i]; math.Abs(float64(got-want)) > 1e-7 {
-			t.Errorf("entry %d: extra gradient %g, want %g", i, got, want)
+	for _, c := range []struct {
+		targets []int32
+		want    []float32 // extra gradient
+	}{
+		{[]int32{0, 0, 0}, []float32{0, 4e-4 / 3, 0, -1e-4 / 3, 0, 0, 0, 0, 6e-4 / 3}},
+		{[]int32{0, -1, 0}, []float32{0, 4e-4 / 2, 0, 0, 0, 0, 0, 0, 6e-4 / 2}}, // a masked row neither pulls nor counts
+		{[]int32{-1, -1, -1}, make([]float32, 9)},
+	} {
+		grad := func(wrap bool) []float32 {
+			logits := &Tensor{Shape: []int{3, 3}, Data: []float32{1, 4, 4, -1, -2, -3, 5, 2, 6}, Grad: make([]float32, 9)}
+			g := NewGraph()
+			loss := CrossEntropy(g, logits, c.targets)
+			if wrap {
+				L2Wrap(g, logits, c.targets, 1)
+			}
+			g.Backward(loss)
+			return logits.Grad
+		}
+		with, plain := grad(true), grad(false)
+		for i, want := range c.want {
+			if got := with[i] - plain[i]; math.Abs(float64(got-want)) > 1e-7 {
+				t.Errorf("targets %v, entry %d: extra gradient %g, want %g", c.targets, i, got, want)
+			}
 		}
 	}
 }

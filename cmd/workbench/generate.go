@@ -29,7 +29,7 @@ workbench generate --model rwkv7.pth --prompt $'User: why?\n\nAssistant:' --stat
 		var j generation
 		model.declare(fs, asFile)
 		model.declareTokens(fs)
-		prompt := fs.String("prompt", "\n", "`TEXT` to go on from; with --state-in none is needed")
+		prompt := fs.String("prompt", "", "`TEXT` to go on from; with --state-in none is needed (default: a line feed, or else the first token)")
 		fs.IntVar(&j.n, "tokens", 256, "`N` tokens to sample")
 		j.sampling.declare(fs)
 		fs.Uint64Var(&j.seed, "seed", 1, "`SEED` of the samples; with --state-in they go on where they were, unless one is given")
@@ -87,8 +87,8 @@ func (j *generation) run(out output, m *fileModel, v tokenizer.Tokenizer, prompt
 	if err != nil {
 		return err
 	}
-	if j.stateIn != "" && !j.prompted {
-		prompt = ""
+	if j.stateIn == "" && !j.prompted {
+		prompt = anyPrompt(m, v)
 	}
 	ids, err := v.Encode(nil, []byte(prompt))
 	if err != nil {
@@ -119,6 +119,26 @@ func (j *generation) run(out output, m *fileModel, v tokenizer.Tokenizer, prompt
 	}
 	fmt.Fprintf(out.stderr, "the state after %d tokens, %d KiB, is in %s\n", mem.read, arch.StateBytes(mem.state)>>10, j.stateOut)
 	return nil
+}
+
+// anyPrompt is the prompt where none is given: a line feed, or what else the
+// vocabulary can write.
+func anyPrompt(m *fileModel, v tokenizer.Tokenizer) string {
+	holds := func(text string) bool {
+		ids, err := v.Encode(nil, []byte(text))
+		return err == nil && len(ids) > 0 && m.fits(ids, 0) == nil
+	}
+	for _, text := range []string{"\n", " "} {
+		if holds(text) {
+			return text
+		}
+	}
+	for id := range min(m.vocab, v.Vocab()) {
+		if text := string(v.Token(int32(id))); holds(text) {
+			return text
+		}
+	}
+	return ""
 }
 
 // begin is the memory to start from.

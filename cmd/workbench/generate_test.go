@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"workbench/arch/tokenizer"
 )
 
 // TestCharacters trains over characters of two texts, evaluates and samples:
@@ -49,7 +51,7 @@ func TestCharacters(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Of four characters one has two bytes.
-	if want := score.Loss / math.Ln2 * 4 / 5; score.Tokens != 1184 || math.Abs(score.Bits-want) > 0.01*want {
+	if want := score.Loss / math.Ln2 * 4 / 5; score.Tokens != 1199 || math.Abs(score.Bits-want) > 0.01*want {
 		t.Errorf("%+v, want %.3f bits a byte", score, want)
 	}
 	sample := func(args ...string) string {
@@ -84,6 +86,30 @@ func sampleOf(f func(*sampling)) *sampling {
 	s := &sampling{temperature: 1, topP: 1, repeat: 1, forget: 1}
 	f(s)
 	return s
+}
+
+// TestDefaultPrompt: without a --prompt the model gets one that it knows.
+func TestDefaultPrompt(t *testing.T) {
+	for alphabet, want := range map[string]string{"ab\n ": "\n", "ab ": " ", "ab": "a", "é": "é"} {
+		dir := t.TempDir()
+		text := filepath.Join(dir, "text")
+		if err := os.WriteFile(text, []byte(strings.Repeat(alphabet, 40)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		mustCall(t, append(tinyRunOn(text), "--tokenizer", "chars", "--out", dir+"/run")...)
+		out, _ := mustCall(t, "generate", "--model", dir+"/run/"+modelFile, "--tokens", "1", "--json")
+		var line sampleLine
+		if err := json.Unmarshal([]byte(out), &line); err != nil || line.Prompt != want {
+			t.Errorf("alphabet %q: prompt %q, %v; want %q", alphabet, line.Prompt, err, want)
+		}
+	}
+	small, err := openModel(saveModel(t, t.TempDir(), "rnn", map[string]any{"dim": 8, "layers": 1, "vocab": 5}), "", "f32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := anyPrompt(small, tokenizer.Fit(tokenizer.Bytes(), 5)); got != "\x00" {
+		t.Errorf("of five tokens: %q", got)
+	}
 }
 
 func TestDraw(t *testing.T) {

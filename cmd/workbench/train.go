@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -12,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"workbench/arch"
 	"workbench/arch/tokenizer"
@@ -38,11 +38,11 @@ var trainCommand = command{
 		fs.Float64Var(&job.HeldOut, "held-out", 0.1, "`FRACTION` of the text, its end, that is evaluated on")
 		fs.IntVar(&p.Steps, "steps", p.Steps, "`N` optimiser steps")
 		fs.IntVar(&p.Batch, "batch", p.Batch, "`N` windows a batch")
-		fs.IntVar(&p.Context, "context", p.Context, "`N` tokens a window")
+		fs.IntVar(&p.Context, "context", p.Context, "`N` tokens a window; where none is given fewer, if the model or the text has not so many")
 		fs.IntVar(&p.ContextFrom, "context-from", 0, "`N` tokens a window at first, doubling up to --context (default: --context all the time)")
 		fs.IntVar(&p.ContextSteps, "context-steps", 0, "`N` steps until windows have --context tokens")
 		fs.StringVar(&p.Order, "order", "random", "`NAME`: random windows, epochs, documents, or stream, which carries the state along a text")
-		fs.StringVar(&job.Documents, "documents", "", "`TEXT` that ends a document (\\n\\n): rows are then documents, whole or in pieces of --context tokens")
+		fs.StringVar(&job.Documents, "documents", "", "`TEXT` that ends a document (\\n\\n, either kind of line end; \\t, \\r, \\\\): rows are then documents, whole or in pieces of --context tokens, and so they are evaluated")
 		fs.Float64Var(&p.Dropout, "dropout", 0, "`SHARE` dropped of what a layer passes on, in training")
 		fs.BoolVar(&p.Recompute, "recompute", false, "compute layers again for the gradient: less memory, more time")
 		fs.IntVar(&p.Accumulate, "accumulate", 1, "`N` batches a step")
@@ -57,7 +57,7 @@ var trainCommand = command{
 		fs.BoolVar(&p.LayerLR, "layer-lr", false, "RWKV's own rates: time_decay twice, time_first three times --lr")
 		fs.BoolVar(&p.L2Wrap, "l2wrap", false, "the extra gradient of RWKV's trainer, which keeps logits small")
 		fs.IntVar(&p.EvalEvery, "val-every", p.EvalEvery, "`N` steps between evaluations, 0: only at the ends")
-		fs.IntVar(&p.EvalTokens, "val-tokens", p.EvalTokens, "`N` held-out tokens an evaluation")
+		fs.IntVar(&p.EvalTokens, "val-tokens", p.EvalTokens, "about `N` held-out tokens an evaluation, in rows evenly over them")
 		fs.IntVar(&p.Patience, "patience", 0, "end after `N` evaluations without a better one, 0: never")
 		fs.IntVar(&job.CheckpointEvery, "checkpoint-every", 100, "`N` steps between checkpoints, 0: only at the end")
 		fs.Uint64Var(&p.Seed, "seed", p.Seed, "`SEED` of the initial weights and of the windows")
@@ -88,7 +88,7 @@ var trainCommand = command{
 				job.Corpora = textsOf([]string{"go"})
 			}
 			if job.Documents != "" {
-				job.Documents = strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\\`, `\`).Replace(job.Documents)
+				job.Documents = unescape(job.Documents)
 				if p.Order != "random" && p.Order != "documents" {
 					return usageError{fmt.Errorf("--documents makes the order that of documents: leave out --order %s", p.Order)}
 				}
@@ -97,6 +97,7 @@ var trainCommand = command{
 				return usageError{errors.New("--order documents needs what ends one: --documents TEXT")}
 			}
 			job.defaults(*minLR)
+			job.anyContext = !given(fs, "context")
 			return job.begin(config, *out, o)
 		}
 	},
@@ -115,6 +116,17 @@ func onlyFlags(fs *flag.FlagSet, names ...string) (err error) {
 	return err
 }
 
+// given tells that a flag is among the arguments.
+func given(fs *flag.FlagSet, name string) (yes bool) {
+	fs.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
+	return yes
+}
+
+// unescape reads what a shell's plain quotes cannot hold.
+func unescape(s string) string {
+	return strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\r`, "\r", `\\`, `\`).Replace(s)
+}
+
 // trainJob is what decides a run, as train.json in its folder keeps it.
 type trainJob struct {
 	Arch            string         `json:"arch"`
@@ -128,6 +140,7 @@ type trainJob struct {
 	Plan            train.Plan     `json:"plan"`
 
 	vocabulary tokenizer.Tokenizer
+	anyContext bool // none was asked for
 }
 
 // trainText is one of the texts.
@@ -188,12 +201,17 @@ func (j *trainJob) defaults(minLR float64) {
 	}
 }
 
+// check tells what is wrong with the settings.
+func (j *trainJob) check() error {
+	if !(j.HeldOut > 0 && j.HeldOut < 1) || j.CheckpointEvery < 0 {
+		return fmt.Errorf("--held-out %v and --checkpoint-every %d: give a fraction between 0 and 1, and 0 or more steps", j.HeldOut, j.CheckpointEvery)
+	}
+	return j.Plan.Check()
+}
+
 // begin makes the run's folder and trains.
 func (j *trainJob) begin(config map[string]any, dir string, o output) error {
-	if !(j.HeldOut > 0 && j.HeldOut < 1) || j.CheckpointEvery < 0 {
-		return usageError{fmt.Errorf("--held-out %v and --checkpoint-every %d: give a fraction between 0 and 1, and 0 or more steps", j.HeldOut, j.CheckpointEvery)}
-	}
-	if err := j.Plan.Check(); err != nil {
+	if err := j.check(); err != nil {
 		return usageError{err}
 	}
 	texts, err := j.open()
@@ -222,15 +240,11 @@ func (j *trainJob) begin(config map[string]any, dir string, o output) error {
 	if err != nil {
 		return err
 	}
-	if dir == "" {
-		dir = filepath.Join("runs", "train-"+j.Arch+"-"+time.Now().Format("20060102-150405"))
-	}
-	if _, err := os.Stat(filepath.Join(dir, jobFile)); err == nil {
-		return fmt.Errorf("%s holds a run already: go on with --resume %s, or give another --out", dir, dir)
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	folder, dir, err := claimNew(dir, j.Arch)
+	if err != nil {
 		return err
 	}
+	defer folder.Release()
 	if err := writeJob(dir, j); err != nil {
 		return err
 	}
@@ -246,71 +260,62 @@ func steady(name string, known ...string) (string, error) {
 }
 
 func (j *trainJob) session(m arch.Model, texts []*corpus.Text) (*train.Session, error) {
-	var training, held []corpus.Tokens
-	for _, text := range texts {
-		tokens, err := text.Tokens(j.vocabulary)
-		if err != nil {
-			return nil, err
-		}
-		if j.Documents == "" {
-			a, b := tokens.Split(j.HeldOut)
-			training, held = append(training, a), append(held, b)
-			continue
-		}
-		end, err := j.vocabulary.Encode(nil, []byte(j.Documents))
-		if err != nil {
-			return nil, fmt.Errorf("--documents: %w", err)
-		}
-		docs, err := tokens.Documents(end)
-		if err != nil {
-			return nil, err
-		}
-		a, b := corpus.SplitDocuments(docs, j.HeldOut)
-		training = append(training, corpus.Pieces(a, j.Plan.Context)...)
-		at := tokens.Len()
-		for _, d := range b {
-			at -= d.Len()
-		}
-		held = append(held, tokens.Part(at, tokens.Len()))
+	training, held, err := j.split(texts)
+	if err != nil {
+		return nil, err
+	}
+	if j.anyContext {
+		j.fitContext(m, training)
+	}
+	if j.Documents != "" {
+		training = corpus.Pieces(training, j.Plan.Context)
 	}
 	return train.NewSession(m, training, held, j.Plan)
 }
 
-// resumeTraining goes on with the run of a folder.
-func resumeTraining(dir string, o output) error {
-	j, err := readJob(dir)
-	if err != nil {
-		return err
-	}
-	if done, err := trainLogDone(dir); err != nil || done {
-		return err
-	}
-	texts, err := j.open()
-	if err != nil {
-		return err
-	}
-	for i, text := range texts {
-		if text.SHA256 != j.Corpora[i].SHA256 {
-			return fmt.Errorf("the text %s is not the one that %s was begun with: it has changed", j.Corpora[i].Name, dir)
+// split gives the texts, or their documents, to train on and to evaluate on.
+func (j *trainJob) split(texts []*corpus.Text) (training, held []corpus.Tokens, err error) {
+	for _, text := range texts {
+		if j.Documents != "" {
+			docs, err := text.Documents(j.vocabulary, corpus.Ending(j.Documents))
+			if err != nil {
+				return nil, nil, fmt.Errorf("--documents: %w", err)
+			}
+			a, b := corpus.SplitDocuments(docs, j.HeldOut)
+			training, held = append(training, a...), append(held, b...)
+			continue
 		}
-	}
-	if j.vocabulary.SHA256() != j.TokenizerSHA256 {
-		return fmt.Errorf("the vocabulary %s is not the one that %s was begun with: it has changed", j.Tokenizer, dir)
-	}
-	m, _, err := arch.New(j.Arch, j.Config, j.Plan.Seed)
-	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(dir, jobFile), err)
-	}
-	s, err := j.session(m, texts)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Stat(filepath.Join(dir, sessionFile)); err == nil {
-		if err := s.Load(filepath.Join(dir, sessionFile)); err != nil {
-			return err
+		tokens, err := text.Tokens(j.vocabulary)
+		if err != nil {
+			return nil, nil, err
 		}
+		a, b := tokens.Split(j.HeldOut)
+		training, held = append(training, a), append(held, b)
 	}
-	return j.train(s, dir, o)
+	return training, held, nil
+}
+
+// fitContext shortens a context that nobody asked for to what the model reads
+// and the shortest text has.
+func (j *trainJob) fitContext(m arch.Model, training []corpus.Tokens) {
+	p := &j.Plan
+	if limit := arch.Context(m); limit > 0 {
+		p.Context = min(p.Context, limit)
+	}
+	if p.ContextFrom > 0 {
+		return // what it doubles up to
+	}
+	rows := 1
+	if p.Order == "stream" {
+		rows = p.Batch
+	}
+	most := math.MaxInt
+	for _, t := range training {
+		most = min(most, t.Len()/rows-1)
+	}
+	if j.Documents == "" && most > 0 {
+		p.Context = min(p.Context, most)
+	}
 }
 
 // train runs a session in its folder, to the end or until it is interrupted.
@@ -323,6 +328,7 @@ func (j *trainJob) train(s *train.Session, dir string, o output) error {
 	}
 	defer log.close()
 	view := newTrainView(s, o.stderr)
+	kept := s.Made()
 	err = s.Run(ctx, train.Hooks{
 		Progress: func(p train.Progress) {
 			view.step(p)
@@ -334,25 +340,32 @@ func (j *trainJob) train(s *train.Session, dir string, o output) error {
 		},
 		Made: func(steps int) error {
 			if j.CheckpointEvery > 0 && steps%j.CheckpointEvery == 0 && steps < s.Steps {
-				return j.keep(s, dir)
+				kept = steps
+				return j.keep(s, dir, log)
 			}
 			return nil
 		},
 	})
 	view.clear()
-	var diverged *train.Diverged
 	switch {
 	case errors.Is(err, context.Canceled):
-		if err := j.keep(s, dir); err != nil {
+		if err := j.keep(s, dir, log); err != nil {
 			return err
 		}
 		return fmt.Errorf("interrupted after step %d, which is kept: workbench train --resume %s", s.Made(), dir)
-	case errors.As(err, &diverged):
-		return fmt.Errorf("%w; the last checkpoint is kept in %s", err, dir)
+	case errors.As(err, new(*train.Diverged)) && kept > 0:
+		return fmt.Errorf("%w; the checkpoint of step %d is kept in %s", err, kept, dir)
+	case errors.As(err, new(*train.Diverged)):
+		return fmt.Errorf("%w; %s holds no checkpoint", err, dir)
 	case err != nil:
 		return err
 	}
-	if err := j.keep(s, dir); err != nil {
+	return j.finish(s, dir, log, o)
+}
+
+// finish keeps a session that has come to its end, and says so.
+func (j *trainJob) finish(s *train.Session, dir string, log *trainLog, o output) error {
+	if err := j.keep(s, dir, log); err != nil {
 		return err
 	}
 	sum, err := sha256File(filepath.Join(dir, modelFile))
@@ -362,8 +375,8 @@ func (j *trainJob) train(s *train.Session, dir string, o output) error {
 	if err := log.done(s.Made(), sum); err != nil {
 		return err
 	}
-	fmt.Fprintf(o.stderr, "held-out %.4f bits a byte after %d steps, %d MiB of activations and their gradients, weights sha256 %s\n",
+	fmt.Fprintf(o.stderr, "held-out %.4f bits a byte after step %d, %d MiB of activations and their gradients, weights sha256 %s\n",
 		s.ValBPB, s.Made(), s.ArenaBytes>>20, sum)
-	fmt.Fprintln(o.stdout, filepath.Join(dir, modelFile))
-	return nil
+	_, err = fmt.Fprintln(o.stdout, filepath.Join(dir, modelFile))
+	return err
 }

@@ -41,6 +41,15 @@ func modelBytes(t *testing.T, dir string) []byte {
 	return b
 }
 
+// logLines reads a log whole.
+func logLines(dir string) (lines [][]byte, parsed []logLine, err error) {
+	err = eachLogLine(dir, func(line []byte, l logLine) error {
+		lines, parsed = append(lines, bytes.Clone(line)), append(parsed, l)
+		return nil
+	})
+	return lines, parsed, err
+}
+
 // trained runs littleRun to its end and returns the folder.
 func trained(t *testing.T, more ...string) string {
 	t.Helper()

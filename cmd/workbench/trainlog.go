@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,58 +16,10 @@ import (
 
 	"golang.org/x/term"
 
-	"workbench/arch/checkpoint"
 	"workbench/arch/files"
 	"workbench/experiments/train"
 	"workbench/kernels"
-	"workbench/reports"
 )
-
-// The files of a training run's folder.
-const (
-	jobFile     = "train.json"
-	sessionFile = "session.safetensors" // the weights, their moments and where the run stands
-	modelFile   = "model.safetensors"
-	logFile     = "log.jsonl"
-)
-
-// keep writes the session and then the model alone.
-func (j *trainJob) keep(s *train.Session, dir string) error {
-	if err := s.Save(filepath.Join(dir, sessionFile)); err != nil {
-		return err
-	}
-	config, err := json.Marshal(j.Config)
-	if err != nil {
-		return err
-	}
-	notes := vocabularyNotes(j.Tokenizer, j.vocabulary)
-	notes["arch"], notes["config"] = j.Arch, string(config)
-	return checkpoint.Save(filepath.Join(dir, modelFile), s.Model, notes)
-}
-
-func writeJob(dir string, j *trainJob) error {
-	b, err := json.MarshalIndent(j, "", "  ")
-	if err != nil {
-		return err
-	}
-	return files.Write(filepath.Join(dir, jobFile), append(b, '\n'))
-}
-
-func readJob(dir string) (*trainJob, error) {
-	path := filepath.Join(dir, jobFile)
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("no training run in %s: %w", dir, err)
-	}
-	var j trainJob
-	if err := json.Unmarshal(b, &j); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if err := j.Plan.Check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return &j, nil
-}
 
 // logLine is any line of log.jsonl.
 type logLine struct {
@@ -82,75 +35,47 @@ type logLine struct {
 	SHA256          string   `json:"weights_sha256,omitempty"`
 }
 
-// logLines reads the whole lines of a log; a torn last one is left out.
-func logLines(dir string) (lines [][]byte, parsed []logLine, err error) {
-	f, err := os.Open(filepath.Join(dir, logFile))
-	if os.IsNotExist(err) {
-		return nil, nil, nil
+// maxLogLine bounds the bytes of a line that is read.
+const maxLogLine = 1 << 16
+
+// eachLogLine calls f with the whole lines of a log; what is no line of a log,
+// and a torn last one, is left out. A folder without a log has none.
+func eachLogLine(dir string, f func(line []byte, l logLine) error) error {
+	file, err := files.Open(filepath.Join(dir, logFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	defer f.Close()
-	for r := bufio.NewReader(f); ; {
-		line, err := r.ReadBytes('\n')
+	defer file.Close()
+	for r := bufio.NewReaderSize(file, maxLogLine); ; {
+		line, err := r.ReadSlice('\n')
 		if err == io.EOF {
-			return lines, parsed, nil
+			return nil
 		}
 		if err != nil {
-			return nil, nil, err
+			return fmt.Errorf("%s is no log: %w", file.Name(), err)
 		}
 		var l logLine
-		if json.Unmarshal(line, &l) == nil {
-			lines, parsed = append(lines, line), append(parsed, l)
+		if json.Unmarshal(line, &l) != nil {
+			continue
+		}
+		if err := f(line, l); err != nil {
+			return err
 		}
 	}
 }
 
-// drawCurves draws the training runs of folders in one picture, in the first.
-func drawCurves(dirs, formats []string, out output) error {
-	var runs []reports.Curve
-	for _, dir := range dirs {
-		j, err := readJob(dir)
-		if err != nil {
-			return err
+// trainLogEnd is the last line of a finished run's log, else nil.
+func trainLogEnd(dir string) (end *logLine, err error) {
+	err = eachLogLine(dir, func(_ []byte, l logLine) error {
+		if end = nil; l.Done && l.Steps != nil {
+			end = &l
 		}
-		_, lines, err := logLines(dir)
-		if err != nil {
-			return err
-		}
-		c := reports.Curve{Label: fmt.Sprintf("%s, dim %v, layers %v, rate %g", j.Arch, j.Config["dim"], j.Config["layers"], j.Plan.LR)}
-		for _, l := range lines {
-			if l.Step != nil && l.ValBPB != nil {
-				c.Step, c.BPB = append(c.Step, *l.Step), append(c.BPB, *l.ValBPB)
-			}
-		}
-		if len(c.Step) == 0 {
-			return fmt.Errorf("%s has no evaluation yet", dir)
-		}
-		runs = append(runs, c)
-	}
-	drawn := 0
-	for _, format := range formats {
-		if format != "png" && format != "svg" {
-			continue // the page and the tables are those of studies
-		}
-		path, err := reports.Curves(dirs[0], format, runs)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(out.stdout, path)
-		drawn++
-	}
-	if drawn == 0 {
-		return usageError{errors.New("training runs are drawn as png or svg")}
-	}
-	return nil
-}
-
-func trainLogDone(dir string) (bool, error) {
-	_, parsed, err := logLines(dir)
-	return err == nil && len(parsed) > 0 && parsed[len(parsed)-1].Done, err
+		return nil
+	})
+	return end, err
 }
 
 // trainLog writes log.jsonl.
@@ -163,18 +88,17 @@ type trainLog struct {
 // beyond its checkpoint is written again. begun tells that the evaluation at
 // step 0 is among them.
 func openTrainLog(dir string, made int, begun bool) (*trainLog, error) {
-	lines, parsed, err := logLines(dir)
-	if err != nil {
-		return nil, err
-	}
-	var keep []byte
-	for i, l := range parsed {
-		if begun && l.Step != nil && *l.Step <= made {
-			keep = append(keep, lines[i]...)
-		}
-	}
 	path := filepath.Join(dir, logFile)
-	if err := files.Write(path, keep); err != nil {
+	err := files.Create(path, func(w io.Writer) error {
+		return eachLogLine(dir, func(line []byte, l logLine) error {
+			if !begun || l.Step == nil || *l.Step > made {
+				return nil
+			}
+			_, err := w.Write(line)
+			return err
+		})
+	})
+	if err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
@@ -207,10 +131,18 @@ func (l *trainLog) done(steps int, sum string) error {
 	return l.f.Sync()
 }
 
+// sync brings what was written to the disk.
+func (l *trainLog) sync() error {
+	if l.err != nil {
+		return l.err
+	}
+	return l.f.Sync()
+}
+
 func (l *trainLog) close() { l.f.Close() }
 
 func sha256File(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := files.Open(path)
 	if err != nil {
 		return "", err
 	}

@@ -18,6 +18,12 @@ const (
 	tokenSumKey  = "tokenizer_sha256" // of the vocabulary
 )
 
+// Those that say how a text was read in training.
+const (
+	contextKey   = "context"   // tokens a row
+	documentsKey = "documents" // the text that ends one
+)
+
 // trainVocabulary is the vocabulary of that name; text is what characters come
 // from.
 func trainVocabulary(name string, text []byte) (tokenizer.Tokenizer, error) {

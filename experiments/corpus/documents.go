@@ -1,32 +1,105 @@
 package corpus
 
 import (
-	"errors"
-	"slices"
+	"bytes"
+	"fmt"
+	"sort"
+	"strings"
+
+	"workbench/arch/tokenizer"
 )
 
-// Documents cuts t after every end, a run of tokens.
-func (t Tokens) Documents(end []int32) (docs []Tokens, err error) {
-	if len(end) == 0 {
-		return nil, errors.New("documents need a text that ends them")
+// An Ending is the text that ends a document. A line feed in it stands for
+// either kind of line end, with and without a carriage return.
+type Ending string
+
+// After is the place behind the first ending in data from at on, -1: there is
+// none.
+func (e Ending) After(data []byte, at int) int {
+	want := strings.ReplaceAll(string(e), "\r\n", "\n")
+	if want == "" {
+		return -1
 	}
-	const block = 1 << 16
-	ids := make([]int32, block+len(end)-1)
-	start := 0
-	for from := 0; from < t.Len(); from += block {
-		seen := ids[:min(len(ids), t.Len()-from)]
-		t.Read(from, seen)
-		for i := range min(block, len(seen)) {
-			if at := from + i; at >= start && i+len(end) <= len(seen) && slices.Equal(seen[i:i+len(end)], end) {
-				docs = append(docs, t.Part(start, at+len(end)))
-				start = at + len(end)
-			}
+	for at < len(data) {
+		i := bytes.IndexByte(data[at:], want[0])
+		if i < 0 {
+			return -1
 		}
+		at += i
+		if end := endingAt(data, at, want); end >= 0 {
+			return end
+		}
+		at++
 	}
-	if start < t.Len() {
-		docs = append(docs, t.Part(start, t.Len()))
+	return -1
+}
+
+// endingAt is where want, whose line ends are line feeds, ends if it begins at
+// a place of data, else -1.
+func endingAt(data []byte, at int, want string) int {
+	for i := range len(want) {
+		if i > 0 && want[i] == '\n' && want[i-1] != '\r' && at < len(data) && data[at] == '\r' {
+			at++
+		}
+		if at == len(data) || data[at] != want[i] {
+			return -1
+		}
+		at++
 	}
-	return docs, nil
+	return at
+}
+
+// Last is the place behind the last ending in data, -1: there is none.
+func (e Ending) Last(data []byte) int {
+	last := -1
+	for at := e.After(data, 0); at >= 0; at = e.After(data, at) {
+		last = at
+	}
+	return last
+}
+
+// Documents is the text cut behind every ending, each document in the tokens
+// of a vocabulary. An ending that does not occur is an error.
+func (t *Text) Documents(v tokenizer.Tokenizer, e Ending) ([]Tokens, error) {
+	if e.After(t.Data, 0) < 0 {
+		return nil, fmt.Errorf("corpus %s: %q, which is to end a document, occurs nowhere in it", t.Name, string(e))
+	}
+	if v.SHA256() == tokenizer.Bytes().SHA256() {
+		return cut(OfBytes(t.Data), e.borders(t.Data)), nil
+	}
+	var ids []int32
+	var borders []int
+	from := 0
+	for _, to := range e.borders(t.Data) {
+		var err error
+		if ids, err = v.Encode(ids, t.Data[from:to]); err != nil {
+			return nil, fmt.Errorf("corpus %s: the document at byte %d: %w", t.Name, from, err)
+		}
+		borders, from = append(borders, len(ids)), to
+	}
+	return cut(ofIDs(v, ids), borders), nil
+}
+
+// borders is where the documents of data end.
+func (e Ending) borders(data []byte) (ends []int) {
+	last := 0
+	for at := e.After(data, 0); at >= 0; at = e.After(data, at) {
+		ends, last = append(ends, at), at
+	}
+	if last < len(data) {
+		ends = append(ends, len(data))
+	}
+	return ends
+}
+
+// cut is t in parts that end at the borders.
+func cut(t Tokens, borders []int) (parts []Tokens) {
+	from := 0
+	for _, to := range borders {
+		parts = append(parts, t.Part(from, to))
+		from = to
+	}
+	return parts
 }
 
 // SplitDocuments is Split at the border of a document: val holds whole ones,
@@ -47,10 +120,44 @@ func SplitDocuments(docs []Tokens, valFraction float64) (train, val []Tokens) {
 // Pieces cuts documents into sequences of at most T tokens and their targets.
 // What is left of a single token has no target, and is left out.
 func Pieces(docs []Tokens, T int) (pieces []Tokens) {
-	for _, d := range docs {
-		for at := 0; at+1 < d.Len(); at += T {
-			pieces = append(pieces, d.Part(at, min(d.Len(), at+T+1)))
-		}
+	r := NewRows(docs, T)
+	for i := range r.Len() {
+		pieces = append(pieces, r.At(i))
 	}
 	return pieces
+}
+
+// Rows are the pieces of documents, cut when they are asked for.
+type Rows struct {
+	docs []Tokens
+	T    int   // tokens of a piece, its last target aside
+	upTo []int // of each document: the pieces of it and of those before
+}
+
+// NewRows cuts documents as Pieces does. A text is one document.
+func NewRows(docs []Tokens, T int) *Rows {
+	r, n := &Rows{docs: docs, T: T}, 0
+	for _, d := range docs {
+		n += (max(1, d.Len()) + T - 2) / T
+		r.upTo = append(r.upTo, n)
+	}
+	return r
+}
+
+// Len is the number of pieces.
+func (r *Rows) Len() int {
+	if len(r.upTo) == 0 {
+		return 0
+	}
+	return r.upTo[len(r.upTo)-1]
+}
+
+// At is piece i: the tokens of a row and the target of the last.
+func (r *Rows) At(i int) Tokens {
+	of := sort.SearchInts(r.upTo, i+1)
+	d := r.docs[of]
+	if of > 0 {
+		i -= r.upTo[of-1]
+	}
+	return d.Part(i*r.T, min(d.Len(), (i+1)*r.T+1))
 }

@@ -4,10 +4,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"workbench/arch/tokenizer"
 )
 
 func TestDocuments(t *testing.T) {
-	docs, err := OfBytes([]byte("one--two----three")).Documents([]int32{'-', '-'})
+	docs, err := newText("t", "", []byte("one--two----three")).Documents(tokenizer.Bytes(), "--")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,10 +31,72 @@ func TestDocuments(t *testing.T) {
 	if train, val = SplitDocuments(docs, 0.4); len(train) != 2 || len(val) != 2 {
 		t.Errorf("%d and %d documents", len(train), len(val))
 	}
-	// A separator across the border of two blocks.
-	long, _ := OfBytes([]byte(strings.Repeat("x", 1<<16-1) + "--y")).Documents([]int32{'-', '-'})
-	if len(long) != 2 || long[1].Len() != 1 {
-		t.Errorf("%d documents", len(long))
+}
+
+// TestEndings: line ends of either kind end documents, in every vocabulary.
+func TestEndings(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		end  Ending
+		want []string
+	}{
+		{"a\n\nb\r\n\r\nc\r\n\nd\n\r\ne", "\n\n", []string{"a\n\n", "b\r\n\r\n", "c\r\n\n", "d\n\r\n", "e"}},
+		{"a\n\nb\r\n\r\nc", "\r\n\r\n", []string{"a\n\n", "b\r\n\r\n", "c"}},
+		{"a\nb\r\nc\rd", "\n", []string{"a\n", "b\r\n", "c\rd"}},
+		{"a\rb\r", "\r", []string{"a\r", "b\r"}},
+		{"a--\r\nb--\n--", "--\n", []string{"a--\r\n", "b--\n", "--"}},
+		{"x\ny\r\nx\r\ny", "x\ny", []string{"x\ny", "\r\nx\r\ny"}},
+		{"a---b", "--", []string{"a--", "-b"}},
+		{"é|ü|", "|", []string{"é|", "ü|"}},
+	} {
+		text := newText("t", "", []byte(c.text))
+		chars, err := tokenizer.Chars(text.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range []tokenizer.Tokenizer{tokenizer.Bytes(), chars} {
+			docs, err := text.Documents(v, c.end)
+			var got []string
+			for _, d := range docs {
+				got = append(got, string(tokenizer.Decode(v, all(d))))
+			}
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("%q cut at %q: %q, %v; want %q", c.text, c.end, got, err, c.want)
+			}
+		}
+	}
+	for _, end := range []Ending{"\n\n", "\r", ""} {
+		if _, err := newText("notes", "", []byte("a\nb\n")).Documents(tokenizer.Bytes(), end); err == nil || !strings.Contains(err.Error(), "notes") || !strings.Contains(err.Error(), "nowhere") {
+			t.Errorf("%q: %v", end, err)
+		}
+	}
+}
+
+// TestCounted: what a step's windows have to predict, told without them.
+func TestCounted(t *testing.T) {
+	text := counting(60)
+	docs := Pieces([]Tokens{text.Part(0, 9), text.Part(10, 40), text.Part(40, 42)}, 8)
+	for _, order := range []string{"documents", "random"} {
+		if order == "random" {
+			docs = []Tokens{text}
+		}
+		s, err := NewSampler(docs, nil, 3, 8, 3, order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, targets := make([]int32, 24), make([]int32, 24)
+		for step := range 5 {
+			s.Batch(step, tok, targets)
+			n := 0
+			for _, x := range targets {
+				if x >= 0 {
+					n++
+				}
+			}
+			if got := s.Counted(step); got != n {
+				t.Errorf("%s, step %d: %d targets count, want %d", order, step, got, n)
+			}
+		}
 	}
 }
 

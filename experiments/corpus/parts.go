@@ -4,22 +4,29 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"unicode/utf8"
+
+	"workbench/arch/files"
 )
 
 // Parts calls f with a text of any length in parts that follow each other, of
-// about most bytes each and whole lines where they have an end; share is how
-// much of the text a part is. What is no file, or is shorter, is one part.
-func Parts(name string, most int, f func(part *Text, share float64) error) error {
+// about most bytes each; share is how much of the text a part is, 0 where that
+// is not known. Parts are whole lines, or with an ending whole documents,
+// where these are not longer. A text may be a pipe; a folder, a text of the
+// program's own and what is shorter is one part.
+func Parts(name string, most int, e Ending, f func(part *Text, share float64) error) error {
 	info, err := os.Stat(name)
-	if name == "go" || name == "grammar" || err != nil || !info.Mode().IsRegular() || info.Size() <= int64(most) {
+	pipe := err == nil && info.Mode()&fs.ModeNamedPipe != 0
+	if name == "go" || name == "grammar" || err != nil || !pipe && (!info.Mode().IsRegular() || info.Size() <= int64(most)) {
 		t, err := Open(name)
 		if err != nil {
 			return err
 		}
 		return f(t, 1)
 	}
-	file, err := os.Open(name)
+	file, err := files.OpenStream(name)
 	if err != nil {
 		return fmt.Errorf("corpus %w", err)
 	}
@@ -33,12 +40,19 @@ func Parts(name string, most int, f func(part *Text, share float64) error) error
 			return fmt.Errorf("corpus %w", err)
 		}
 		cut := n
-		if at := bytes.LastIndexByte(buf[:n], '\n'); !last && at >= 0 {
-			cut = at + 1
+		if !last {
+			cut = e.border(buf[:n])
+		}
+		if n == 0 && part == 1 {
+			return fmt.Errorf("corpus %s is empty", name)
 		}
 		if cut > 0 {
 			t := newText(base, fmt.Sprintf("file %s, part %d", base, part), bytes.Clone(buf[:cut]))
-			if err := f(t, float64(cut)/float64(info.Size())); err != nil {
+			share := 0.0
+			if !pipe {
+				share = float64(cut) / float64(info.Size())
+			}
+			if err := f(t, share); err != nil {
 				return err
 			}
 		}
@@ -47,4 +61,24 @@ func Parts(name string, most int, f func(part *Text, share float64) error) error
 		}
 		held = copy(buf, buf[cut:n])
 	}
+}
+
+// border is where a part of a longer text is cut: behind its last ending or
+// line, else its last whole character.
+func (e Ending) border(data []byte) int {
+	if at := e.Last(data); at > 0 {
+		return at
+	}
+	if at := bytes.LastIndexByte(data, '\n'); at >= 0 {
+		return at + 1
+	}
+	for at := len(data) - 1; at > 0 && at > len(data)-utf8.UTFMax; at-- {
+		if utf8.RuneStart(data[at]) {
+			if utf8.FullRune(data[at:]) {
+				break
+			}
+			return at
+		}
+	}
+	return len(data)
 }

@@ -101,12 +101,23 @@ func (s *Sampler) Batch(step int, tok, targets []int32) {
 	for b := range s.B {
 		part, at := s.window(step, b)
 		row, next := tok[b*s.T:(b+1)*s.T], targets[b*s.T:(b+1)*s.T]
-		n := min(s.T, s.parts[part].Len()-at-1)
+		n := s.filled(part, at)
 		s.parts[part].Window(at, row[:n], next[:n])
 		for i := n; i < s.T; i++ {
 			row[i], next[i] = 0, -1
 		}
 	}
+}
+
+// filled is the tokens of a window that have a target.
+func (s *Sampler) filled(part, at int) int { return min(s.T, s.parts[part].Len()-at-1) }
+
+// Counted is how many targets of a step's windows count.
+func (s *Sampler) Counted(step int) (n int) {
+	for b := range s.B {
+		n += s.filled(s.window(step, b))
+	}
+	return n
 }
 
 // Fresh tells that a step's windows do not follow on those of the step before.

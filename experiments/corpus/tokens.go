@@ -84,10 +84,7 @@ func (t *Text) Tokens(v tokenizer.Tokenizer) (Tokens, error) {
 	if v.SHA256() == tokenizer.Bytes().SHA256() {
 		return OfBytes(t.Data), nil
 	}
-	out := Tokens{Vocab: v.Vocab(), width: make([]int32, v.Vocab())}
-	for id := range out.width {
-		out.width[id] = int32(len(v.Token(int32(id))))
-	}
+	out := ofIDs(v, nil)
 	path := cachePath(t.SHA256, v.SHA256())
 	if ids, err := openTokens(path); err == nil {
 		out.hi, out.read = (ids.Len()-sha256.Size)/4, readMapped(ids)
@@ -103,8 +100,31 @@ func (t *Text) Tokens(v tokenizer.Tokenizer) (Tokens, error) {
 			return out, nil
 		}
 	}
-	out.hi, out.read = len(ids), func(at int, to []int32) { copy(to, ids[at:]) }
-	return out, nil
+	return ofIDs(v, ids), nil
+}
+
+// ofIDs is tokens of a vocabulary, in place.
+func ofIDs(v tokenizer.Tokenizer, ids []int32) Tokens {
+	out := Tokens{Vocab: v.Vocab(), hi: len(ids), width: make([]int32, v.Vocab()), read: func(at int, to []int32) { copy(to, ids[at:]) }}
+	for id := range out.width {
+		out.width[id] = int32(len(v.Token(int32(id))))
+	}
+	return out
+}
+
+// After is t behind one more token, which is read and, having none before it,
+// not predicted.
+func (t Tokens) After(id int32) Tokens {
+	inner := t
+	t.lo, t.hi = 0, t.Len()+1
+	t.read = func(at int, ids []int32) {
+		if at == 0 && len(ids) > 0 {
+			ids[0] = id
+			at, ids = 1, ids[1:]
+		}
+		inner.Read(at-1, ids)
+	}
+	return t
 }
 
 // cachePath is where the tokens of a text are kept, "" for nowhere.

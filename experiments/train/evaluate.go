@@ -1,8 +1,10 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"workbench/arch"
@@ -26,30 +28,37 @@ func (s *Score) add(nats float32, bytes int) {
 	s.Tokens, s.Bytes, s.Nats = s.Tokens+1, s.Bytes+bytes, s.Nats+float64(nats)
 }
 
-// Evaluate is the score of m on data: windows of T tokens, B at a
-// time, each starting from nothing, maxTokens in all and at least one window.
-// The windows do not overlap, lie evenly over data and are always the same.
-func Evaluate(m arch.Model, data corpus.Tokens, B, T, maxTokens int) (Score, error) {
-	return EvaluateWhile(m, data, B, T, maxTokens, func(int) bool { return true })
+// addAll adds the targets that count; text knows how many bytes they are.
+func (s *Score) addAll(nats []float32, targets []int32, text corpus.Tokens) {
+	for i, id := range targets {
+		if id >= 0 {
+			s.add(nats[i], text.Bytes(id))
+		}
+	}
 }
 
-// EvaluateWhile is Evaluate as long as more, told after every batch how many
-// tokens it was, says so.
-func EvaluateWhile(m arch.Model, data corpus.Tokens, B, T, maxTokens int, more func(tokens int) bool) (Score, error) {
+// Evaluate is the score of m on data: EvaluateDocuments of a text that is one.
+func Evaluate(m arch.Model, data corpus.Tokens, B, T, maxTokens int) (Score, error) {
+	return EvaluateDocuments(m, []corpus.Tokens{data}, B, T, maxTokens, nil)
+}
+
+// EvaluateDocuments is the score of m on documents, each cut into rows of T
+// tokens and a last one of what is left, B at a time, every row starting from
+// nothing: what training sees of them. Of more than maxTokens it takes about
+// so many, in rows evenly over all, at least one, and always the same. more,
+// which may be nil, is told after every batch how many tokens it predicted,
+// and ends the evaluation.
+func EvaluateDocuments(m arch.Model, docs []corpus.Tokens, B, T, maxTokens int, more func(tokens int) bool) (Score, error) {
 	var sum Score
-	if err := usable(m, data, B, T); err != nil {
+	if err := usable(m, docs, B, T); err != nil {
 		return sum, err
 	}
-	g, on := nn.Inference(), true
-	eachBatch(data, B, T, maxTokens, func(tok nn.Tokens, targets []int32) {
-		if !on {
-			return
-		}
+	g := nn.Inference()
+	eachBatch(docs, B, T, maxTokens, func(tok nn.Tokens, targets []int32) bool {
 		g.Reset()
-		for i, nats := range nn.NLL(g, m.Logits(g, m.Forward(g, tok, nil)), targets) {
-			sum.add(nats, data.Bytes(targets[i]))
-		}
-		on = more(len(targets))
+		before := sum.Tokens
+		sum.addAll(nn.NLL(g, m.Logits(g, m.Forward(g, tok, nil)), targets), targets, docs[0])
+		return more == nil || more(sum.Tokens-before)
 	})
 	return sum, nil
 }
@@ -59,16 +68,18 @@ func (s Score) Plus(o Score) Score {
 	return Score{s.Tokens + o.Tokens, s.Bytes + o.Bytes, s.Nats + o.Nats}
 }
 
-// A Bucket is the bits per byte of the positions [From, To) of a window.
+// A Bucket is the bits per byte of the positions [From, To) of a row.
 type Bucket struct {
 	From, To int
 	BPB      float64
 }
 
-// EvaluateByPosition is Evaluate with the result by position in the window,
-// in buckets of that many positions: what a model makes of more context.
-func EvaluateByPosition(m arch.Model, data corpus.Tokens, B, T, maxTokens, bucket int) ([]Bucket, error) {
-	if err := usable(m, data, B, T); err != nil {
+// EvaluateByPosition is EvaluateDocuments with the result by position, counted
+// from where a document or the next row of a longer one starts, in buckets of
+// that many positions: what a model makes of more context. A bucket that no
+// row reaches is left out; one of the documents must reach the last position.
+func EvaluateByPosition(m arch.Model, docs []corpus.Tokens, B, T, maxTokens, bucket int) ([]Bucket, error) {
+	if err := errors.Join(usable(m, docs, B, T), reaches(docs, T)); err != nil {
 		return nil, err
 	}
 	if bucket < 1 {
@@ -76,15 +87,19 @@ func EvaluateByPosition(m arch.Model, data corpus.Tokens, B, T, maxTokens, bucke
 	}
 	sums := make([]Score, (T+bucket-1)/bucket)
 	g := nn.Inference()
-	eachBatch(data, B, T, maxTokens, func(tok nn.Tokens, targets []int32) {
+	eachBatch(docs, B, T, maxTokens, func(tok nn.Tokens, targets []int32) bool {
 		g.Reset()
-		for i, nats := range nn.NLL(g, m.Logits(g, m.Forward(g, tok, nil)), targets) {
-			sums[i%T/bucket].add(nats, data.Bytes(targets[i]))
+		nll := nn.NLL(g, m.Logits(g, m.Forward(g, tok, nil)), targets)
+		for i := range targets {
+			sums[i%tok.T/bucket].addAll(nll[i:i+1], targets[i:i+1], docs[0])
 		}
+		return true
 	})
-	buckets := make([]Bucket, len(sums))
+	var buckets []Bucket
 	for i, s := range sums {
-		buckets[i] = Bucket{i * bucket, min(T, (i+1)*bucket), s.BPB()}
+		if s.Tokens > 0 {
+			buckets = append(buckets, Bucket{i * bucket, min(T, (i+1)*bucket), s.BPB()})
+		}
 	}
 	return buckets, nil
 }
@@ -93,7 +108,8 @@ func EvaluateByPosition(m arch.Model, data corpus.Tokens, B, T, maxTokens, bucke
 // of the state (without the layer: "att_x_prev") put back to their initial
 // values between the pieces. Without slots nothing is forgotten: the base.
 func EvaluateForgetting(m arch.Model, data corpus.Tokens, B, T, maxTokens int, slots []string, every int) (bitsPerByte float64, err error) {
-	if err := usable(m, data, B, T); err != nil {
+	text := []corpus.Tokens{data}
+	if err := errors.Join(usable(m, text, B, T), reaches(text, T)); err != nil {
 		return 0, err
 	}
 	if every < 1 {
@@ -105,23 +121,22 @@ func EvaluateForgetting(m arch.Model, data corpus.Tokens, B, T, maxTokens int, s
 	var sum Score
 	g := nn.Inference()
 	ids, next := make([]int32, B*every), make([]int32, B*every)
-	eachBatch(data, B, T, maxTokens, func(tok nn.Tokens, targets []int32) {
+	eachBatch(text, B, T, maxTokens, func(tok nn.Tokens, targets []int32) bool {
 		s, empty := m.NewState(tok.B), m.NewState(tok.B)
-		for from := 0; from < T; from += every {
+		for from := 0; from < tok.T; from += every {
 			if from > 0 {
 				forget(s, empty, slots)
 			}
-			n := min(every, T-from)
+			n := min(every, tok.T-from)
 			for b := range tok.B {
-				copy(ids[b*n:(b+1)*n], tok.IDs[b*T+from:])
-				copy(next[b*n:(b+1)*n], targets[b*T+from:])
+				copy(ids[b*n:(b+1)*n], tok.IDs[b*tok.T+from:])
+				copy(next[b*n:(b+1)*n], targets[b*tok.T+from:])
 			}
 			g.Reset()
 			piece := nn.Tokens{IDs: ids[:tok.B*n], B: tok.B, T: n}
-			for i, nats := range nn.NLL(g, m.Logits(g, m.Forward(g, piece, s)), next[:tok.B*n]) {
-				sum.add(nats, data.Bytes(next[i]))
-			}
+			sum.addAll(nn.NLL(g, m.Logits(g, m.Forward(g, piece, s)), next[:tok.B*n]), next[:tok.B*n], data)
 		}
+		return true
 	})
 	return sum.BPB(), nil
 }
@@ -171,47 +186,78 @@ func knownSlots(empty arch.State, slots []string) error {
 	return nil
 }
 
-// usable tells why m cannot read windows of T tokens of data.
-func usable(m arch.Model, data corpus.Tokens, B, T int) error {
+// usable tells why m cannot read rows of T tokens of documents.
+func usable(m arch.Model, docs []corpus.Tokens, B, T int) error {
 	if B < 1 || T < 1 {
 		return fmt.Errorf("a batch of %d windows of %d tokens: both must be at least 1", B, T)
 	}
 	if c := arch.Context(m); c > 0 && T > c {
 		return fmt.Errorf("a context of %d tokens exceeds the model's limit of %d", T, c)
 	}
-	if data.Len() < T+1 {
-		return fmt.Errorf("the text has %d tokens and a window of %d tokens needs %d: shorten the context or take a longer text",
-			data.Len(), T, T+1)
+	if !slices.ContainsFunc(docs, func(d corpus.Tokens) bool { return d.Len() > 1 }) {
+		return errors.New("the text has no two tokens that follow each other: take a longer one")
 	}
 	g := nn.Inference()
-	if V := m.Logits(g, m.Forward(g, nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, nil)).Dim(-1); V < data.Vocab {
-		return fmt.Errorf("the model knows %d tokens and the text has %d: set vocab=%d", V, data.Vocab, data.Vocab)
+	if V := m.Logits(g, m.Forward(g, nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, nil)).Dim(-1); V < docs[0].Vocab {
+		return fmt.Errorf("the model knows %d tokens and the text has %d: set vocab=%d", V, docs[0].Vocab, docs[0].Vocab)
 	}
 	return nil
 }
 
-// eachBatch visits the evaluation's windows, up to B a batch.
-func eachBatch(data corpus.Tokens, B, T, maxTokens int, f func(tok nn.Tokens, targets []int32)) {
-	available := (data.Len() - 1) / T
-	n := min(available, max(1, maxTokens/T))
+// reaches tells that no document has a row of T tokens.
+func reaches(docs []corpus.Tokens, T int) error {
+	most := 0
+	for _, d := range docs {
+		if most = max(most, d.Len()); most > T {
+			return nil
+		}
+	}
+	return fmt.Errorf("the text has %d tokens and a window of %d tokens needs %d: shorten the context or take a longer text", most, T, T+1)
+}
+
+// eachBatch visits the evaluation's rows, up to B a batch, while f says so.
+// Behind the end of a row that is shorter than others of its batch targets are
+// -1.
+func eachBatch(docs []corpus.Tokens, B, T, maxTokens int, f func(tok nn.Tokens, targets []int32) bool) {
+	rows, all := corpus.NewRows(docs, T), 0
+	for _, d := range docs {
+		all += max(0, d.Len()-1)
+	}
+	n := rows.Len()
+	if maxTokens < all {
+		n = max(1, n*maxTokens/all)
+	}
 	tok, targets := make([]int32, B*T), make([]int32, B*T)
 	for i := 0; i < n; {
-		b := 0
-		for ; b < B && i < n; b++ {
-			at := i * available / n * T
-			data.Window(at, tok[b*T:(b+1)*T], targets[b*T:(b+1)*T])
-			i++
+		batch, longest := make([]corpus.Tokens, 0, B), 0
+		for ; len(batch) < B && i < n; i++ {
+			row := rows.At(i * rows.Len() / n)
+			batch, longest = append(batch, row), max(longest, row.Len()-1)
 		}
-		f(nn.Tokens{IDs: tok[:b*T], B: b, T: T}, targets[:b*T])
+		for b, row := range batch {
+			fillRow(row, tok[b*longest:(b+1)*longest], targets[b*longest:(b+1)*longest])
+		}
+		if size := len(batch) * longest; !f(nn.Tokens{IDs: tok[:size], B: len(batch), T: longest}, targets[:size]) {
+			return
+		}
 	}
 }
 
-// mean of a loss in nats.
+// fillRow reads a row's tokens and targets.
+func fillRow(row corpus.Tokens, tok, targets []int32) {
+	n := row.Len() - 1
+	row.Window(0, tok[:n], targets[:n])
+	for i := n; i < len(tok); i++ {
+		tok[i], targets[i] = 0, -1
+	}
+}
+
+// mean of a loss in nats over targets.
 type mean struct {
 	sum float64
 	n   int
 }
 
-func (m *mean) add(nats float32) { m.sum += float64(nats); m.n++ }
+func (m *mean) add(nats float64, n int) { m.sum, m.n = m.sum+nats*float64(n), m.n+n }
 
 func (m *mean) nats() float64 { return m.sum / float64(m.n) }

@@ -77,7 +77,7 @@ func TestEvaluateByHand(t *testing.T) {
 	one, err := Evaluate(ramp{}, rampText, 2, 4, 1)
 	near(t, "one window at least", one.BPB(), want, err)
 
-	buckets, err := EvaluateByPosition(ramp{}, rampText, 2, 4, 100, 3)
+	buckets, err := EvaluateByPosition(ramp{}, []corpus.Tokens{rampText}, 2, 4, 100, 3)
 	if err != nil || len(buckets) != 2 || buckets[0].From != 0 || buckets[0].To != 3 || buckets[1].From != 3 || buckets[1].To != 4 {
 		t.Fatalf("buckets %v, %v", buckets, err)
 	}
@@ -90,6 +90,56 @@ func TestEvaluateByHand(t *testing.T) {
 	near(t, "forgotten after three", got, (at[0]+at[1]+at[2]+rampBits(0, false))/4, err)
 }
 
+// The tokens behind the last whole row count, and a text shorter than a row is
+// one.
+func TestEvaluateReachesTheEnd(t *testing.T) {
+	at := func(seen ...int) (bits float64) {
+		for _, n := range seen {
+			bits += rampBits(n, n == 0)
+		}
+		return bits / float64(len(seen))
+	}
+	text := corpus.OfBytes([]byte("aabcddefggh")) // rows of 4, 4 and 2
+	for _, B := range []int{1, 2, 3} {
+		got, err := Evaluate(ramp{}, text, B, 4, 100)
+		near(t, "with its end", got.BPB(), at(0, 1, 2, 3, 0, 1, 2, 3, 0, 1), err)
+		if got.Tokens != 10 || got.Bytes != 10 {
+			t.Errorf("%d tokens, %d bytes", got.Tokens, got.Bytes)
+		}
+	}
+	short, err := Evaluate(ramp{}, text.Part(0, 4), 2, 64, 100)
+	near(t, "shorter than a row", short.BPB(), at(0, 1, 2), err)
+}
+
+// Documents are read each from its start, and positions count from there.
+func TestEvaluateDocuments(t *testing.T) {
+	text := corpus.OfBytes([]byte("aabccdefggh"))
+	docs := []corpus.Tokens{text.Part(0, 3), text.Part(3, 8), text.Part(8, 9), text.Part(9, 11)} // aab ccdef g gh
+	bits := []float64{rampBits(0, true) * 2, rampBits(0, false), rampBits(1, false) * 2, rampBits(2, false), rampBits(3, false)}
+	sum := 0.0
+	for _, b := range bits {
+		sum += b
+	}
+	for _, B := range []int{1, 2, 5} {
+		got, err := EvaluateDocuments(ramp{}, docs, B, 8, 100, nil)
+		near(t, "documents", got.BPB(), sum/7, err)
+		if got.Tokens != 7 {
+			t.Errorf("%d tokens", got.Tokens)
+		}
+		buckets, err := EvaluateByPosition(ramp{}, docs, B, 4, 100, 1)
+		if err != nil || len(buckets) != 4 {
+			t.Fatalf("buckets %v, %v", buckets, err)
+		}
+		for i, want := range []float64{(bits[0] + bits[1]) / 3, bits[2] / 2, bits[3], bits[4]} {
+			near(t, "a position", buckets[i].BPB, want, nil)
+		}
+	}
+	batches := 0
+	if got, err := EvaluateDocuments(ramp{}, docs, 1, 8, 100, func(n int) bool { batches++; return batches < 2 }); err != nil || batches != 2 || got.Tokens != 6 {
+		t.Errorf("ended after %d batches and %d tokens: %v", batches, got.Tokens, err)
+	}
+}
+
 func TestEvaluationWindows(t *testing.T) {
 	data := make([]byte, 101) // ten windows of ten
 	for i := range data {
@@ -100,13 +150,14 @@ func TestEvaluationWindows(t *testing.T) {
 		want      []int32 // where the windows start
 	}{{1000, []int32{0, 10, 20, 30, 40, 50, 60, 70, 80, 90}}, {39, []int32{0, 30, 60}}, {0, []int32{0}}} {
 		var starts []int32
-		eachBatch(corpus.OfBytes(data), 4, 10, c.maxTokens, func(tok nn.Tokens, targets []int32) {
+		eachBatch([]corpus.Tokens{corpus.OfBytes(data)}, 4, 10, c.maxTokens, func(tok nn.Tokens, targets []int32) bool {
 			for b := range tok.B {
 				starts = append(starts, tok.IDs[b*10])
 				if targets[b*10+9] != tok.IDs[b*10]+10 {
 					t.Errorf("window at %d: targets %v", tok.IDs[b*10], targets[b*10:(b+1)*10])
 				}
 			}
+			return true
 		})
 		if len(starts) != len(c.want) {
 			t.Fatalf("%d tokens: windows at %v, want %v", c.maxTokens, starts, c.want)
@@ -163,7 +214,7 @@ func TestEvaluateErrors(t *testing.T) {
 		return err
 	}
 	buckets := func(T, bucket int) error {
-		_, err := EvaluateByPosition(limited, text, 2, T, 100, bucket)
+		_, err := EvaluateByPosition(limited, []corpus.Tokens{text}, 2, T, 100, bucket)
 		return err
 	}
 	whole := func(data corpus.Tokens, B, T int) error {
@@ -175,10 +226,11 @@ func TestEvaluateErrors(t *testing.T) {
 		want string
 	}{
 		{buckets(9, 4), "a context of 9 tokens exceeds the model's limit of 8"},
+		{whole(text.Part(0, 1), 1, 8), "no two tokens"},
 		{buckets(8, 0), "buckets of 0 positions"},
-		{whole(text.Part(0, 8), 1, 8), "needs 9"},
-		{whole(text, 0, 8), "at least 1"},
 		{forgetting(ramp{}, 0, "seen"), "every 0 tokens"},
+		{func() error { _, err := EvaluateForgetting(ramp{}, text.Part(0, 8), 2, 8, 100, nil, 4); return err }(), "needs 9"},
+		{whole(text, 0, 8), "at least 1"},
 		{forgetting(ramp{}, 2, "sen"), `no slot "sen" (it has: 0.seen)`},
 		{forgetting(limited, 2, "k"), "slot 0.v has one row a position"},
 	} {

@@ -41,7 +41,8 @@ type Plan struct {
 	// for more time.
 	Recompute bool
 
-	// Accumulate is the batches whose mean gradient makes a step, 0: one.
+	// Accumulate is the batches of a step, 0: one. Its loss and gradient are
+	// means over their targets: those of one batch of that size.
 	Accumulate int
 	// L2Wrap adds the extra gradient of RWKV's official trainer: see nn.L2Wrap.
 	L2Wrap bool

@@ -25,8 +25,8 @@ type Result struct {
 // A Point is one evaluation.
 type Point struct {
 	Step      int     // steps made
-	Tokens    int     // tokens trained on
-	TrainLoss float64 // nats per token, mean since the last point; at step 0 the first batch's
+	Tokens    int     // trained on: targets that counted
+	TrainLoss float64 // nats per token, mean over those since the last point; at step 0 the first batch's
 	ValBPB    float64
 	ValLoss   float64 // nats per token
 }
@@ -71,6 +71,7 @@ type Session struct {
 	tok, targets []int32    // [Batch,Context]
 	state        arch.State // carried along a stream
 	since        mean       // losses since the last point
+	tokens       int        // trained on
 }
 
 // Hooks are called while a session runs; each may be nil.
@@ -80,15 +81,15 @@ type Hooks struct {
 	Made      func(steps int) error // after a step and its evaluation: the place to save
 }
 
-// NewSession prepares to train m on texts, and to evaluate it on others.
+// NewSession prepares to train m on texts, and to evaluate it on others. In
+// the order documents the texts to train on are pieces of at most a context,
+// those held out whole documents.
 func NewSession(m arch.Model, texts, heldOut []corpus.Tokens, p Plan) (*Session, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	for _, held := range heldOut {
-		if err := usable(m, held, p.Batch, p.Context); err != nil {
-			return nil, fmt.Errorf("held-out text: %w", err)
-		}
+	if err := usable(m, heldOut, p.Batch, p.Context); err != nil {
+		return nil, fmt.Errorf("held-out text: %w", err)
 	}
 	p.Accumulate = max(1, p.Accumulate)
 	if p.Order == "" {
@@ -118,9 +119,6 @@ func NewSession(m arch.Model, texts, heldOut []corpus.Tokens, p Plan) (*Session,
 
 // Made is the number of steps made.
 func (s *Session) Made() int { return s.trainer.step }
-
-// StepTokens is the number of tokens of a step.
-func (s *Session) StepTokens() int { return len(s.tok) * s.Accumulate }
 
 // Work is what the steps so far have used the model's matrices for.
 func (s *Session) Work() nn.Work { return s.trainer.Work() }
@@ -155,13 +153,18 @@ func (s *Session) stale() bool {
 	return s.Patience > 0 && len(s.Curve)-1-best >= s.Patience
 }
 
+// windows cuts the windows of batch i, counted from 0 over all steps.
+func (s *Session) windows(i int) (of *corpus.Sampler, T int) {
+	if T = s.Window(i / s.Accumulate); T == s.Context {
+		return s.sampler, T
+	}
+	of, _ = s.sampler.Sized(s.Batch*s.Context/T, T) // shorter windows fit where longer ones do
+	return of, T
+}
+
 // batch is batch i, counted from 0 over all steps.
 func (s *Session) batch(i int) Batch {
-	T := s.Window(i / s.Accumulate)
-	sampler := s.sampler
-	if T != s.Context {
-		sampler, _ = sampler.Sized(s.Batch*s.Context/T, T) // shorter windows fit where longer ones do
-	}
+	sampler, T := s.windows(i)
 	sampler.Batch(i, s.tok, s.targets)
 	if s.state != nil && sampler.Fresh(i) {
 		arch.CopyState(s.state, s.Model.NewState(s.Batch))
@@ -169,28 +172,39 @@ func (s *Session) batch(i int) Batch {
 	return Batch{nn.Tokens{IDs: s.tok, B: s.Batch * s.Context / T, T: T}, s.targets, s.state}
 }
 
+// counted is how many targets of a step count, steps counted from 0.
+func (s *Session) counted(step int) (n int) {
+	for i := range s.Accumulate {
+		at := step*s.Accumulate + i
+		sampler, _ := s.windows(at)
+		n += sampler.Counted(at)
+	}
+	return n
+}
+
 // start makes the point of step 0.
 func (s *Session) start(h Hooks) error {
 	b := s.batch(0)
 	g := nn.Inference()
 	y := nn.CrossEntropy(g, s.Model.Logits(g, s.Model.Forward(g, b.Tokens, nil)), b.Targets)
-	s.since.add(y.Data[0])
+	s.since.add(float64(y.Data[0]), nn.Counted(b.Targets))
 	return s.evaluate(h)
 }
 
 func (s *Session) step(h Hooks) error {
 	begin := time.Now()
 	step := s.Made()
-	lr := s.Rate(step)
-	loss, norm, err := s.trainer.StepOn(s.Accumulate, func(i int) Batch { return s.batch(step*s.Accumulate + i) }, lr)
+	lr, counted := s.Rate(step), s.counted(step)
+	loss, norm, err := s.trainer.StepOn(s.Accumulate, counted, func(i int) Batch { return s.batch(step*s.Accumulate + i) }, lr)
 	if err != nil {
 		return err
 	}
 	seconds := time.Since(begin).Seconds()
-	s.since.add(float32(loss))
+	s.since.add(loss, counted)
+	s.tokens += counted
 	s.ArenaBytes = s.trainer.ArenaBytes()
 	if h.Progress != nil {
-		h.Progress(Progress{step + 1, s.Steps, loss, norm, lr, float64(s.StepTokens()) / max(seconds, 1e-9)})
+		h.Progress(Progress{step + 1, s.Steps, loss, norm, lr, float64(counted) / max(seconds, 1e-9)})
 	}
 	if step+1 == s.Steps || s.EvalEvery > 0 && (step+1)%s.EvalEvery == 0 {
 		if err := s.evaluate(h); err != nil {
@@ -205,22 +219,14 @@ func (s *Session) step(h Hooks) error {
 
 // evaluate adds the point after the steps made.
 func (s *Session) evaluate(h Hooks) error {
-	var score Score
-	all := 0
-	for _, held := range s.heldOut {
-		all += held.Len()
-	}
-	for _, held := range s.heldOut {
-		part, err := Evaluate(s.Model, held, s.Batch, s.Context, int(float64(s.EvalTokens)*float64(held.Len())/float64(all)))
-		if err != nil {
-			return err
-		}
-		score = Score{score.Tokens + part.Tokens, score.Bytes + part.Bytes, score.Nats + part.Nats}
+	score, err := EvaluateDocuments(s.Model, s.heldOut, s.Batch, s.Context, s.EvalTokens, nil)
+	if err != nil {
+		return err
 	}
 	if loss := s.since.nats(); !finite(score.Nats) || !finite(loss) {
 		return &Diverged{s.Made(), loss, math.NaN()}
 	}
-	p := Point{s.Made(), s.Made() * s.StepTokens(), s.since.nats(), score.BPB(), score.Loss()}
+	p := Point{s.Made(), s.tokens, s.since.nats(), score.BPB(), score.Loss()}
 	s.Curve = append(s.Curve, p)
 	s.since = mean{}
 	if h.Evaluated != nil {

@@ -206,7 +206,7 @@ func TestRunErrors(t *testing.T) {
 	}{
 		{"plan", text, heldOut, func(p *Plan) { p.Steps = 0 }, m, "steps"},
 		{"short text", text.Part(0, 32), heldOut, func(*Plan) {}, m, "training text: the text has 32 tokens"},
-		{"short held-out", text, heldOut.Part(0, 32), func(*Plan) {}, m, "held-out text: the text has 32 tokens"},
+		{"short held-out", text, heldOut.Part(0, 1), func(*Plan) {}, m, "held-out text: the text has no two tokens"},
 		{"limit", text, heldOut, func(p *Plan) { p.Context = 33 }, m, "limit of 32"},
 		{"vocabulary", text, heldOut, func(*Plan) {}, build(t, "rnn", "dim=8,layers=1,vocab=64"), "set vocab=256"},
 	} {

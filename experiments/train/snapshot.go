@@ -2,8 +2,13 @@ package train
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"workbench/arch"
 	"workbench/arch/checkpoint"
@@ -22,8 +27,9 @@ type snapshot struct {
 // progress is where a session stands. JSON gives float64 back to the bit.
 type progress struct {
 	Step     int     `json:"step"`
-	SinceSum float64 `json:"since_sum"`
-	SinceN   int     `json:"since_n"`
+	Tokens   int     `json:"tokens"`
+	SinceSum float64 `json:"since_nats"`
+	SinceN   int     `json:"since_tokens"`
 	Curve    []Point `json:"curve"`
 }
 
@@ -40,24 +46,83 @@ func (s *Session) snapshot() snapshot {
 	return snap
 }
 
-// Save writes the session to path, as safetensors, whole or not at all.
+// Save writes the session to path, as safetensors with a checksum, whole or
+// not at all. The session that was there stays beside it, as before(path).
 func (s *Session) Save(path string) error {
-	at, err := json.Marshal(progress{s.Made(), s.since.sum, s.since.n, s.Curve})
+	at, err := json.Marshal(progress{s.Made(), s.tokens, s.since.sum, s.since.n, s.Curve})
 	if err != nil {
 		return err
 	}
-	return checkpoint.Save(path, s.snapshot(), map[string]string{"session": string(at)})
+	if err := keepBefore(path); err != nil {
+		return err
+	}
+	err = checkpoint.SaveSummed(path, s.snapshot(), map[string]string{"session": string(at)})
+	if err != nil {
+		os.Rename(before(path), path)
+	}
+	return err
+}
+
+// keepBefore gives the session at path its second name, so that there is a
+// whole one at any moment.
+func keepBefore(path string) error {
+	os.Remove(before(path))
+	err := os.Link(path, before(path))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a file system without second names
+		err = os.Rename(path, before(path))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// before is where the session is that was at path before the last Save:
+// session.previous.safetensors of session.safetensors.
+func before(path string) string {
+	ext := filepath.Ext(path)
+	return strings.TrimSuffix(path, ext) + ".previous" + ext
+}
+
+// Resume takes up the session that Save wrote last to path; where that file is
+// damaged or missing, the one before it, which then takes its place. said
+// tells of that. With neither file, the error is fs.ErrNotExist; without a
+// good one, it says what is wrong with the last.
+func (s *Session) Resume(path string) (said string, err error) {
+	err = s.Load(path)
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, checkpoint.ErrDamaged) {
+		return "", err
+	}
+	if earlier := s.Load(before(path)); earlier != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", earlier
+		}
+		return "", fmt.Errorf("%w; there is no good checkpoint before it: remove the file to start at step 0", err)
+	}
+	what := err.Error()
+	if errors.Is(err, fs.ErrNotExist) {
+		what = path + " is missing"
+	}
+	return fmt.Sprintf("%s: the checkpoint before it is used, of step %d", what, s.Made()), os.Rename(before(path), path)
 }
 
 // Load takes up the session that Save wrote to path: the same plan and text
 // then end in the same bytes as if it had never been left. An error leaves the
-// session as it was.
+// session as it was; that of a damaged file is checkpoint.ErrDamaged.
 func (s *Session) Load(path string) error {
 	f, err := checkpoint.OpenTensors(path)
+	if err == nil {
+		defer f.Close()
+	}
+	// Note: sessions of before there were checksums say since_n.
+	if err != nil || !strings.Contains(f.Metadata["session"], `"since_n"`) {
+		if err := checkpoint.Summed(path); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return err
 	}
-	defer f.Close()
 	var at progress
 	if err := json.Unmarshal([]byte(f.Metadata["session"]), &at); err != nil {
 		return fmt.Errorf("%s: no saved training session: %w", path, err)
@@ -67,7 +132,7 @@ func (s *Session) Load(path string) error {
 	}
 	var data [][]float32
 	var to []*nn.Tensor
-	names := f.Names()
+	names := slices.DeleteFunc(f.Names(), func(n string) bool { return n == checkpoint.SumTensor })
 	nn.Walk(s.snapshot(), func(p nn.Param) {
 		if err != nil {
 			return
@@ -90,6 +155,6 @@ func (s *Session) Load(path string) error {
 		copy(t.Data, data[i])
 	}
 	s.trainer.step, s.trainer.opt.step = at.Step, at.Step
-	s.since, s.Curve = mean{at.SinceSum, at.SinceN}, at.Curve
+	s.tokens, s.since, s.Curve = at.Tokens, mean{at.SinceSum, at.SinceN}, at.Curve
 	return nil
 }

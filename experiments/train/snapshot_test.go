@@ -1,14 +1,18 @@
 package train
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"workbench/arch/checkpoint"
 	"workbench/arch/nn"
 	"workbench/experiments/corpus"
 )
@@ -112,6 +116,69 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// A session with any byte changed is refused as damaged, and the one before it
+// used; so it is where the last is missing.
+func TestDamagedSession(t *testing.T) {
+	text, heldOut := texts(t)
+	session := func() *Session {
+		s, err := NewSession(build(t, "rnn", "dim=8,layers=1"), text, heldOut, small)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "session.safetensors")
+	previous := filepath.Join(dir, "session.previous.safetensors")
+	s := session()
+	if err := s.Run(t.Context(), Hooks{Made: func(steps int) error {
+		if steps == 4 || steps == 8 {
+			return s.Save(path)
+		}
+		return nil
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	eight, _ := os.ReadFile(path)
+	four, _ := os.ReadFile(previous)
+	for at := 0; at < len(eight); at += 1 + len(eight)/97 {
+		bad := slices.Clone(eight)
+		bad[at] ^= 1
+		os.WriteFile(path, bad, 0o666)
+		os.WriteFile(previous, four, 0o666)
+		again := session()
+		if err := again.Load(path); !errors.Is(err, checkpoint.ErrDamaged) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "checksum") {
+			t.Fatalf("byte %d changed: %v", at, err)
+		}
+		said, err := again.Resume(path)
+		if err != nil || again.Made() != 4 || !strings.Contains(said, "damaged") || !strings.Contains(said, "of step 4") {
+			t.Fatalf("byte %d changed: step %d, %q, %v", at, again.Made(), said, err)
+		}
+		if now, _ := os.ReadFile(path); !bytes.Equal(now, four) {
+			t.Fatal("the damaged session was kept in place of the good one")
+		}
+	}
+	os.WriteFile(path, eight[:len(eight)-40], 0o666)
+	for _, c := range []struct {
+		say func()
+		err error
+	}{{func() {}, checkpoint.ErrDamaged}, {func() { os.Remove(path) }, fs.ErrNotExist}} {
+		c.say()
+		if _, err := session().Resume(path); !errors.Is(err, c.err) {
+			t.Errorf("no good session: %v, want %v", err, c.err)
+		}
+	}
+	os.WriteFile(previous, four, 0o666)
+	again := session()
+	if said, err := again.Resume(path); err != nil || again.Made() != 4 || !strings.Contains(said, "missing") {
+		t.Errorf("only the session before: step %d, %q, %v", again.Made(), said, err)
+	}
+	os.WriteFile(path, eight, 0o666)
+	if said, err := session().Resume(path); err != nil || said != "" {
+		t.Errorf("a good session: %q, %v", said, err)
+	}
+}
+
 // The mean over two batches is that over one of twice the size.
 func TestAccumulation(t *testing.T) {
 	ids, targets := make([]int32, 64), make([]int32, 64)
@@ -121,11 +188,60 @@ func TestAccumulation(t *testing.T) {
 	one, two := NewTrainer(build(t, "rwkv4", "dim=32,layers=2"), small.AdamWConfig), NewTrainer(build(t, "rwkv4", "dim=32,layers=2"), small.AdamWConfig)
 	one.l2wrap, two.l2wrap = true, true
 	loss1, norm1, err1 := one.Step(nn.Tokens{IDs: ids, B: 4, T: 16}, targets, 1e-3)
-	loss2, norm2, err2 := two.StepOn(2, func(i int) Batch {
+	loss2, norm2, err2 := two.StepOn(2, 64, func(i int) Batch {
 		return Batch{nn.Tokens{IDs: ids[32*i : 32*i+32], B: 2, T: 16}, targets[32*i : 32*i+32], nil}
 	}, 1e-3)
 	if err1 != nil || err2 != nil || math.Abs(loss1-loss2) > 1e-6 || math.Abs(norm1-norm2) > 1e-5*norm1 {
 		t.Errorf("loss %v and %v, norm %v and %v (%v, %v)", loss1, loss2, norm1, norm2, err1, err2)
+	}
+}
+
+// Two batches of documents of different length have the loss and the gradient
+// of both in one, whatever is padded and whichever comes first.
+func TestAccumulationWeighsTargets(t *testing.T) {
+	text, _ := grammar(t)
+	docs := []corpus.Tokens{text.Part(0, 33), text.Part(40, 45)}
+	for _, config := range []string{"rwkv4", "transformer", "lstm"} {
+		step := func(docs []corpus.Tokens, batch, accumulate int) (loss, norm float64) {
+			p := small
+			p.Batch, p.Accumulate, p.Context, p.Order, p.Steps, p.EvalEvery, p.L2Wrap, p.Warmup, p.Clip = batch, accumulate, 32, "documents", 1, 0, true, 0, 0
+			s, err := NewSession(build(t, config, "dim=32,layers=1"), docs, docs, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Run(t.Context(), Hooks{Progress: func(p Progress) { loss, norm = p.Loss, p.GradNorm }}); err != nil {
+				t.Fatal(err)
+			}
+			if last := s.Curve[1]; last.TrainLoss != loss || last.Tokens != 36 {
+				t.Errorf("%s: the point has loss %v over %d targets, the step %v over 36", config, last.TrainLoss, last.Tokens, loss)
+			}
+			return loss, norm
+		}
+		loss1, norm1 := step(docs, 2, 1)
+		for _, order := range [][]corpus.Tokens{docs, {docs[1], docs[0]}} {
+			if loss2, norm2 := step(order, 1, 2); math.Abs(loss1-loss2) > 1e-6*loss1 || math.Abs(norm1-norm2) > 1e-5*norm1 {
+				t.Errorf("%s: loss %v and %v, gradient norm %v and %v", config, loss1, loss2, norm1, norm2)
+			}
+		}
+	}
+}
+
+// The training loss of a point weighs the targets of its steps.
+func TestTrainLossWeighsTargets(t *testing.T) {
+	text, _ := grammar(t)
+	docs := []corpus.Tokens{text.Part(0, 33), text.Part(40, 45)}
+	p := small
+	p.Batch, p.Context, p.Order, p.Steps, p.EvalEvery, p.Warmup = 1, 32, "documents", 2, 0, 0
+	s, err := NewSession(build(t, "rnn", "dim=32,layers=1"), docs, docs, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0.0
+	if err := s.Run(t.Context(), Hooks{Progress: func(p Progress) { want += p.Loss * float64(s.counted(p.Step-1)) / 36 }}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Curve[1].TrainLoss; math.Abs(got-want) > 1e-9 || s.counted(0) == s.counted(1) {
+		t.Errorf("loss %v, want %v over %d and %d targets", got, want, s.counted(0), s.counted(1))
 	}
 }
 

@@ -38,7 +38,7 @@ func NewTrainer(m arch.Model, c AdamWConfig) *Trainer {
 
 // Diverged is the error of a step whose loss or gradient is not finite.
 type Diverged struct {
-	Step           int // counted from 0
+	Step           int // as logs count: 1 is the first, 0 is before it
 	Loss, GradNorm float64
 }
 
@@ -52,37 +52,50 @@ func (e *Diverged) Error() string {
 // before clipping. The error is *Diverged, and the weights are then those
 // before the step.
 func (t *Trainer) Step(tok nn.Tokens, targets []int32, lr float64) (loss, gradNorm float64, err error) {
-	return t.StepOn(1, func(int) Batch { return Batch{tok, targets, nil} }, lr)
+	return t.StepOn(1, nn.Counted(targets), func(int) Batch { return Batch{tok, targets, nil} }, lr)
 }
 
-// StepOn is Step with the mean loss and gradient of n batches.
-func (t *Trainer) StepOn(n int, batch func(i int) Batch, lr float64) (loss, gradNorm float64, err error) {
+// StepOn is Step on n batches that have so many targets that count in all:
+// loss and gradient are the means over these, as if the batches were one.
+func (t *Trainer) StepOn(n, counted int, batch func(i int) Batch, lr float64) (loss, gradNorm float64, err error) {
 	for _, p := range t.opt.params {
 		clear(p.weight.Grad)
 	}
-	share := []float32{1 / float32(n)}
+	seen := 0
 	for i := range n {
 		b := batch(i)
-		g := t.graph
-		g.Reset()
-		g.Drop.Seed = t.seed ^ uint64(t.step*n+i+1)*0xd1342543de82ef95
-		logits := t.model.Logits(g, t.model.Forward(g, b.Tokens, b.State))
-		if t.l2wrap {
-			nn.L2Wrap(g, logits, share[0])
-		}
-		y := nn.CrossEntropy(g, logits, b.Targets)
-		g.BackwardFrom(y, share)
-		loss += float64(y.Data[0]) / float64(n)
+		own := nn.Counted(b.Targets)
+		seen += own
+		share := float64(own) / float64(max(1, counted))
+		loss += share * t.backward(b, uint64(t.step*n+i+1), float32(share))
+	}
+	if seen != counted {
+		panic(fmt.Sprintf("train: StepOn: %d targets count, %d were said to", seen, counted))
 	}
 	gradNorm = math.NaN()
 	if finite(loss) {
 		gradNorm = t.opt.Step(lr)
 	}
 	if !finite(loss) || !finite(gradNorm) {
-		return loss, gradNorm, &Diverged{t.step, loss, gradNorm}
+		return loss, gradNorm, &Diverged{t.step + 1, loss, gradNorm}
 	}
 	t.step++
 	return loss, gradNorm, nil
+}
+
+// backward adds the gradient of a batch's mean loss, times share, and returns
+// that loss in nats. number is the batch's among all of a run, from 1.
+func (t *Trainer) backward(b Batch, number uint64, share float32) (loss float64) {
+	g := t.graph
+	g.Reset()
+	g.Drop.Seed = t.seed ^ number*0xd1342543de82ef95
+	logits := t.model.Logits(g, t.model.Forward(g, b.Tokens, b.State))
+	if t.l2wrap {
+		nn.L2Wrap(g, logits, b.Targets, share)
+	}
+	y := nn.CrossEntropy(g, logits, b.Targets)
+	g.BackwardFrom(y, []float32{share})
+	return float64(y.Data[0])
 }
 
 // ArenaBytes is the most memory that activations and their gradients held.
