@@ -77,7 +77,8 @@ type task interface {
 	// work does what is timed and returns its tokens. Done again without a
 	// restore it goes on where it stopped, or starts over at no cost.
 	work() (tokens int, err error)
-	// describe adds what the task knows of the current point.
+	// describe adds what the task knows of the current point, and of the work
+	// since it was restored.
 	describe(r *record.Record)
 }
 
@@ -148,7 +149,9 @@ func (c *cell) start(s *spec) (reply, error) {
 	default:
 		return reply{}, fmt.Errorf("unknown phase %q", s.Phase)
 	}
-	c.energy = meter.NewEnergy("")
+	if c.task != nil {
+		c.energy = meter.NewEnergy("")
+	}
 	return reply{Params: c.base.Params, NonEmb: c.base.ParamsNonEmb, Impl: c.base.Impl, RSS: peakRSS()}, nil
 }
 
@@ -193,32 +196,37 @@ func (c *cell) visit(point int) (reply, error) {
 }
 
 // sample measures a point: its work, repeated, with only the work on the clock.
+// Where a counter of energy asks for a longer window, more work is done in it:
+// in decoding once more from the point on, so that every token is at the depths
+// of the point. What is done between the works is in the window alone.
 func (c *cell) sample(point, repeats int) (reply, error) {
 	v := c.points[point]
 	if v == nil {
 		return reply{}, fmt.Errorf("point %d was not visited", point)
 	}
 	r := c.base
+	repeats = max(1, repeats)
+	more := 1
+	if c.spec.Phase == phaseDecode {
+		more = repeats
+	}
 	c.task.restore(point)
 	window, clock := c.energy.Start(), meter.Now()
-	begin := time.Now()
-	for range max(1, repeats) {
-		tokens, err := c.task.work()
-		if err != nil {
-			return reply{}, err
-		}
-		r.Tokens += tokens
+	err := c.work(&r, repeats)
+	for err == nil && !window.Enough() {
+		c.task.restore(point)
+		err = c.work(&r, more)
 	}
-	r.DurationNS = time.Since(begin).Nanoseconds()
+	if err != nil {
+		return reply{}, err
+	}
 	use, err := clock.Since()
 	r.Energy = window.Stop()
 	if err == nil {
-		cpu := use.CPU.Nanoseconds()
-		r.CPUNS, r.Warnings = &cpu, use.Warnings()
+		r.Warnings = use.Warnings()
 	}
 	heap := meter.Heap()
 	r.HeapBytes = &heap
-	c.task.describe(&r)
 	r.PeakRSSBytes, r.ArenaBytes = v.peakRSS, v.arena
 	if !v.reported {
 		v.reported = true
@@ -226,6 +234,31 @@ func (c *cell) sample(point, repeats int) (reply, error) {
 		r.Warnings = append(r.Warnings, v.warnings...)
 	}
 	return reply{Records: []record.Record{r}}, nil
+}
+
+// work does the work of the current point and adds it to r, with the time and
+// the processor time it took.
+func (c *cell) work(r *record.Record, repeats int) error {
+	before, err1 := meter.CPUTime()
+	begin := time.Now()
+	for range repeats {
+		tokens, err := c.task.work()
+		if err != nil {
+			return err
+		}
+		r.Tokens += tokens
+	}
+	r.DurationNS += time.Since(begin).Nanoseconds()
+	after, err2 := meter.CPUTime()
+	if err1 == nil && err2 == nil {
+		cpu := (after - before).Nanoseconds()
+		if r.CPUNS != nil {
+			cpu += *r.CPUNS
+		}
+		r.CPUNS = &cpu
+	}
+	c.task.describe(r)
+	return nil
 }
 
 // peakRSS is the process's peak memory, 0 where the system does not tell.

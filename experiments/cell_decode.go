@@ -143,7 +143,7 @@ func (d *decodeTask) work() (int, error) {
 
 func (d *decodeTask) describe(r *record.Record) {
 	r.Batch = d.batch
-	r.LatencyNS = slices.Clone(d.latency)
+	r.LatencyNS = append(r.LatencyNS, d.latency...)
 	bytes, arena := d.bytes, d.graph.HighWater()
 	r.StateBytes, r.ArenaBytes = &bytes, &arena
 }

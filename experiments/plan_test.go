@@ -64,6 +64,37 @@ func TestRepeatsFor(t *testing.T) {
 	}
 }
 
+// TestWindow: where a counter needs a window, samples are planned to exceed it,
+// those of decoding by as much work as one depth has, again and again, and the
+// plan knows what that takes.
+func TestWindow(t *testing.T) {
+	ms := time.Millisecond
+	p := &player{units: map[int]time.Duration{64: 10 * ms, 4096: 10 * ms, 9: 0}}
+	for _, c := range []struct {
+		phase   string
+		point   int
+		window  time.Duration
+		repeats int
+		takes   time.Duration
+	}{
+		{phaseDecode, 4096, 0, 10, 100 * ms},
+		{phaseDecode, 4096, 200 * ms, 25, 250 * ms},
+		{phaseDecode, 64, 200 * ms, 2, 200 * ms}, // ten times
+		{phasePrefill, 64, 0, 10, 100 * ms},
+		{phasePrefill, 64, 200 * ms, 25, 250 * ms},
+		{phasePrefill, 9, 200 * ms, 1000, 200 * ms},
+	} {
+		g := &group{phase: c.phase, part: &Part{Measure: Measure{Decode: &Decode{Tokens: 16}}}, sample: 100 * ms}
+		x := &contest{runner: &runner{window: c.window}, group: g, players: []*player{p}}
+		if got := x.repeat(p, c.point); got != c.repeats {
+			t.Errorf("%+v: %d repeats", c, got)
+		}
+		if got := x.takes(p, c.point); got != c.takes {
+			t.Errorf("%+v: takes %v", c, got)
+		}
+	}
+}
+
 func TestNextFits(t *testing.T) {
 	// 1 s to depth 512: at most 4 s to 1024, and 4 s more to read it again.
 	if nextFits(time.Second, 512, 1024, 6*time.Second) {

@@ -18,10 +18,9 @@ type spec struct {
 	Quality *Quality `json:"quality,omitempty"`
 	Checks  []string `json:"checks,omitempty"`
 
-	LR     float64         `json:"lr,omitempty"`
-	Corpus string          `json:"corpus,omitempty"` // quality: read by the child
-	Text   []byte          `json:"text,omitempty"`   // otherwise: the text to work on
-	Idle   []record.Energy `json:"idle,omitempty"`   // power measured before the run
+	LR     float64 `json:"lr,omitempty"`
+	Corpus string  `json:"corpus,omitempty"` // quality: read by the child
+	Text   []byte  `json:"text,omitempty"`   // otherwise: the text to work on
 }
 
 // The operations a child knows.

@@ -87,6 +87,7 @@ type runner struct {
 	arms   map[string][]arm // by part
 	texts  map[string]*corpus.Text
 	idle   []record.Energy
+	window time.Duration // that a counter of energy needs for a sample, 0: none
 	spent  time.Duration // on timing groups
 	groups []*group      // not measured yet
 	jobs   [][]job       // likewise, those that compute the same together
@@ -272,7 +273,8 @@ func (r *runner) prepare() error {
 	if !r.complete() {
 		energy := meter.NewEnergy("")
 		defer energy.Close()
-		r.idle = energy.Idle(r.profile.idle)
+		r.window, r.idle = energy.Least(), energy.Idle(r.profile.idle)
+		r.run.Host.Energy = r.idle
 	}
 	return r.save()
 }
@@ -346,8 +348,7 @@ func (r *runner) netEnergy(e *record.Energy) {
 		if idle.Domain != e.Domain || idle.Tier != e.Tier || idle.IdleW == nil || e.Joules == nil {
 			continue
 		}
-		net := *e.Joules - *idle.IdleW*float64(e.WindowNS)/1e9
-		e.NetJ, e.IdleW, e.IdleSDW, e.Reason = &net, idle.IdleW, idle.IdleSDW, ""
+		e.TakeIdle(*idle.IdleW, *idle.IdleSDW)
 	}
 }
 

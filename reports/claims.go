@@ -32,7 +32,8 @@ type RuleResult struct {
 	Why     string
 }
 
-// noCounter is why an energy claim is open where nothing measures energy.
+// noCounter is why an energy claim is open where nothing measures energy; the
+// meter's reason follows.
 const noCounter = "on this machine: no energy counter"
 
 // judge applies every rule of a claim: one that fails decides, then one that
@@ -59,7 +60,7 @@ func (j Judgement) short() string {
 	switch {
 	case j.Why == "", j.Verdict == Holds, j.Verdict == Fails:
 		return j.Verdict
-	case j.Why == noCounter:
+	case strings.HasPrefix(j.Why, noCounter):
 		return j.Verdict + " " + j.Why
 	}
 	return j.Verdict + " (" + j.Why + ")"
@@ -205,9 +206,6 @@ func (v *view) find(r record.Rule) finding {
 	if err != nil {
 		return undecided("%v", err)
 	}
-	if r.Metric == "joules_per_token" && !v.hasMeasuredEnergy() {
-		return undecided(noCounter)
-	}
 	over := r.Over
 	if over == "" {
 		over = defaultAxis(r.Phase)
@@ -231,6 +229,13 @@ func (v *view) absent(g *group, label, phase string, m metric) finding {
 		if rec.Part == g.Name && rec.Label == label && rec.Phase == phase && rec.Error != "" {
 			return missing("%s of %s: the cell failed: %s", phase, label, shorten(rec.Error, 120))
 		}
+	}
+	if m.energy() && len(g.where(label, phase)) > 0 {
+		why := v.unmeasured(g.where(label, phase))
+		if !v.counts() {
+			return undecided("%s (%s)", noCounter, why)
+		}
+		return undecided("no measured energy in %s of %s: %s", phase, label, why)
 	}
 	return missing("%s in %s of %s", m.title, phase, label)
 }
@@ -329,13 +334,4 @@ func (v *view) findCheck(g *group, r record.Rule) finding {
 		return v.absent(g, r.Arch, "check", metric{title: "the check " + r.Metric})
 	}
 	return finding{iv: interval{mid: worst, lo: worst, hi: worst, n: n}}
-}
-
-func (v *view) hasMeasuredEnergy() bool {
-	for _, r := range v.all {
-		if _, ok := joulesPerToken(&r, record.Measured, false); ok && r.Error == "" {
-			return true
-		}
-	}
-	return false
 }

@@ -123,31 +123,3 @@ func TestClaimTakesTheWorstRule(t *testing.T) {
 		}
 	}
 }
-
-// TestMeasuredEnergyOnly: a counter decides the claim that an estimate may not.
-func TestMeasuredEnergyOnly(t *testing.T) {
-	m := newMaker()
-	rule := m.run.Claims[4].Rules[0]
-	for i := range m.recs {
-		if r := &m.recs[i]; r.Phase == "decode" {
-			j := 20 * float64(r.DurationNS) / 1e9
-			r.Energy = append(r.Energy,
-				record.Energy{Tier: record.TierCounter, Domain: "package-0", Source: "RAPL", Joules: &j, NetJ: ptr(j / 2), WindowNS: r.DurationNS},
-				record.Energy{Tier: record.TierCounter, Domain: "core", Source: "RAPL", Joules: &j, WindowNS: r.DurationNS})
-		}
-	}
-	v := newView(m.run, m.recs)
-	if got := v.apply(rule); got.Verdict != Holds {
-		t.Errorf("%s (%s)", got.Verdict, got.Why)
-	}
-	n := v.notebook()
-	for _, f := range n.figures() {
-		for _, s := range f.Series {
-			if y := s.Points[0].Y; f.Name == "cost-energy-measured" && s.Name == "rwkv4" && math.Abs(y-20) > 1 {
-				t.Errorf("measured %g mJ, want 20: the core domain lies within the package", y)
-			} else if f.Name == "cost-energy-estimated" && s.Name == "rwkv4" && math.Abs(y-35) > 1 {
-				t.Errorf("estimated %g mJ, want 35", y)
-			}
-		}
-	}
-}

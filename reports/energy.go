@@ -19,12 +19,12 @@ func (v *view) energyBlocks(g *group) []Block {
 	}
 	var out []Block
 	if b, ok := g.energyFigure("measured", record.Measured); ok {
-		b.Figure.Note = "Read from a counter or meter; gross energy, idle power included. " + g.intervalNote(g.memoryPhase(), defaultAxis(g.memoryPhase()), metrics["joules_per_token"])
+		b.Figure.Note = "Read from a counter or meter; gross energy, idle power included. " + v.gaps(g) + g.intervalNote(g.memoryPhase(), defaultAxis(g.memoryPhase()), metrics["joules_per_token"])
 		b.Says = nonEmpty(v.energySentence(g))
 		out = append(out, b)
 	} else {
 		out = append(out, Block{Heading: "Energy: measured",
-			Missing: "Energy per token, measured: not measured on this machine. " + v.energyReasons()})
+			Missing: "Energy per token, measured: not measured on this machine. " + upper(strings.TrimSuffix(v.unmeasured(g.of(g.memoryPhase())), ".")) + "."})
 	}
 	for _, tier := range []struct{ tier, name, note string }{
 		{record.TierEstimated, "estimated", timeInDisguise},
@@ -77,18 +77,41 @@ func (v *view) energySentence(g *group) string {
 	return upper(v.placeOf(g, phase, m)) + strings.Join(parts, "; ") + "."
 }
 
-// energyReasons tells why no source measured.
-func (v *view) energyReasons() string {
-	var why []string
-	for _, e := range v.run.Host.Energy {
-		if !record.Measured(e.Tier) && e.Tier != record.TierEstimated && e.Tier != record.TierModelled && e.Reason != "" {
-			why = append(why, strings.TrimSuffix(nameOf(e)+": "+e.Reason, "."))
+// unmeasured tells why the records hold no measured energy: what the meter said
+// when it took them, or when it looked at the machine.
+func (v *view) unmeasured(records []*record.Record) string {
+	for _, r := range records {
+		if why := record.NoTotal(r.Energy); why != "" {
+			return why
 		}
 	}
-	if len(why) == 0 {
-		return "No record carries energy from a counter or meter."
+	if why := record.NoTotal(v.run.Host.Energy); why != "" {
+		return why
 	}
-	return strings.Join(why, "; ") + "."
+	return "no record carries energy from a counter or meter"
+}
+
+// counts tells whether any record of the run holds measured energy.
+func (v *view) counts() bool {
+	return slices.ContainsFunc(v.all, func(r record.Record) bool {
+		_, ok := joulesPerToken(&r, record.Measured, false)
+		return ok && r.Error == ""
+	})
+}
+
+// gaps tells how many samples of the figure's phase hold no measured energy.
+func (v *view) gaps(g *group) string {
+	var without []*record.Record
+	all := g.of(g.memoryPhase())
+	for _, r := range all {
+		if _, ok := joulesPerToken(r, record.Measured, false); !ok {
+			without = append(without, r)
+		}
+	}
+	if without == nil {
+		return ""
+	}
+	return fmt.Sprintf("Of %d samples %d hold none: %s. ", len(all), len(without), strings.TrimSuffix(v.unmeasured(without), "."))
 }
 
 func nameOf(e record.Energy) string {
@@ -106,7 +129,7 @@ func (g *group) energyTable() *Table {
 	for _, label := range g.Labels {
 		for _, phase := range []string{"decode", "prefill", "train"} {
 			x := g.largest(label, phase)
-			row, found := []string{label, phase, fmt.Sprintf("%.0f", x)}, false
+			row, found, gross := []string{label, phase, fmt.Sprintf("%.0f", x)}, false, 0
 			for _, col := range []struct {
 				want func(string) bool
 				net  bool
@@ -115,7 +138,10 @@ func (g *group) energyTable() *Table {
 				m := metric{value: func(r *record.Record) (float64, bool) { return joulesPerToken(r, col.want, col.net) }}
 				cell := "n/a"
 				if p, ok := exactly(g.places(label, phase, defaultAxis(phase), m), x); ok {
-					cell, found = quantity(median(p.all), "J"), true
+					// Note: a net energy that some samples lack would be that of the larger ones.
+					if gross = max(gross, len(p.all)); !col.net || len(p.all) == gross {
+						cell, found = quantity(median(p.all), "J"), true
+					}
 				}
 				row = append(row, cell)
 			}

@@ -224,6 +224,17 @@ func (g *group) where(label, phase string) []*record.Record {
 	return out
 }
 
+// of lists the successful records of a phase.
+func (g *group) of(phase string) []*record.Record {
+	var out []*record.Record
+	for _, r := range g.records {
+		if r.Phase == phase {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 func (g *group) has(phase string) bool {
 	return slices.ContainsFunc(g.records, func(r *record.Record) bool { return r.Phase == phase })
 }

@@ -81,19 +81,6 @@ func TestPromptLength(t *testing.T) {
 		}
 	}
 }
-
-func TestEnergySharesAWindow(t *testing.T) {
-	r := record.Record{Tokens: 10, DurationNS: 1e9, Energy: []record.Energy{
-		{Tier: record.TierCounter, Domain: "package-0", Joules: ptr(40.0), WindowNS: 4e9}, {Tier: record.TierCounter, Domain: "dram", Joules: ptr(4.0), WindowNS: 4e9},
-		{Tier: record.TierCounter, Domain: "package-1"}, {Tier: record.TierEstimated, Domain: "cpu", Joules: ptr(99.0)}}}
-	if j, ok := joulesPerToken(&r, record.Measured, false); !ok || j < 1.0999 || j > 1.1001 {
-		t.Errorf("%g J/token, want 1.1", j)
-	}
-	if _, ok := joulesPerToken(&r, record.Measured, true); ok {
-		t.Error("net energy out of nothing")
-	}
-}
-
 // TestRepeatsCountOnce: records written twice change no number of the report,
 // which says so.
 func TestRepeatsCountOnce(t *testing.T) {

@@ -51,6 +51,9 @@ var metrics = map[string]metric{
 	}},
 }
 
+// energy tells whether a meter must have been there for the metric.
+func (m metric) energy() bool { return m.unit == "J/token" }
+
 // metricOf knows the metrics by name, and probe:SLOTS/EVERY: the bits per byte
 // lost when SLOTS are forgotten every EVERY tokens.
 func metricOf(name string) (metric, error) {
@@ -96,8 +99,7 @@ func bytesOf(field func(*record.Record) *int64) func(*record.Record) (float64, b
 }
 
 // joulesPerToken is the record's share of its energy window over its tokens,
-// from the best tier that want accepts. Packages and DRAM add up; other
-// domains lie within a package and are left out.
+// from the total of the best tier that want accepts.
 func joulesPerToken(r *record.Record, want func(tier string) bool, net bool) (float64, bool) {
 	if r.Tokens <= 0 {
 		return 0, false
@@ -106,27 +108,22 @@ func joulesPerToken(r *record.Record, want func(tier string) bool, net bool) (fl
 		if !want(tier) {
 			continue
 		}
-		total, found := 0.0, false
-		for _, e := range r.Energy {
-			j := e.Joules
-			if net {
-				j = e.NetJ
-			}
-			if e.Tier != tier || j == nil || !finite(*j) {
-				continue
-			}
-			if tier == record.TierCounter && !strings.HasPrefix(e.Domain, "package") && !strings.HasPrefix(e.Domain, "dram") {
-				continue
-			}
-			share := 1.0
-			if e.WindowNS > r.DurationNS && r.DurationNS > 0 {
-				share = float64(r.DurationNS) / float64(e.WindowNS)
-			}
-			total, found = total+*j*share, true
+		e := record.Total(r.Energy, tier)
+		if e == nil {
+			continue
 		}
-		if found {
-			return total / float64(r.Tokens), true
+		j := e.Joules
+		if net {
+			j = e.NetJ
 		}
+		if j == nil || !finite(*j) {
+			continue
+		}
+		share := 1.0
+		if e.WindowNS > r.DurationNS && r.DurationNS > 0 {
+			share = float64(r.DurationNS) / float64(e.WindowNS)
+		}
+		return *j * share / float64(r.Tokens), true
 	}
 	return 0, false
 }

@@ -45,8 +45,8 @@ func newMaker() *maker {
 		Cuts: []string{"cost: depth 32768 would take 40 minutes"},
 		Host: record.Host{CPU: "Synthetic 3000", Cores: 2, MemBytes: 16 << 30, OS: "linux", Go: "go1.26.8", Features: []string{"avx2", "fma"},
 			Caches: map[string]int64{"L1d": 32 << 10, "L2": 1 << 20}, FMAPeak: map[string]float64{"1": 98.5, "2": 190}, ReadGBs: map[string]float64{"1": 12, "2": 19},
-			NoiseFloor: ptr(0.03), Energy: []record.Energy{{Tier: record.TierNone, Domain: "package-0", Source: "RAPL", Reason: "no powercap tree on this machine"},
-				{Tier: record.TierEstimated, Domain: "cpu estimate", Source: "TDP model", Reason: "assumes 35 W at full load"}},
+			NoiseFloor: ptr(0.03), Energy: []record.Energy{{Tier: record.TierNone, Domain: "cpu", Source: "RAPL", Total: true, Reason: "no powercap tree on this machine"},
+				{Tier: record.TierEstimated, Domain: "cpu estimate", Source: "TDP model", Total: true, Reason: "assumes 35 W at full load"}},
 			Warnings: []string{"one core is shared with another guest"}},
 		Corpora: []record.Corpus{{Name: "go", Source: "Go standard library source", Bytes: 51234567, SHA256: "ab12"}},
 		Sources: map[string]string{"commit": "0123abcd", "dirty": "false", "go": "go1.26.8", "binary_sha256": "ffee"},
@@ -119,7 +119,7 @@ func (m *maker) costs() {
 				ns := int64(stepSeconds(a, depth) * m.noise() * 64e9)
 				r := record.Record{Depth: depth, Round: round, Tokens: 64, DurationNS: ns, CPUNS: ptr(ns * 18 / 10), GCShare: ptr(0.002), SchedShare: ptr(0.01),
 					StateBytes: ptr(stateBytes(a, depth)), PeakRSSBytes: ptr(int64(60<<20) + stateBytes(a, depth)), HeapBytes: ptr(int64(40 << 20)), ArenaBytes: ptr(int64(3 << 20)),
-					Energy: []record.Energy{{Tier: record.TierEstimated, Domain: "cpu estimate", Source: "TDP model", Joules: ptr(35 * float64(ns) / 1e9), WindowNS: ns, Reason: "assumes 35 W"}}}
+					Energy: []record.Energy{{Tier: record.TierEstimated, Domain: "cpu estimate", Source: "TDP model", Total: true, Joules: ptr(35 * float64(ns) / 1e9), WindowNS: ns, Reason: "assumes 35 W"}}}
 				for range 64 {
 					r.LatencyNS = append(r.LatencyNS, int64(float64(ns)/64*m.noise()*m.noise()))
 				}

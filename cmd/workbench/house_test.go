@@ -56,6 +56,8 @@ var rooms = map[string][]string{
 		"github.com/olekukonko/tablewriter", "codeberg.org/go-fonts/liberation", "golang.org/x/image"},
 	"cmd/workbench": {"arch", "arch/files", "arch/archtest", "arch/checkpoint", "arch/nn", "arch/rnn", "arch/rwkv", "arch/tokenizer", "arch/transformer", "kernels", "kernels/kerneltest",
 		"experiments", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train", "reports", "golang.org/x/term"},
+
+	"experiments/meter/metertest": {},
 }
 
 type goPackage struct {

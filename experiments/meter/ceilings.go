@@ -31,7 +31,7 @@ type Ceilings struct {
 
 // NewCeilings prepares to measure the machine that this process runs on.
 func NewCeilings() *Ceilings {
-	return newCeilings((machine{system, "/sys"}).caches())
+	return newCeilings(here().caches())
 }
 
 func newCeilings(caches map[string]int64) *Ceilings {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +15,9 @@ const (
 	// minWindow is the shortest window in which a counter that moves about
 	// once a millisecond says something.
 	minWindow = 100 * time.Millisecond
+	// enough is how long a sample's window is made: a counter that is a
+	// millisecond behind at one end is then wrong by half a percent.
+	enough = 200 * time.Millisecond
 	// A counter must show a power within these bounds, in watts, to be believed.
 	minWatts, maxWatts = 0.1, 2000
 	// pollEvery bounds the time between readings, so that no wrap is missed.
@@ -29,9 +32,10 @@ const (
 )
 
 // Energy holds the energy sources of this machine. Counters are RAPL zones; a
-// group of them, DomainTotal, comes first. Nested zones (cores and uncore in a
-// package, packages in psys) are listed and never summed. Beside them, under
-// its own tier, stands an estimate from processor time.
+// group of them, DomainTotal, comes first and is marked as the total. Nested
+// zones (cores and uncore in a package, packages in psys) are listed and never
+// summed. Beside them, under its own tier, stands an estimate from processor
+// time.
 type Energy struct {
 	mu       sync.Mutex
 	zones    []*zone
@@ -56,17 +60,19 @@ type environment struct {
 // A group is one entry of a report: the sum of zones.
 type group struct {
 	domain, source string
+	total          bool   // counts everything once
 	reason         string // why the sum is not available
 	zones          []*zone
 	idleW, idleSD  *float64
 }
 
-// NewEnergy finds the sources under sysfs ("" for /sys). Where there are
-// counters it keeps one core busy for 200 ms to see them move, and reads them
-// in the background until Close.
+// NewEnergy finds the sources under sysfs ("" for that of this machine: /sys,
+// or what WORKBENCH_SYSFS names). Where there are counters it keeps one core
+// busy for 200 ms to see them move, and reads them in the background until
+// Close.
 func NewEnergy(sysfs string) *Energy {
 	if sysfs == "" {
-		sysfs = "/sys"
+		sysfs = here().sys
 	}
 	return newEnergy(environment{sysfs, readFile, os.Getenv, time.Now, spin, time.Sleep, CPUTime})
 }
@@ -97,23 +103,19 @@ func (e *Energy) check() {
 	if len(e.zones) == 0 {
 		return
 	}
-	first := make(map[*zone]uint64)
 	for _, z := range e.zones {
 		z.open()
-		first[z] = z.last
 	}
-	t0 := e.env.now()
+	twins := findTwins(e.zones)
+	t0, from := e.poll()
 	e.env.spin(selfTest)
-	for _, z := range e.zones {
-		z.poll()
-	}
-	seconds := e.env.now().Sub(t0).Seconds()
-	for _, z := range e.zones {
+	t1, to := e.poll()
+	for i, z := range e.zones {
 		if z.lost == "" {
-			z.lost = implausible(z.total, seconds, z.top)
+			z.lost = implausible(to[i]-from[i], t1.Sub(t0).Seconds(), z.top)
 		}
 	}
-	e.zones = dropMirrors(e.zones, first)
+	e.zones = dropTwins(e.zones, twins)
 }
 
 // group makes the report's entries of the zones: the total, then the single
@@ -123,37 +125,12 @@ func (e *Energy) group() {
 		e.reason = "no RAPL counters in " + e.env.sysfs + "/class/powercap (usual in virtual machines)"
 		return
 	}
-	total := &group{domain: DomainTotal, source: "RAPL counter, powercap"}
-	packages := 0
-	var with, without []string
-	for _, z := range e.zones {
-		if z.summed() && z.lost == "" {
-			total.zones = append(total.zones, z)
-			with = append(with, z.domain)
-		} else if z.summed() {
-			without = append(without, z.domain)
-		}
-		if z.top && z.summed() {
-			packages++
-			if z.lost != "" && total.reason == "" {
-				total.reason = z.domain + ": " + z.lost
-			}
-		}
-	}
-	if packages == 0 {
-		total.reason = "no package among the RAPL counters"
-	}
-	if total.reason == "" {
-		total.source += ": " + strings.Join(with, " + ")
-		if len(without) > 0 {
-			total.source += ", without " + strings.Join(without, ", ")
-		}
-	}
+	total := totalOf(e.zones)
 	e.reason = total.reason
 	e.groups = []*group{total}
 	if len(e.zones) > 1 {
 		for _, z := range e.zones {
-			e.groups = append(e.groups, &group{domain: z.domain, source: "RAPL counter, powercap", zones: []*zone{z}})
+			e.groups = append(e.groups, &group{domain: z.domain, source: counterSource, zones: []*zone{z}})
 		}
 	}
 }
@@ -196,16 +173,29 @@ func (e *Energy) background() {
 	}()
 }
 
-// poll reads every counter and returns the totals in µJ, by zone.
-func (e *Energy) poll() []uint64 {
+// poll reads every counter and returns the totals in µJ, by zone, and when it
+// began to read.
+func (e *Energy) poll() (at time.Time, totals []uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	totals := make([]uint64, len(e.zones))
+	at, totals = e.env.now(), make([]uint64, len(e.zones))
 	for i, z := range e.zones {
 		z.poll()
 		totals[i] = z.total
 	}
-	return totals
+	return at, totals
+}
+
+// instant reads every counter at once: where the processor was taken away
+// meanwhile, it reads them again.
+func (e *Energy) instant() (at time.Time, totals []uint64) {
+	for range 5 {
+		at, totals = e.poll()
+		if e.env.now().Sub(at) < time.Millisecond {
+			break
+		}
+	}
+	return at, totals
 }
 
 // A Window is a time whose energy is asked for.
@@ -219,9 +209,27 @@ type Window struct {
 
 // Start begins a window. Windows may overlap.
 func (e *Energy) Start() Window {
-	w := Window{e: e, totals: e.poll(), at: e.env.now()}
+	w := Window{e: e}
 	w.cpu, w.cpuErr = e.env.cpu()
+	w.at, w.totals = e.instant()
 	return w
+}
+
+// Least is how long a window must last for its energy to be told to within a
+// percent: 0 where no counter tells the total.
+func (e *Energy) Least() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.groups) == 0 || e.groups[0].lost() != "" {
+		return 0
+	}
+	return enough
+}
+
+// Enough tells whether the window has lasted for Least.
+func (w Window) Enough() bool {
+	least := w.e.Least()
+	return least == 0 || w.e.env.now().Sub(w.at) >= least
 }
 
 // Stop ends the window and returns an entry for each source: joules with the
@@ -230,39 +238,42 @@ func (e *Energy) Start() Window {
 // deviation is IdleSDW times the window.
 func (w Window) Stop() []record.Energy {
 	e := w.e
+	end, totals := e.instant()
 	cpu, err := e.env.cpu()
 	if w.cpuErr != nil {
 		err = w.cpuErr
 	}
-	d := e.env.now().Sub(w.at)
-	joules := e.joules(w.totals, e.poll())
+	d := end.Sub(w.at)
+	joules := e.joules(w.totals, totals)
 	out := e.Sources()
+	for i := range out {
+		out[i].WindowNS = d.Nanoseconds()
+	}
 	for i, g := range e.groups {
 		if out[i].Tier == record.TierCounter {
-			out[i] = g.sample(out[i], joules[i], d)
+			out[i] = g.sample(out[i], joules, d)
 		}
 	}
 	last := len(out) - 1
 	out[last] = e.estimate.sample(out[last], cpu-w.cpu, d, err)
-	for i := range out {
-		out[i].WindowNS = d.Nanoseconds()
-	}
 	return out
 }
 
-// joules returns the energy of each group between two readings.
-func (e *Energy) joules(from, to []uint64) []float64 {
+// joules returns the energy of each zone between two readings.
+func (e *Energy) joules(from, to []uint64) map[*zone]float64 {
 	j := make(map[*zone]float64, len(e.zones))
 	for i, z := range e.zones {
 		j[z] = float64(to[i]-from[i]) * 1e-6
 	}
-	sums := make([]float64, len(e.groups))
-	for i, g := range e.groups {
-		for _, z := range g.zones {
-			sums[i] += j[z]
-		}
+	return j
+}
+
+// sum returns the energy of g.
+func (g *group) sum(joules map[*zone]float64) (sum float64) {
+	for _, z := range g.zones {
+		sum += joules[z]
 	}
-	return sums
+	return sum
 }
 
 // Sources lists what there is, without a measurement: the tier of each source,
@@ -272,14 +283,14 @@ func (e *Energy) Sources() []record.Energy {
 	defer e.mu.Unlock()
 	var out []record.Energy
 	for _, g := range e.groups {
-		s := record.Energy{Tier: record.TierCounter, Domain: g.domain, Source: g.source, IdleW: g.idleW, IdleSDW: g.idleSD}
+		s := record.Energy{Tier: record.TierCounter, Domain: g.domain, Source: g.source, Total: g.total, IdleW: g.idleW, IdleSDW: g.idleSD}
 		if s.Reason = g.lost(); s.Reason != "" {
 			s.Tier = record.TierNone
 		}
 		out = append(out, s)
 	}
 	if len(e.groups) == 0 {
-		out = append(out, record.Energy{Tier: record.TierNone, Domain: DomainTotal, Source: "RAPL counter, powercap", Reason: e.reason})
+		out = append(out, record.Energy{Tier: record.TierNone, Domain: DomainTotal, Source: counterSource, Total: true, Reason: e.reason})
 	}
 	return append(out, e.estimate.entry())
 }
@@ -296,23 +307,29 @@ func (g *group) lost() string {
 	return ""
 }
 
-// sample fills in the energy j of a window of length d.
-func (g *group) sample(s record.Energy, j float64, d time.Duration) record.Energy {
-	watts := j / d.Seconds()
-	switch {
-	case d < minWindow:
+// sample fills in the energy of a window of length d. A counter that stood
+// still or jumped spoils the sums it belongs to, for they would be too small
+// or too large without a word.
+func (g *group) sample(s record.Energy, joules map[*zone]float64, d time.Duration) record.Energy {
+	if d < minWindow {
 		s.Reason = fmt.Sprintf("a window of %v is shorter than the %v that the counter resolves: repeat the work within one window", d.Round(time.Microsecond), minWindow)
-	case j == 0:
-		s.Reason = "the counter did not move in the window"
-	case watts > maxWatts:
-		s.Reason = fmt.Sprintf("the counter shows %.3g W, more than %d W: it was reset or wrapped unseen", watts, maxWatts)
-	default:
-		s.Joules = &j
-		s.Reason = "net is n/a: the idle power was not measured"
-		if g.idleW != nil {
-			net := j - *g.idleW*d.Seconds()
-			s.NetJ, s.Reason = &net, ""
+		return s
+	}
+	for _, z := range g.zones {
+		watts := joules[z] / d.Seconds()
+		switch {
+		case watts == 0:
+			s.Reason = z.domain + ": the counter did not move in the window"
+			return s
+		case watts > maxWatts:
+			s.Reason = fmt.Sprintf("%s: the counter shows %.3g W, more than %d W: it jumped, was reset or wrapped unseen", z.domain, watts, maxWatts)
+			return s
 		}
+	}
+	j := g.sum(joules)
+	s.Joules, s.Reason = &j, "net is n/a: the idle power was not measured"
+	if g.idleW != nil {
+		s.TakeIdle(*g.idleW, *g.idleSD)
 	}
 	return s
 }
@@ -320,28 +337,29 @@ func (g *group) sample(s record.Energy, j float64, d time.Duration) record.Energ
 // Idle measures the power of each counter over d while this process sleeps:
 // the mean over d, and the standard deviation between up to 20 parts of it.
 // Later windows report net energy with it; it returns the sources with their
-// idle power. A d too short for two parts leaves the idle power unknown, and
-// without a counter Idle returns at once.
+// idle power. A d too short for two parts, or a counter that jumps meanwhile,
+// leaves the idle power unknown, and without a counter Idle returns at once.
 func (e *Energy) Idle(d time.Duration) []record.Energy {
-	parts := min(20, int(d/minWindow))
+	parts := min(20, int(d/enough))
 	if parts < 2 || !e.counting() {
 		return e.Sources()
 	}
 	power := make([][]float64, len(e.groups)) // [group][part], W
 	seconds := make([]float64, 0, parts)
 	for range parts {
-		t0, from := e.env.now(), e.poll()
+		t0, from := e.poll()
 		e.env.sleep(d / time.Duration(parts))
-		to := e.poll()
-		s := e.env.now().Sub(t0).Seconds()
+		t1, to := e.poll()
+		joules, s := e.joules(from, to), t1.Sub(t0).Seconds()
 		seconds = append(seconds, s)
-		for i, j := range e.joules(from, to) {
-			power[i] = append(power[i], j/s)
+		for i, g := range e.groups {
+			power[i] = append(power[i], g.sum(joules)/s)
 		}
 	}
 	e.mu.Lock()
 	for i, g := range e.groups {
-		if mean, sd := weighted(power[i], seconds); mean > 0 {
+		believed := g.lost() == "" && slices.Max(power[i]) <= maxWatts*float64(len(g.zones))
+		if mean, sd := weighted(power[i], seconds); mean > 0 && believed {
 			g.idleW, g.idleSD = &mean, &sd
 		}
 	}

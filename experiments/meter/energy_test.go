@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ type fake struct {
 	denied map[string]bool
 	env    map[string]string
 	reads  atomic.Int64 // of counters
+	mu     sync.Mutex   // a file is written or read
 }
 
 func newFake(t *testing.T) *fake {
@@ -55,6 +57,8 @@ func (f *fake) write(id, name, text string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		f.t.Fatal(err)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o644); err != nil {
 		f.t.Fatal(err)
 	}
@@ -81,6 +85,8 @@ func (f *fake) open() *Energy {
 			if f.denied[filepath.Base(filepath.Dir(path))] && filepath.Base(path) == "energy_uj" {
 				return "", &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
 			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
 			return readFile(path)
 		},
 		env: func(k string) string { return f.env[k] },

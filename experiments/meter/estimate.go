@@ -39,7 +39,7 @@ func newEstimate(tdp, locked string) estimate {
 }
 
 func (e estimate) entry() record.Energy {
-	return record.Energy{Tier: record.TierEstimated, Domain: DomainEstimate, Source: e.source, Reason: e.reason}
+	return record.Energy{Tier: record.TierEstimated, Domain: DomainEstimate, Source: e.source, Total: true, Reason: e.reason}
 }
 
 // sample fills in the energy of the processor time cpu. There is no net: an

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A zone is one RAPL counter of the powercap tree. Source: the Linux kernel's
@@ -19,8 +20,10 @@ type zone struct {
 	path   string // of energy_uj
 	read   func(path string) (string, error)
 	top    bool // not inside another zone
+	named  bool // domain is what the system calls it
 	// lost tells why the counter cannot be used, "" while it can.
 	lost  string
+	zero  bool   // it began at 0
 	max   uint64 // highest value before the counter starts again, µJ
 	last  uint64 // raw value at the last reading, µJ
 	total uint64 // µJ since the first reading
@@ -33,33 +36,42 @@ const maxZones = 256
 
 // findZones lists the counters under sysfs, one for each domain: the memory
 // mapped registers repeat the model specific ones under the same names, and so
-// do the dies of some processors.
+// do the dies of some processors. A zone that hides its name is listed as lost.
 func findZones(sysfs string, read func(path string) (string, error)) []*zone {
 	var zones []*zone
 	names := make(map[string]string) // zone directory -> domain
 	seen := make(map[string]bool)
 	for _, dir := range zoneDirs(sysfs) {
-		domain, err := read(filepath.Join(dir, "name"))
-		if err != nil || domain == "" {
-			continue
-		}
 		id := filepath.Base(dir)
-		top := strings.Count(id, ":") == 1
-		if !top {
-			parent := id[:strings.LastIndexByte(id, ':')]
-			if names[parent] == "" {
+		z := &zone{path: filepath.Join(dir, "energy_uj"), read: read, top: strings.Count(id, ":") == 1}
+		z.name(dir, id)
+		if !z.top {
+			parent := names[id[:strings.LastIndexByte(id, ':')]]
+			if parent == "" {
 				continue
 			}
-			domain = names[parent] + "/" + domain
+			z.domain = parent + "/" + z.domain
 		}
-		names[id] = domain
-		if seen[domain] {
+		names[id] = z.domain
+		if seen[z.domain] {
 			continue
 		}
-		seen[domain] = true
-		zones = append(zones, &zone{domain: domain, path: filepath.Join(dir, "energy_uj"), read: read, top: top})
+		seen[z.domain] = true
+		zones = append(zones, z)
 	}
 	return zones
+}
+
+// name reads what the system calls the zone.
+func (z *zone) name(dir, id string) {
+	name, err := z.read(filepath.Join(dir, "name"))
+	if err == nil && name == "" {
+		err = errors.New("the file is empty")
+	}
+	z.domain, z.named = name, err == nil
+	if err != nil {
+		z.domain, z.lost = id, fmt.Sprintf("the counter's name cannot be read: %v", err)
+	}
 }
 
 // zoneDirs lists the zones' directories, parents before children, model
@@ -91,26 +103,68 @@ func zoneDirs(sysfs string) []string {
 	return dirs[:min(len(dirs), maxZones)]
 }
 
-// summed tells whether z belongs to the total: packages hold their cores and
-// uncore, dram stands beside them, and psys holds the packages.
-func (z *zone) summed() bool {
-	return z.top && strings.HasPrefix(z.domain, "package") || filepath.Base(z.domain) == "dram"
+// counterSource is where a counter's value comes from.
+const counterSource = "RAPL counter, powercap"
+
+// totalOf is the sum of the zones that together hold everything once, or the
+// reason why there is none: a sum of the zones that happen to be readable
+// would be too small without a word. Packages hold their cores and uncore,
+// memory stands beside them, and psys holds all, so that it counts only where
+// nothing else does. Memory whose counter stays at 0 is memory that this
+// processor does not count.
+func totalOf(zones []*zone) *group {
+	total := &group{domain: DomainTotal, source: counterSource, total: true}
+	var with, without []string
+	packages := slices.ContainsFunc(zones, func(z *zone) bool { return z.top && z.is("package") })
+	for _, z := range zones {
+		switch {
+		case z.named && z.dram() && z.zero && z.total == 0 && z.lost != "":
+			without = append(without, z.domain)
+		case !z.named || z.top && z.is("package") || z.dram() || z.is("psys") && z.top && !packages:
+			total.zones = append(total.zones, z)
+			with = append(with, z.domain)
+		}
+	}
+	if total.reason = total.lost(); total.reason != "" {
+		return total
+	}
+	if !slices.ContainsFunc(total.zones, func(z *zone) bool { return z.top && !z.dram() }) {
+		total.reason = "no package among the RAPL counters"
+		return total
+	}
+	total.source += ": " + strings.Join(with, " + ")
+	if len(without) > 0 {
+		total.source += ", without " + strings.Join(without, ", ")
+	}
+	return total
 }
+
+func (z *zone) is(kind string) bool { return z.named && strings.HasPrefix(z.domain, kind) }
+
+func (z *zone) dram() bool { return filepath.Base(z.domain) == "dram" }
 
 // open takes the first reading.
 func (z *zone) open() {
+	if z.lost != "" {
+		return
+	}
 	if text, err := z.read(filepath.Join(filepath.Dir(z.path), "max_energy_range_uj")); err == nil {
 		z.max, _ = strconv.ParseUint(text, 10, 64) // 0 where it is unreadable: a fall is then an error
 	}
 	z.last, z.lost = z.raw()
+	z.zero = z.lost == "" && z.last == 0
 }
 
 // raw reads the counter in µJ, or the reason why it cannot be read.
 func (z *zone) raw() (uint64, string) {
 	text, err := z.read(z.path)
+	// Note: a file that stands in for a counter is empty while it is rewritten.
+	for try := 0; text == "" && err == nil && try < 5; try++ {
+		time.Sleep(200 * time.Microsecond)
+		text, err = z.read(z.path)
+	}
 	if errors.Is(err, fs.ErrPermission) {
-		return 0, "only root may read the counter; to unlock it until the next boot: sudo chmod a+r " +
-			filepath.Join(filepath.Dir(filepath.Dir(z.path)), "intel-rapl*", "energy_uj")
+		return 0, "only root may read the counter; to unlock it until the next boot: " + unlock(z.path)
 	}
 	if err != nil {
 		return 0, fmt.Sprintf("the counter cannot be read: %v", err)
@@ -120,6 +174,19 @@ func (z *zone) raw() (uint64, string) {
 		return 0, fmt.Sprintf("%s is not a number of microjoules: %.40q", z.path, text)
 	}
 	return v, ""
+}
+
+// unlock is the command that lets everyone read the counters, of which path is
+// one: in the class folder they lie side by side, in a copy of the device tree
+// some lie inside others.
+func unlock(path string) string {
+	base, nested, _ := strings.Cut(path, "/class/powercap/")
+	glob := filepath.Join(base, "class/powercap/intel-rapl*")
+	command := "sudo chmod a+r " + filepath.Join(glob, "energy_uj")
+	if strings.Count(nested, "/") > 1 {
+		command += " " + filepath.Join(glob, "intel-rapl*", "energy_uj")
+	}
+	return command
 }
 
 // poll adds what the counter moved since the last reading, across one wrap.
@@ -154,27 +221,49 @@ func implausible(uj uint64, seconds float64, top bool) string {
 	return ""
 }
 
-// dropMirrors removes packages that show another package's counter: the same
-// value before and after the self-test, to within what 10 ms add. first holds
-// the values before.
-func dropMirrors(zones []*zone, first map[*zone]uint64) []*zone {
-	near := func(a, b, moved uint64) bool { return max(a, b)-min(a, b) <= moved/20 }
-	var kept []*zone
-	var dropped []string
-	for _, z := range zones {
-		mirror := false
-		for _, k := range kept {
-			mirror = mirror || z.top && k.top && z.summed() && k.summed() && z.lost == "" && k.lost == "" &&
-				near(first[z], first[k], k.total) && near(z.last, k.last, k.total)
+// twins are two dies of one package, which on some processors show the same
+// counter, with readings of b between two of a.
+type twins struct {
+	a, b      *zone
+	lo, v, hi uint64
+}
+
+// findTwins reads the dies of every package.
+func findTwins(zones []*zone) []twins {
+	var found []twins
+	for i, b := range zones {
+		for _, a := range zones[:i] {
+			socket, _, dies := strings.Cut(a.domain, "-die-")
+			if other, _, ok := strings.Cut(b.domain, "-die-"); dies && ok && a.top && b.top && socket == other {
+				found = append(found, twins{a: a, b: b}.read())
+			}
 		}
-		for _, d := range dropped {
-			mirror = mirror || strings.HasPrefix(z.domain, d+"/")
-		}
-		if mirror {
-			dropped = append(dropped, z.domain)
-			continue
-		}
-		kept = append(kept, z)
 	}
-	return kept
+	return found
+}
+
+func (t twins) read() twins {
+	t.lo, _ = t.a.raw()
+	t.v, _ = t.b.raw()
+	t.hi, _ = t.a.raw()
+	return t
+}
+
+// same tells whether b shows what a shows, to within slack µJ.
+func (t twins) same(slack uint64) bool { return t.v+slack >= t.lo && t.v <= t.hi+slack }
+
+// dropTwins removes the dies that show another die's counter, and what is in
+// them: the same value before and after the self-test, to within what 10 ms add.
+func dropTwins(zones []*zone, before []twins) []*zone {
+	gone := map[string]bool{}
+	for _, t := range before {
+		slack := t.a.total / uint64(selfTest/(10*time.Millisecond))
+		if t.a.lost == "" && t.b.lost == "" && !gone[t.a.domain] && t.same(slack) && t.read().same(slack) {
+			gone[t.b.domain] = true
+		}
+	}
+	return slices.DeleteFunc(zones, func(z *zone) bool {
+		top, _, _ := strings.Cut(z.domain, "/")
+		return gone[top]
+	})
 }

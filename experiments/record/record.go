@@ -77,6 +77,7 @@ type Energy struct {
 	Tier     string   `json:"tier"`
 	Domain   string   `json:"domain"`           // "package-0", "dram", "cpu estimate"
 	Source   string   `json:"source"`           // where the number comes from, in words
+	Total    bool     `json:"total,omitempty"`  // of its tier, the entry that counts everything once
 	Joules   *float64 `json:"joules"`           // gross; nil = n/a
 	NetJ     *float64 `json:"net_joules"`       // gross minus idle power times duration; nil = n/a
 	IdleW    *float64 `json:"idle_w,omitempty"` //

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"workbench/experiments/meter/metertest"
+	"workbench/experiments/record"
+	"workbench/reports"
+)
+
+// poweredStudy has cells whose work takes from a few to some hundred µs, far
+// below what a counter resolves.
+const poweredStudy = `name: powered
+arch:
+  - {use: rwkv4, dim: 16, layers: 1}
+  - {use: rnn, dim: 8, layers: 1}
+corpus: grammar
+measure:
+  decode: {depth: [64], tokens: 16, rounds: 6, sample_ms: 1}
+  prefill: {tokens: 32, chunk: [0], rounds: 1, sample_ms: 1}
+  train: {context: [16], batch_tokens: 16, rounds: 1, sample_ms: 1}
+claims:
+  - {id: less, says: Less than a million RNNs., rules: [{kind: ratio, part: powered, phase: decode, metric: joules_per_token, arch: rwkv4, than: rnn, over: depth, below: 1e6}]}
+`
+
+// everything is a machine with all that a meter must not count twice, whose
+// counters start again every half a second.
+func everything() metertest.Tree {
+	t := metertest.Tree{Name: "everything", Watts: 50 + 6 + 30}
+	for _, z := range []metertest.Zone{
+		{ID: "intel-rapl:0", Name: "package-0", Watts: 50}, {ID: "intel-rapl:0:0", Name: "core", Watts: 35}, {ID: "intel-rapl:0:1", Name: "dram", Watts: 6},
+		{ID: "intel-rapl:1", Name: "package-1", Watts: 30}, {ID: "intel-rapl:2", Name: "psys", Watts: 120}, {ID: "intel-rapl-mmio:0", Name: "package-0", Watts: 50},
+	} {
+		z.Max = uint64(z.Watts * 0.5e6)
+		t.Zones = append(t.Zones, z)
+	}
+	return t
+}
+
+// powered runs the study on a machine with that tree and returns its folder
+// and what fed the tree.
+func powered(t *testing.T, tree metertest.Tree) (dir string, feeder *metertest.Feeder) {
+	t.Helper()
+	sysfs, dir := t.TempDir(), t.TempDir()
+	feeder, err := tree.Feed(sysfs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer feeder.Stop()
+	study := filepath.Join(dir, "powered.yaml")
+	if err := os.WriteFile(study, []byte(poweredStudy), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, "run")
+	p := process("run", study, "--profile", "smoke", "--threads", "1", "--out", dir)
+	p.Env = append(p.Env, "WORKBENCH_SYSFS="+sysfs)
+	if out, err := p.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return dir, feeder
+}
+
+// TestEnergyEndToEnd: what a counter was fed with is what the report says of a
+// token, no sample is lost, and the claim is decided; without a counter, the
+// claim says why.
+func TestEnergyEndToEnd(t *testing.T) {
+	for _, tree := range []metertest.Tree{metertest.Named("one package"), everything(), metertest.Named("memory without permission")} {
+		t.Run(tree.Name, func(t *testing.T) {
+			t.Parallel()
+			dir, feeder := powered(t, tree)
+			_, records, err := record.Load(dir)
+			if err != nil || len(records) != 2*(6+1+1) {
+				t.Fatalf("%d records: %v", len(records), err)
+			}
+			paths, err := reports.Render(dir, []string{"csv", "md"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			verdict := "holds"
+			if tree.Watts == 0 {
+				verdict = "not decided on this machine: no energy counter (" + tree.Lost + ": "
+			} else {
+				holdWindows(t, records, tree.Watts, feeder)
+				holdFigure(t, paths["csv"], records)
+			}
+			if md, err := os.ReadFile(paths["md"]); err != nil || !strings.Contains(string(md), verdict) {
+				t.Errorf("report.md lacks the verdict %q: %v", verdict, err)
+			}
+		})
+	}
+}
+
+// holdWindows: every sample is long enough, and together they hold the energy
+// that passed in their windows, to within 1 %. Windows at whose ends the feeder
+// got no processor do not count.
+func holdWindows(t *testing.T, records []record.Record, watts float64, feeder *metertest.Feeder) {
+	t.Helper()
+	var told, fed float64
+	n := 0
+	for _, r := range records {
+		e := record.Total(r.Energy, record.TierCounter)
+		if e == nil || e.Joules == nil {
+			t.Fatalf("%s of %s, round %d: no energy: %+v", r.Phase, r.Label, r.Round, r.Energy)
+		}
+		if *e.Joules < 0 || e.NetJ != nil && (*e.NetJ < 0 || *e.NetJ > *e.Joules) {
+			t.Errorf("%g J, net %v", *e.Joules, e.NetJ)
+		}
+		window := time.Duration(e.WindowNS)
+		if window < 200*time.Millisecond || r.DurationNS > e.WindowNS {
+			t.Errorf("%s of %s: %d ns of work in a window of %v", r.Phase, r.Label, r.DurationNS, window)
+		}
+		if r.Phase == "decode" && (len(r.LatencyNS) != r.Tokens || r.Tokens%32 != 0) {
+			t.Errorf("%s: %d tokens are not whole works at the depth, or lack their latencies", r.Label, r.Tokens)
+		}
+		late := lateAt(feeder, r.Time) || lateAt(feeder, r.Time.Add(-window))
+		if !late {
+			told, fed, n = told+*e.Joules, fed+watts*window.Seconds(), n+1
+		}
+	}
+	if n < 3 {
+		t.Logf("the machine is too busy to hold the joules against the clock: %d windows", n)
+	} else if math.Abs(told/fed-1) > 0.01 {
+		t.Errorf("%g J of %g fed in %d windows", told, fed, n)
+	}
+}
+
+// lateAt tells whether the feeder was late when a window began or ended that
+// was heard of at t.
+func lateAt(feeder *metertest.Feeder, t time.Time) bool {
+	return feeder.Late(t.Add(-30*time.Millisecond), t)
+}
+
+// holdFigure: the joules a token in the figure's numbers are the median over a
+// model's samples of their power times their time a token.
+func holdFigure(t *testing.T, dir string, records []record.Record) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "figure-powered-energy-measured.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
+	if err != nil || len(rows) != 3 {
+		t.Fatalf("%q: %v", b, err)
+	}
+	unit := 1e6
+	for _, prefix := range []string{"(µJ", "(mJ", "(J"} {
+		if strings.Contains(rows[0][2], prefix) {
+			break
+		}
+		unit /= 1e3
+	}
+	for _, row := range rows[1:] {
+		var each []float64
+		for _, r := range records {
+			if e := record.Total(r.Energy, record.TierCounter); r.Phase == "decode" && r.Label == row[0] {
+				each = append(each, *e.Joules/float64(e.WindowNS)*float64(r.DurationNS)/float64(r.Tokens))
+			}
+		}
+		slices.Sort(each)
+		want := unit * (each[2] + each[3]) / 2
+		if got, err := strconv.ParseFloat(row[2], 64); err != nil || math.Abs(got/want-1) > 1e-6 {
+			t.Errorf("%s: %s in %q, want %g: %v", row[0], row[2], rows[0][2], want, err)
+		}
+	}
+}

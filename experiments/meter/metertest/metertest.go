@@ -1,0 +1,178 @@
+// Package metertest is RAPL counters for tests: trees of zones as machines
+// have them, with the power that a meter must find in them, and their feeding
+// in real time.
+package metertest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Range is the max_energy_range_uj of a real machine, in µJ.
+const Range = 262_143_328_850
+
+// A Zone is one counter.
+type Zone struct {
+	ID, Name string
+	Start    uint64  // µJ
+	Max      uint64  // µJ, 0 for Range
+	Watts    float64 // 0: it stands still
+	Denied   bool    // it cannot be read
+}
+
+// A Tree is the counters of one machine.
+type Tree struct {
+	Name  string
+	Zones []Zone
+	// Watts is what the machine draws, each thing counted once; 0 where no meter
+	// can tell, for the zone Lost.
+	Watts float64
+	Lost  string
+}
+
+// Trees are the machines that a meter meets.
+func Trees() []Tree {
+	pkg := Zone{ID: "intel-rapl:0", Name: "package-0", Start: 123, Watts: 50}
+	core := Zone{ID: "intel-rapl:0:0", Name: "core", Start: 7e6, Watts: 38}
+	return []Tree{
+		{Name: "one package", Zones: []Zone{pkg}, Watts: 50},
+		{Name: "package, core, uncore", Watts: 50,
+			Zones: []Zone{pkg, core, {ID: "intel-rapl:0:1", Name: "uncore", Start: 5, Watts: 4}}},
+		{Name: "two packages, dram", Watts: 50 + 6 + 50 + 3, Zones: []Zone{pkg, {ID: "intel-rapl:0:0", Name: "dram", Start: 9, Watts: 6},
+			{ID: "intel-rapl:1", Name: "package-1", Start: 123, Watts: 50}, {ID: "intel-rapl:1:0", Name: "dram", Start: 9, Watts: 3}}},
+		{Name: "psys", Zones: []Zone{pkg, core, {ID: "intel-rapl:1", Name: "psys", Start: 17, Watts: 81}}, Watts: 50},
+		{Name: "psys alone", Zones: []Zone{{ID: "intel-rapl:0", Name: "psys", Start: 17, Watts: 81}}, Watts: 81},
+		{Name: "mirrored dies", Watts: 50, Zones: []Zone{
+			{ID: "intel-rapl:0", Name: "package-0-die-0", Start: 4e9, Watts: 50}, {ID: "intel-rapl:0:0", Name: "core", Start: 5, Watts: 20},
+			{ID: "intel-rapl:1", Name: "package-0-die-1", Start: 4e9, Watts: 50}, {ID: "intel-rapl:1:0", Name: "core", Start: 5, Watts: 20}}},
+		{Name: "mmio twins", Zones: []Zone{{ID: "intel-rapl-mmio:0", Name: "package-0", Start: 999, Watts: 50}, pkg, core}, Watts: 50},
+		{Name: "memory without permission", Lost: "package-0/dram", Zones: []Zone{pkg, {ID: "intel-rapl:0:0", Name: "dram", Denied: true}}},
+		{Name: "wrap", Zones: []Zone{{ID: "intel-rapl:0", Name: "package-0", Start: 29e6, Max: 30e6, Watts: 50}}, Watts: 50},
+		{Name: "stuck counter", Zones: []Zone{{ID: "intel-rapl:0", Name: "package-0", Start: 4e9}}, Lost: "package-0"},
+		{Name: "second package stuck", Zones: []Zone{pkg, {ID: "intel-rapl:1", Name: "package-1", Start: 4e9}}, Lost: "package-1"},
+		{Name: "memory not counted", Zones: []Zone{pkg, {ID: "intel-rapl:0:0", Name: "dram"}}, Watts: 50},
+	}
+}
+
+// Named is the tree of Trees with that name.
+func Named(name string) Tree {
+	for _, t := range Trees() {
+		if t.Name == name {
+			return t
+		}
+	}
+	panic("metertest: no tree " + name)
+}
+
+// Value is what the counter shows, in µJ, after running for d.
+func (z Zone) Value(d time.Duration) uint64 {
+	limit := z.Max
+	if limit == 0 {
+		limit = Range
+	}
+	return (z.Start + uint64(z.Watts*d.Seconds()*1e6)) % limit
+}
+
+// A Feeder counts the energy of a tree in real time.
+type Feeder struct {
+	counters   map[*os.File]Zone
+	done, over chan struct{}
+
+	mu   sync.Mutex
+	last time.Time      // of the counters' last value
+	late [][2]time.Time // when they were older than lateAfter
+}
+
+const lateAfter = 3 * time.Millisecond
+
+// Feed writes the tree into dir, which stands for /sys, and counts its energy
+// there once a millisecond until Stop.
+func (t Tree) Feed(dir string) (*Feeder, error) {
+	f := &Feeder{counters: map[*os.File]Zone{}, done: make(chan struct{}), over: make(chan struct{})}
+	for _, z := range t.Zones {
+		file, err := z.create(filepath.Join(dir, "class/powercap", z.ID))
+		if err != nil {
+			return nil, err
+		}
+		if file != nil {
+			f.counters[file] = z
+		}
+	}
+	go f.feed()
+	return f, nil
+}
+
+func (f *Feeder) feed() {
+	defer close(f.over)
+	hurry()
+	begin := time.Now()
+	f.last = begin
+	for {
+		select {
+		case <-f.done:
+			return
+		default:
+		}
+		pause(time.Millisecond)
+		for file, z := range f.counters {
+			file.WriteAt(z.text(time.Since(begin)), 0) // a test that lost its folder is over
+		}
+		f.mu.Lock()
+		now := time.Now()
+		if now.Sub(f.last) > lateAfter {
+			f.late = append(f.late, [2]time.Time{f.last, now})
+		}
+		f.last = now
+		f.mu.Unlock()
+	}
+}
+
+// Late tells whether the counters were more than three milliseconds behind at
+// any time between: on a busy machine the feeder gets no processor.
+func (f *Feeder) Late(from, to time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.ContainsFunc(f.late, func(span [2]time.Time) bool { return span[1].After(from) && span[0].Before(to) })
+}
+
+// Stop ends the feeding.
+func (f *Feeder) Stop() {
+	close(f.done)
+	<-f.over
+	for file := range f.counters {
+		file.Close()
+	}
+}
+
+// text is the counter's file, always of one length, so that one write
+// replaces it.
+func (z Zone) text(d time.Duration) []byte { return fmt.Appendf(nil, "%020d\n", z.Value(d)) }
+
+// create makes the zone's folder and opens its counter. The counter of a zone
+// that cannot be read is a folder, for root reads everything else.
+func (z Zone) create(dir string) (*os.File, error) {
+	limit := z.Max
+	if limit == 0 {
+		limit = Range
+	}
+	err := errors.Join(os.MkdirAll(dir, 0o755),
+		os.WriteFile(filepath.Join(dir, "name"), []byte(z.Name+"\n"), 0o644),
+		os.WriteFile(filepath.Join(dir, "enabled"), []byte("1\n"), 0o644),
+		os.WriteFile(filepath.Join(dir, "max_energy_range_uj"), fmt.Appendln(nil, limit), 0o644))
+	if err != nil {
+		return nil, err
+	}
+	counter := filepath.Join(dir, "energy_uj")
+	if z.Denied {
+		return nil, os.Mkdir(counter, 0o755)
+	}
+	if err := os.WriteFile(counter, z.text(0), 0o644); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(counter, os.O_WRONLY, 0)
+}
