@@ -84,6 +84,9 @@ func (o *Outline) of(sum func(m Model) float64) float64 {
 // overhead is about what a tensor takes beside its elements, in bytes.
 const overhead = 256
 
+// Context is the most positions a sequence may have, 0 without a limit.
+func (o *Outline) Context() int { return Context(o.models[0]) }
+
 // Params counts the weights as the function Params does.
 func (o *Outline) Params() (total, nonEmbedding int) {
 	count := func(all bool) int {

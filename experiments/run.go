@@ -145,7 +145,7 @@ func (r *runner) begin(s *Study, o Options) (err error) {
 	return nil
 }
 
-// expand builds the arms of every part.
+// expand makes the arms of every part, and refuses what memory cannot hold.
 func (r *runner) expand() error {
 	r.arms = map[string][]arm{}
 	for i := range r.study.Parts {
@@ -156,7 +156,7 @@ func (r *runner) expand() error {
 		}
 		r.arms[p.Name] = arms
 	}
-	return nil
+	return r.fits()
 }
 
 // all measures what has not been measured.
