@@ -27,6 +27,7 @@ var runCommand = command{
 	example: `workbench run
 workbench run token-shift --profile full --corpus ~/notes
 workbench run --resume runs/article-20260102-150405`,
+	mode:  resumed("run"),
 	setup: setupRun,
 }
 
@@ -43,9 +44,6 @@ func setupRun(fs *flag.FlagSet) body {
 		study, err := chooseStudy(args, o)
 		if err != nil {
 			return err
-		}
-		if o.Resume != "" && fs.NFlag()+len(args) > 1 {
-			fmt.Fprintf(out.stderr, "workbench: --resume takes all settings from %s: what else is given is not used\n", o.Resume)
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -65,10 +63,16 @@ func chooseStudy(args []string, o experiments.Options) (*experiments.Study, erro
 	if len(args) > 1 {
 		return nil, usageError{fmt.Errorf("one study at a time: %q is one too many", args[1])}
 	}
-	if o.Threads < 0 {
-		return nil, usageError{fmt.Errorf("--threads %d: give 1 or more, or 0 for all cores", o.Threads)}
+	if err := checkThreads(o.Threads); err != nil {
+		return nil, usageError{err}
+	}
+	if o.Seed == 0 {
+		return nil, usageError{errors.New("--seed 0: give 1 or more")}
 	}
 	if o.Resume != "" {
+		if len(args) > 0 {
+			return nil, usageError{fmt.Errorf("--resume takes the study from its folder: leave out %q", args[0])}
+		}
 		return nil, nil
 	}
 	study, err := experiments.Load(append(args, defaultStudy)[0])
@@ -177,6 +181,9 @@ var reportCommand = command{
 				}
 			}
 			if _, err := os.Stat(filepath.Join(dirs[0], jobFile)); err == nil {
+				if at := slices.IndexFunc(want, func(f string) bool { return f != "png" && f != "svg" }); at >= 0 && given(fs)("format") {
+					return usageError{fmt.Errorf("training runs are drawn as png or svg, not as %s", want[at])}
+				}
 				return drawCurves(dirs, want, out)
 			}
 			for _, dir := range dirs {

@@ -26,6 +26,8 @@ var trainCommand = command{
 	short: "Train one model on a text; a run that is interrupted or killed goes on with --resume.",
 	example: "workbench train --arch rwkv4 --set dim=128,layers=4 --corpus book.txt --steps 2000 --out runs/book\n" +
 		"workbench train --resume runs/book",
+	mode:  resumed("train", "threads"),
+	rules: trainRules,
 	setup: func(fs *flag.FlagSet) body {
 		job := trainJob{Plan: train.Default}
 		p := &job.Plan
@@ -68,13 +70,13 @@ var trainCommand = command{
 			if err := noArgs(args); err != nil {
 				return err
 			}
+			if err := checkThreads(*nthreads); err != nil {
+				return usageError{err}
+			}
 			if *nthreads > 0 {
 				kernels.SetThreads(*nthreads)
 			}
 			if *resume != "" {
-				if err := onlyFlags(fs, "resume", "threads"); err != nil {
-					return err
-				}
 				return resumeTraining(*resume, o)
 			}
 			config, err := arch.ParseSet(*set)
@@ -82,6 +84,9 @@ var trainCommand = command{
 				return usageError{fmt.Errorf("--set: %w", err)}
 			}
 			if p.Weights, err = parseWeights(*mix); err != nil {
+				return usageError{err}
+			}
+			if err := job.checkGiven(given(fs), *minLR, len(texts)); err != nil {
 				return usageError{err}
 			}
 			if job.Corpora = textsOf(texts); len(texts) == 0 {
@@ -100,19 +105,6 @@ var trainCommand = command{
 			return job.begin(config, *out, o)
 		}
 	},
-}
-
-// onlyFlags refuses flags beside those named.
-func onlyFlags(fs *flag.FlagSet, names ...string) (err error) {
-	fs.Visit(func(f *flag.Flag) {
-		for _, n := range names {
-			if f.Name == n {
-				return
-			}
-		}
-		err = usageError{fmt.Errorf("--resume takes everything from its folder: leave out --%s", f.Name)}
-	})
-	return err
 }
 
 // trainJob is what decides a run, as train.json in its folder keeps it.
@@ -203,6 +195,9 @@ func (j *trainJob) begin(config map[string]any, dir string, o output) error {
 	j.TokenizerSHA256 = j.vocabulary.SHA256()
 	if _, ok := config["vocab"]; !ok {
 		config["vocab"] = j.vocabulary.Vocab()
+	}
+	if err := j.fits(config); err != nil {
+		return err
 	}
 	m, resolved, err := arch.New(j.Arch, config, j.Plan.Seed)
 	if err != nil {
@@ -296,6 +291,9 @@ func resumeTraining(dir string, o output) error {
 	}
 	if j.vocabulary.SHA256() != j.TokenizerSHA256 {
 		return fmt.Errorf("the vocabulary %s is not the one that %s was begun with: it has changed", j.Tokenizer, dir)
+	}
+	if err := j.fits(j.Config); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(dir, jobFile), unusual(err))
 	}
 	m, _, err := arch.New(j.Arch, j.Config, j.Plan.Seed)
 	if err != nil {

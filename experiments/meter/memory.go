@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -48,13 +49,17 @@ func (n Need) Fits() error { return n.within(AtHand()) }
 
 func (n Need) within(rooms []Room) error {
 	for _, r := range rooms {
-		want := 1.05*n.Sum() + besideMemory
+		parts, beside := n.Parts, float64(besideMemory)
 		if r.address {
-			want = 1.05*(n.Sum()+n.Reserved) + besideAddress
+			beside = besideAddress
+			if n.Reserved > 0 {
+				parts = append(slices.Clone(parts), Part{Name: "reserved", Bytes: n.Reserved})
+			}
 		}
-		if want > float64(r.Free) {
+		all := Need{Parts: parts}
+		if 1.05*all.Sum()+beside > float64(r.Free) {
 			return fmt.Errorf("%s needs at least %s of memory (%s) and %s are free (%s): %s",
-				n.What, Size(n.Sum()), n.parts(), Size(float64(r.Free)), r.Bound, n.advice(r))
+				n.What, Size(all.Sum()), all.parts(), Size(float64(r.Free)), r.Bound, n.advice(r))
 		}
 	}
 	return nil
@@ -76,11 +81,13 @@ func (n Need) advice(r Room) string {
 			largest = p
 		}
 	}
-	text := "take " + largest.Smaller
-	if r.address {
-		text += ", or raise that limit"
+	switch {
+	case !r.address:
+		return "take " + largest.Smaller
+	case largest.Smaller == "":
+		return "raise that limit"
 	}
-	return text
+	return "raise that limit, or take " + largest.Smaller
 }
 
 // Size is a number of bytes in binary units.

@@ -66,7 +66,7 @@ func TestNeed(t *testing.T) {
 	}{
 		{Room{400 << 20, "this machine's", false},
 			"a model needs at least 400.0 MiB of memory (weights 100.0 MiB, state 300.0 MiB) and 400.0 MiB are free (this machine's): take a smaller --batch"},
-		{Room{512 << 20, "of ulimit -v", true}, "or raise that limit"},
+		{Room{512 << 20, "of ulimit -v", true}, "raise that limit, or take a smaller --batch"},
 	} {
 		if err := need.within([]Room{c.room}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v", c.room, err)
