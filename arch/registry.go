@@ -1,7 +1,6 @@
 package arch
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"reflect"
@@ -102,27 +101,40 @@ func Filled(name string, config map[string]any, seed uint64) (Model, map[string]
 }
 
 func build(name string, config map[string]any, seed uint64) (Model, map[string]any, error) {
-	e, ok := registry[name]
-	if !ok {
-		return nil, nil, fmt.Errorf("unknown architecture %q (known: %s)", name, strings.Join(Names(), ", "))
-	}
-	c, err := resolve(name, e.defaults, config)
+	e, c, err := configure(name, config)
 	if err != nil {
 		return nil, nil, err
+	}
+	m, err := e.make(name, c, seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := resolved(c)
+	return m, all, err
+}
+
+// configure is the architecture of that name and its full configuration.
+func configure(name string, config map[string]any) (e entry, c any, err error) {
+	e, ok := registry[name]
+	if !ok {
+		return e, nil, fmt.Errorf("unknown architecture %q (known: %s)", name, strings.Join(Names(), ", "))
+	}
+	if c, err = resolve(name, e.defaults, config); err != nil {
+		return e, nil, err
 	}
 	if r, ok := c.(interface{ Resolve() any }); ok {
 		c = r.Resolve()
 	}
+	return e, c, nil
+}
+
+// make builds the architecture, which has that name.
+func (e entry) make(name string, c any, seed uint64) (Model, error) {
 	m, err := e.build(c, seed)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	resolved := map[string]any{}
-	b, err := json.Marshal(c)
-	if err == nil {
-		err = json.Unmarshal(b, &resolved)
-	}
-	return m, resolved, err
+	return m, nil
 }
 
 // resolve lays config over the defaults, strictly.

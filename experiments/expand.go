@@ -17,13 +17,14 @@ type arm struct {
 	Config map[string]any // fully resolved
 
 	params, nonEmb int
+	outline        *arch.Outline
 }
 
 // maxArms bounds the combinations of axes in a part.
 const maxArms = 64
 
-// arms builds every model of a part once, so that wrong settings and unequal
-// sizes show before anything is measured.
+// arms outlines every model of a part, so that wrong settings and unequal sizes
+// show before anything is measured.
 func (p *Part) arms() ([]arm, error) {
 	combos, err := p.combinations()
 	if err != nil {
@@ -155,12 +156,12 @@ func (c combination) with(x Axis, v any) combination {
 
 // build counts the parameters of a combination.
 func build(c combination) (arm, error) {
-	m, config, err := arch.Empty(c.use, c.config)
+	o, err := arch.NewOutline(c.use, c.config)
 	if err != nil {
 		return arm{}, err
 	}
-	a := arm{Label: c.label, Arch: c.use, Config: config}
-	a.params, a.nonEmb = arch.Params(m)
+	a := arm{Label: c.label, Arch: c.use, Config: o.Config, outline: o}
+	a.params, a.nonEmb = o.Params()
 	return a, nil
 }
 

@@ -96,14 +96,15 @@ func (r *runner) pending(jobs []job) [][]job {
 	return out
 }
 
-// quality trains what is left, as many models at a time as there are threads,
-// each with one thread.
+// quality trains what is left, as many models at a time as there are threads
+// and memory holds, each with one thread.
 func (r *runner) quality(ctx context.Context, work [][]job) error {
 	queue := make(chan []job)
-	errs := make(chan error, r.threads)
+	workers := r.sideBySide(work)
+	errs := make(chan error, workers)
 	stop := make(chan struct{})
 	var once sync.Once
-	for range r.threads {
+	for range workers {
 		go func() {
 			var err error
 			for js := range queue {
@@ -125,7 +126,7 @@ feed:
 	}
 	close(queue)
 	var err error
-	for range r.threads {
+	for range workers {
 		if e := <-errs; err == nil {
 			err = e
 		}

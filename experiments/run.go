@@ -184,7 +184,7 @@ func (r *runner) take() (taken bool, err error) {
 	return taken, err
 }
 
-// expand builds the arms of every part.
+// expand makes the arms of every part, and refuses what memory cannot hold.
 func (r *runner) expand() error {
 	r.arms = map[string][]arm{}
 	for i := range r.study.Parts {
@@ -195,7 +195,7 @@ func (r *runner) expand() error {
 		}
 		r.arms[p.Name] = arms
 	}
-	return nil
+	return r.fits()
 }
 
 // plan lists every cell of the study and reads the corpora: r.groups are then

@@ -96,7 +96,7 @@ func (c *contest) setUpAll(ctx context.Context) (together bool, err error) {
 	together = true
 	var largest int64
 	for i, p := range c.players {
-		free, err := meter.MemAvailable()
+		free, err := meter.Free()
 		if err == nil && float64(free) < memoryMargin*float64(largest) {
 			together = false
 			c.close()

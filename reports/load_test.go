@@ -81,6 +81,7 @@ func TestPromptLength(t *testing.T) {
 		}
 	}
 }
+
 // TestRepeatsCountOnce: records written twice change no number of the report,
 // which says so.
 func TestRepeatsCountOnce(t *testing.T) {

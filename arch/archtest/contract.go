@@ -36,7 +36,7 @@ func Run(s Spec, report func(clause string, err error)) {
 		name  string
 		check func(Spec) error
 	}{
-		{"Names", names}, {"Params", params}, {"Streaming", streaming}, {"Causal", causal},
+		{"Names", names}, {"Params", params}, {"Outlined", outlined}, {"Streaming", streaming}, {"Causal", causal},
 		{"StateIsAll", stateIsAll}, {"Grad", gradient}, {"GradFromState", gradientFromState}, {"Used", used},
 		{"DecodeAllocs", decodeAllocs}, {"Stored", stored}, {"Cascade", cascade}, {"Overfit", overfit}, {"Poison", poison}, {"Threads", threads},
 	} {

@@ -44,6 +44,10 @@ func (c *KVCache) Reserve(positions int) {
 		positions = min(positions, c.window)
 	}
 	for _, t := range [...]*Tensor{c.K, c.V} {
+		if outlining.Load() {
+			t.Shape[0], t.Data = positions, nil
+			continue
+		}
 		if n := positions*t.Dim(1)*t.Dim(2) - t.Len(); n > 0 {
 			t.Data = slices.Grow(t.Data, n)
 		}

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"math"
 
 	"workbench/kernels"
 )
@@ -29,15 +30,38 @@ func (p Param) Store(t kernels.DType) error {
 	if !p.Matrix() || w.Stored != nil || t == kernels.F32 {
 		return nil
 	}
-	if (t == kernels.Q8_0 || t == kernels.Q4_0) && w.Dim(1)%32 != 0 {
-		t = kernels.F16
-	}
+	t = p.storedAs(t)
 	m, err := kernels.NewMatrix(t, w.Data, w.Dim(0), w.Dim(1))
 	if err != nil {
 		return fmt.Errorf("%s as %s: %w", p.Name, t, err)
 	}
 	w.Stored, w.Data, w.Grad, w.Const = m, nil, nil, true
 	return nil
+}
+
+// storedAs is the type that a matrix gets where t is wanted: quantised ones need
+// whole blocks.
+func (p Param) storedAs(t kernels.DType) kernels.DType {
+	if (t == kernels.Q8_0 || t == kernels.Q4_0) && p.Tensor.Dim(1)%32 != 0 {
+		return kernels.F16
+	}
+	return t
+}
+
+// BytesAs is about what the weight takes once it is stored as t: rows are filled
+// up to what kernels read at once.
+func (p Param) BytesAs(t kernels.DType) float64 {
+	if !p.Matrix() || t == kernels.F32 {
+		return 4 * Elements(p.Tensor.Shape)
+	}
+	rows, K := float64(p.Tensor.Dim(0)), float64(p.Tensor.Dim(1))
+	switch p.storedAs(t) {
+	case kernels.Q8_0:
+		return math.Ceil(rows/8) * 8 * K * 8.5 / 8
+	case kernels.Q4_0:
+		return math.Ceil(rows/8) * 8 * K * 4.5 / 8
+	}
+	return 2 * rows * math.Ceil(K/16) * 16
 }
 
 // untrained panics where a graph that records meets a stored weight.

@@ -7,6 +7,7 @@ package nn
 
 import (
 	"fmt"
+	"math"
 
 	"workbench/kernels"
 )
@@ -31,6 +32,9 @@ type Tensor struct {
 
 // New returns a tensor of zeros.
 func New(shape ...int) *Tensor {
+	if outlining.Load() && Elements(shape) > outlined {
+		return &Tensor{Shape: append([]int(nil), shape...)}
+	}
 	n := 1
 	for _, d := range shape {
 		n *= d
@@ -43,6 +47,9 @@ func (t *Tensor) Len() int {
 	if t.Stored != nil {
 		return t.Stored.N * t.Stored.K
 	}
+	if t.Data == nil && len(t.Shape) > 0 { // of an Outline
+		return int(min(Elements(t.Shape), math.MaxInt64/8))
+	}
 	return len(t.Data)
 }
 
@@ -51,7 +58,7 @@ func (t *Tensor) Bytes() int {
 	if t.Stored != nil {
 		return t.Stored.Bytes()
 	}
-	return 4 * len(t.Data)
+	return 4 * t.Len()
 }
 
 // Dim is the size of axis i; a negative i counts from the end.

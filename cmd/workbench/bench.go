@@ -25,21 +25,24 @@ var benchCommand = command{
 	example: "workbench bench kernels 'matmul|attention'\n" +
 		"workbench bench decode --arch rwkv7 --set dim=768,layers=12,vocab=65536 --dtype q8_0\n" +
 		"workbench bench prefill --model rwkv7.gguf --tokens 512",
+	mode:  benchMode,
+	rules: []rule{{"model", false, []string{"arch"}, "the file says what its architecture is"}},
 	setup: func(fs *flag.FlagSet) body {
 		var b bench
 		fs.StringVar(&b.arch, "arch", "rwkv4", "`ARCH` of the model, with random weights: see workbench list")
 		fs.StringVar(&b.set, "set", "", "its configuration, `key=value,...` (dim=768,layers=12)")
 		fs.StringVar(&b.model, "model", "", "a model `FILE` in place of --arch")
-		fs.StringVar(&b.dtype, "dtype", "", "`TYPE` the matrices are stored as: f32, bf16, f16, q8_0, q4_0, or file, as --model holds them (default f32; file with --model, but f32 to train)")
+		fs.StringVar(&b.dtype, "dtype", "", "`TYPE` the matrices are stored as: f32, bf16, f16, q8_0, q4_0, or file, as --model holds them (default f32; file with --model, but f32 to train; kernels: all)")
 		fs.IntVar(&b.threads, "threads", 0, "`N` threads, 0: all (kernels: one and all)")
-		fs.IntVar(&b.context, "context", 0, "decode: `N` tokens read before; train, layer: tokens a window (default 128 and 512)")
+		fs.IntVar(&b.context, "context", 0, "prefill, decode: `N` tokens read before; train, layer: tokens a sequence (default 128 and 512)")
 		fs.IntVar(&b.tokens, "tokens", 0, "`N` tokens a sample: prefill 512, decode 16, a step of train or layer 2048 by default")
 		fs.IntVar(&b.chunk, "chunk", 0, "prefill: `N` tokens at a time, 0: all at once")
 		fs.BoolVar(&b.cascade, "cascade", false, "prefill: layers at work side by side on successive chunks")
-		fs.IntVar(&b.batch, "batch", 1, "`N` sequences side by side")
+		fs.IntVar(&b.batch, "batch", 0, "`N` sequences side by side (default 1; train, layer: as many as make up --tokens)")
 		fs.IntVar(&b.repeat, "repeat", 5, "`N` samples of everything, taken in turn")
 		fs.StringVar(&b.format, "format", "table", "`FORMAT`: table, json (a line a row, with every sample) or bench (for benchstat)")
 		return func(args []string, out output) error {
+			b.given = given(fs)
 			if err := b.check(args); err != nil {
 				return usageError{err}
 			}
@@ -61,26 +64,89 @@ type bench struct {
 	threads, context, tokens, batch, repeat, chunk int
 	cascade                                        bool
 
-	out output
+	given func(flag string) bool // on the command line
+	out   output
+}
+
+// benchMode is one of the modes of the table.
+func benchMode(_ *flag.FlagSet, args []string) (mode, bool) {
+	if len(args) == 0 || benchUses[args[0]] == nil {
+		return mode{}, false
+	}
+	return mode{name: "bench " + args[0], uses: append([]string{"threads", "repeat", "format"}, benchUses[args[0]]...)}, true
+}
+
+// benchUses are the flags of every kind, beside those that all use.
+var benchUses = map[string][]string{
+	"kernels": {"dtype"},
+	"prefill": {"arch", "set", "model", "dtype", "context", "tokens", "chunk", "cascade", "batch"},
+	"decode":  {"arch", "set", "model", "dtype", "context", "tokens", "batch"},
+	"train":   {"arch", "set", "model", "dtype", "context", "tokens", "batch"},
+	"layer":   {"arch", "set", "model", "dtype", "context", "tokens", "batch"},
 }
 
 func (b *bench) check(args []string) error {
-	kinds := []string{"kernels", "prefill", "decode", "train", "layer"}
 	switch {
-	case len(args) == 0 || !slices.Contains(kinds, args[0]):
-		return fmt.Errorf("say what to time: one of %s", strings.Join(kinds, ", "))
+	case len(args) == 0 || benchUses[args[0]] == nil:
+		return errors.New("say what to time: one of kernels, prefill, decode, train, layer")
 	case len(args) > 2 || len(args) == 2 && args[0] != "kernels":
 		return fmt.Errorf("unexpected argument %q", args[len(args)-1])
 	case !slices.Contains([]string{"table", "json", "bench"}, b.format):
 		return fmt.Errorf("--format %s is not one of table, json, bench", b.format)
-	case b.threads < 0 || b.context < 0 || b.tokens < 0 || b.chunk < 0 || b.batch < 1 || b.repeat < 1:
-		return errors.New("--threads, --context, --tokens and --chunk are at least 0, --batch and --repeat at least 1")
-	case (b.chunk > 0 || b.cascade) && args[0] != "prefill":
-		return fmt.Errorf("--chunk and --cascade are for prefill, not for %s", args[0])
 	case b.cascade && b.chunk == 0:
 		return errors.New("--cascade wants the tokens of a chunk: --chunk 8")
 	}
-	return b.checkType(args[0] == "train" || args[0] == "layer")
+	if err := b.checkNumbers(args[0]); err != nil {
+		return err
+	}
+	if args[0] == "kernels" && b.dtype == "" {
+		return nil // all
+	}
+	return b.checkType(trains(args[0]))
+}
+
+// checkNumbers refuses what cannot be timed. A flag that was left out is 0.
+func (b *bench) checkNumbers(kind string) error {
+	train := trains(kind)
+	shortest := 0
+	if train {
+		shortest = 1
+	}
+	for _, f := range []struct {
+		name     string
+		n, least int
+	}{{"context", b.context, shortest}, {"tokens", b.tokens, 1}, {"chunk", b.chunk, 0}, {"batch", b.batch, 1}} {
+		if err := inRange(f.name, f.n, f.least, most); err != nil && b.given(f.name) {
+			return err
+		}
+	}
+	if err := errors.Join(checkThreads(b.threads), inRange("repeat", b.repeat, 1, 1e6)); err != nil || !train || b.tokens == 0 {
+		return err
+	}
+	switch B, T := b.window(kind); {
+	case B*T == b.tokens:
+	case b.batch > 0:
+		return fmt.Errorf("--batch %d of %d tokens each and --tokens %d contradict each other: leave one out", b.batch, T, b.tokens)
+	default:
+		return fmt.Errorf("--tokens %d are not whole sequences of %d tokens: give another --context", b.tokens, T)
+	}
+	return nil
+}
+
+// trains tells the kinds of bench that compute gradients.
+func trains(kind string) bool { return kind == "train" || kind == "layer" }
+
+// window is what a sample works on: B sequences of T tokens.
+func (b *bench) window(kind string) (B, T int) {
+	switch kind {
+	case "prefill":
+		return orDefault(b.batch, 1), orDefault(b.tokens, 512)
+	case "decode":
+		return orDefault(b.batch, 1), orDefault(b.tokens, 16)
+	}
+	tokens := orDefault(b.tokens, 2048)
+	T = orDefault(b.context, min(tokens, map[string]int{"train": 128, "layer": 512}[kind]))
+	return orDefault(b.batch, max(1, tokens/T)), T
 }
 
 // checkType settles what matrices are stored as.

@@ -37,7 +37,7 @@ func (b *bench) kernels(match string, cases []kerneltest.Case) error {
 	counts := b.threadCounts(true)
 	rows, left := b.kernelRows(cases, re, counts)
 	if len(rows) == 0 {
-		return fmt.Errorf("no kernel matches %q: `workbench list` names them", match)
+		return fmt.Errorf("no kernel matches %q: `workbench list` names them", strings.TrimSpace(match+" "+b.dtype))
 	}
 	c := newCeilings(counts)
 	b.sampleKernels(rows, c)
@@ -80,7 +80,7 @@ func asBefore() func() {
 func (b *bench) kernelRows(cases []kerneltest.Case, re *regexp.Regexp, counts []int) (rows []*kernelRow, left int) {
 	defer asBefore()()
 	for _, c := range cases {
-		if !re.MatchString(c.Kernel + " " + c.Shape + " " + c.DType) {
+		if b.dtype != "" && b.dtype != c.DType || !re.MatchString(c.Kernel+" "+c.Shape+" "+c.DType) {
 			continue
 		}
 		run := c.Make()

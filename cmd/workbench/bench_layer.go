@@ -16,7 +16,7 @@ import (
 // without embedding, head and optimiser, and what each kind of operation takes
 // of it.
 func (b *bench) layer() error {
-	m, name, vocab, err := b.open()
+	m, name, vocab, err := b.open("layer")
 	if err != nil {
 		return err
 	}
@@ -24,8 +24,7 @@ func (b *bench) layer() error {
 	if !ok {
 		return errors.New("bench layer wants a model of layers, which this is not")
 	}
-	T := orDefault(b.context, 512)
-	B := max(b.batch, orDefault(b.tokens, 2048)/T)
+	B, T := b.window("layer")
 	if err := room(m, T); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 // models times a whole model's prefill, decode or training step.
 func (b *bench) models(kind string) error {
-	m, name, vocab, err := b.open()
+	m, name, vocab, err := b.open(kind)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (b *bench) models(kind string) error {
 		operations, bytes := w.load()
 		if kind == "decode" {
 			level := c.Level(bytes, threads)
-			scale := 1e9 / bytes * float64(b.batch)
+			scale := 1e9 / bytes * float64(orDefault(b.batch, 1))
 			return scale * c.Read[level][threads], scale * c.Now[level][threads], ceilingName(level)
 		}
 		scale := float64(w.tokens) * 1e9 / operations
@@ -81,27 +81,34 @@ func (b *bench) sampleModel(w work, r *row, c *benchCeilings, binding func() (be
 	return around, nil
 }
 
-// open builds the model, or reads its file.
-func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
+// open builds the model, or reads its file, where memory holds it and its work.
+func (b *bench) open(kind string) (m arch.Model, name string, vocab int, err error) {
 	if b.model != "" {
 		f, err := openModel(b.model, b.set, b.dtype)
 		if err != nil {
 			return nil, "", 0, err
 		}
 		f.close()
-		return f.Model, f.weights.Arch, f.vocab, nil
+		return f.Model, f.weights.Arch, f.vocab, b.need(kind, f.outline).Fits()
 	}
 	set, err := arch.ParseSet(b.set)
 	if err != nil {
 		return nil, "", 0, usageError{fmt.Errorf("--set: %w", err)}
 	}
-	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(b.out.stderr, "making the model's weights") })
-	defer slow.Stop()
-	m, config, err := arch.Filled(b.arch, set, 1)
+	t, err := kernels.ParseDType(b.dtype)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	o, err := arch.NewOutline(b.arch, set)
 	if err != nil {
 		return nil, "", 0, usageError{err}
 	}
-	t, err := kernels.ParseDType(b.dtype)
+	if err := b.need(kind, o, b.weights(o, t)).Fits(); err != nil {
+		return nil, "", 0, err
+	}
+	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(b.out.stderr, "making the model's weights") })
+	defer slow.Stop()
+	m, config, err := arch.Filled(b.arch, set, 1)
 	if err == nil {
 		err = nn.Store(m, t)
 	}
@@ -151,19 +158,26 @@ func room(m arch.Model, positions int) error {
 	return nil
 }
 
-// prefill reads a text at once from nothing and scores what follows it.
+// prefill reads a text at once, after a context or from nothing, and scores
+// what follows it.
 func (b *bench) prefill(m arch.Model, vocab int, r *row) (work, error) {
-	T := orDefault(b.tokens, 512)
-	if err := room(m, T); err != nil {
+	B, T := b.window("prefill")
+	if err := room(m, b.context+T); err != nil {
 		return work{}, err
 	}
-	g, tok, empty, s := nn.Inference(), text(b.batch, T, vocab), m.NewState(b.batch), m.NewState(b.batch)
-	arch.Reserve(s, T)
+	g, tok, begin, s := nn.Inference(), text(B, T, vocab), m.NewState(B), m.NewState(B)
+	arch.Reserve(s, b.context+T)
+	if b.context > 0 {
+		m.Forward(g, text(B, b.context, vocab), begin)
+	}
 	read, err := b.reader(m, g, tok, s)
 	if err != nil {
 		return work{}, err
 	}
-	r.Shape = fmt.Sprintf("B=%d T=%d", b.batch, T)
+	r.Shape = fmt.Sprintf("B=%d T=%d", B, T)
+	if b.context > 0 {
+		r.Shape += fmt.Sprintf(" after=%d", b.context)
+	}
 	if b.chunk > 0 {
 		r.Shape += fmt.Sprintf(" chunk=%d", b.chunk)
 	}
@@ -171,9 +185,9 @@ func (b *bench) prefill(m arch.Model, vocab int, r *row) (work, error) {
 		r.Shape += " cascade"
 	}
 	return work{
-		tokens: b.batch * T,
+		tokens: B * T,
 		reset: func() {
-			arch.CopyState(s, empty)
+			arch.CopyState(s, begin)
 			g.Reset()
 			g.Work = nn.Work{}
 		},
@@ -218,7 +232,7 @@ func (b *bench) reader(m arch.Model, g *nn.Graph, tok nn.Tokens, s arch.State) (
 
 // decode reads a context, then one token at a time, scoring what follows.
 func (b *bench) decode(m arch.Model, vocab int, r *row) (work, error) {
-	n, B := orDefault(b.tokens, 16), b.batch
+	B, n := b.window("decode")
 	if err := room(m, b.context+n); err != nil {
 		return work{}, err
 	}
@@ -255,8 +269,7 @@ func (b *bench) decode(m arch.Model, vocab int, r *row) (work, error) {
 
 // train does whole optimiser steps.
 func (b *bench) train(m arch.Model, vocab int, r *row) (work, error) {
-	T := orDefault(b.context, 128)
-	B := max(b.batch, orDefault(b.tokens, 2048)/T)
+	B, T := b.window("train")
 	if err := room(m, T); err != nil {
 		return work{}, err
 	}

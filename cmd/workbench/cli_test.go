@@ -91,7 +91,7 @@ func TestMistakes(t *testing.T) {
 		{"bench decode --model " + cut, 1, "cut.safetensors"},
 		{"bench decode --context 9 --model " + gpt, 1, "limit of 4 positions"},
 		{"bench train --dtype q8_0", 2, "--dtype q8_0"},
-		{"bench decode --chunk 4", 2, "for prefill"},
+		{"bench decode --chunk 4", 2, "bench decode does not use --chunk"},
 		{"bench prefill --cascade", 2, "--chunk"},
 		{"bench prefill --chunk 4 --batch 2", 1, "--batch"},
 		{"bench kernels (", 2, "regular expression"},

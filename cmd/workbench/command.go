@@ -17,6 +17,10 @@ type command struct {
 	hidden  bool // not listed: run by the program itself
 	// setup declares the flags and returns what the command does.
 	setup func(*flag.FlagSet) body
+	// mode is the command's mode where the flags and arguments choose one; nil:
+	// every flag is always used.
+	mode  func(*flag.FlagSet, []string) (mode, bool)
+	rules []rule
 }
 
 // body does a command's work with its positional arguments.
@@ -56,6 +60,9 @@ func (c command) run(args []string, out output) error {
 	if errors.Is(err, flag.ErrHelp) {
 		c.help(out.stdout, fs)
 		return nil
+	}
+	if err == nil {
+		err = c.checkFlags(fs, args)
 	}
 	if err != nil {
 		return usageError{fmt.Errorf("%s: %w (see workbench %s --help)", c.name, err, c.name)}

@@ -55,6 +55,13 @@ func convert(from, to string, t kernels.DType, more map[string]any, out output) 
 	for key, value := range more {
 		w.Config[key] = value
 	}
+	o, err := arch.NewOutline(w.Arch, w.Config)
+	if err == nil {
+		err = fitsConvert(w, o)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", from, err)
+	}
 	m, config, err := arch.Empty(w.Arch, w.Config)
 	if err == nil {
 		err = w.Fits(m)

@@ -89,15 +89,10 @@ func threads(n string) string {
 	return n + " threads"
 }
 
-// size is a number of bytes in binary units.
+// size is a number of bytes, n/a where it is not known.
 func size(n int64) string {
-	switch {
-	case n <= 0:
+	if n <= 0 {
 		return "n/a"
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	}
-	return fmt.Sprintf("%.0f KiB", float64(n)/(1<<10))
+	return meter.Size(float64(n))
 }

@@ -37,19 +37,26 @@ var evalCommand = command{
 			if err := noArgs(args); err != nil {
 				return err
 			}
-			if e.window < 0 || given(fs, "context") && e.window < 1 || e.tokens < 0 || e.batch < 1 {
-				return usageError{errors.New("--context and --batch are at least 1, --tokens at least 0")}
+			least := 0 // what the model was trained with
+			if given(fs)("context") {
+				least = 1
+			}
+			if err := errors.Join(inRange("context", e.window, least, most), inRange("tokens", e.tokens, 0, most), inRange("batch", e.batch, 1, most)); err != nil {
+				return usageError{err}
 			}
 			m, err := model.open()
 			if err != nil {
 				return err
 			}
 			defer m.close()
+			if err := m.fitsReading(e.batch, 0, e.window, e.window, "a smaller --context or --batch"); err != nil {
+				return err
+			}
 			v, err := model.tokens(m)
 			if err != nil {
 				return err
 			}
-			e.end, e.asked, e.anyText = corpus.Ending(unescape(*end)), given(fs, "documents"), !given(fs, "corpus")
+			e.end, e.asked, e.anyText = corpus.Ending(unescape(*end)), given(fs)("documents"), !given(fs)("corpus")
 			e.asTrained(m, out)
 			return e.run(out, m, v)
 		}

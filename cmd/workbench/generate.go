@@ -42,10 +42,7 @@ workbench generate --model rwkv7.pth --prompt $'User: why?\n\nAssistant:' --stat
 			if err := noArgs(args); err != nil {
 				return err
 			}
-			fs.Visit(func(f *flag.Flag) {
-				j.seeded = j.seeded || f.Name == "seed"
-				j.prompted = j.prompted || f.Name == "prompt"
-			})
+			j.given = given(fs)
 			if err := j.check(); err != nil {
 				return usageError{err}
 			}
@@ -66,19 +63,31 @@ workbench generate --model rwkv7.pth --prompt $'User: why?\n\nAssistant:' --stat
 // generation is what the flags say.
 type generation struct {
 	sampling
-	n, batch         int
-	seed             uint64
-	seeded, prompted bool // by a flag
-	json, endless    bool
-	stateIn          string
-	stateOut         string
+	n, batch      int
+	seed          uint64
+	json, endless bool
+	stateIn       string
+	stateOut      string
+	given         func(flag string) bool // on the command line
 }
 
 func (j *generation) check() error {
-	if j.n < 0 || j.batch < 0 || j.batch > 1<<12 {
-		return errors.New("--tokens must be at least 0, --batch from 1 to 4096")
+	err := inRange("tokens", j.n, 0, most)
+	if err == nil && j.given("batch") {
+		err = inRange("batch", j.batch, 1, 1<<12)
 	}
-	return j.sampling.check()
+	if err == nil {
+		err = j.sampling.check()
+	}
+	switch {
+	case err != nil:
+		return err
+	case j.temperature == 0 && (j.topP < 1 || j.topK > 0):
+		return errors.New("--temperature 0 takes the likeliest token, and --top-p or --top-k another: leave out one of them")
+	case j.given("penalty-decay") && j.presence == 0 && j.frequency == 0 && j.stateOut == "":
+		return errors.New("--penalty-decay does nothing without --presence-penalty or --frequency-penalty: leave it out")
+	}
+	return nil
 }
 
 // run reads the prompt and samples.
@@ -87,7 +96,11 @@ func (j *generation) run(out output, m *fileModel, v tokenizer.Tokenizer, prompt
 	if err != nil {
 		return err
 	}
-	if j.stateIn == "" && !j.prompted {
+	switch {
+	case j.given("prompt"):
+	case j.stateIn != "":
+		prompt = ""
+	default:
 		prompt = anyPrompt(m, v)
 	}
 	ids, err := v.Encode(nil, []byte(prompt))
@@ -106,6 +119,9 @@ func (j *generation) run(out output, m *fileModel, v tokenizer.Tokenizer, prompt
 	}
 	if limit, all := arch.Context(m.Model), mem.read+len(ids)+j.n; limit > 0 && all > limit {
 		return fmt.Errorf("%d tokens read and %d more exceed the model's %d positions: give --tokens %d", mem.read+len(ids), j.n, limit, max(0, j.n-all+limit))
+	}
+	if err := m.fitsReading(max(mem.B, j.batch), mem.read+len(ids)+j.n, min(len(ids), pieceOfPrompt), 1, "fewer --tokens or a smaller --batch"); err != nil {
+		return err
 	}
 	if !ends || j.endless {
 		end = -1
@@ -153,7 +169,7 @@ func (j *generation) begin(m *fileModel) (*memory, error) {
 	case mem.B > 1 && j.batch != 0 && j.batch != mem.B:
 		return nil, usageError{fmt.Errorf("%s holds %d sequences, not %d: leave out --batch", j.stateIn, mem.B, j.batch)}
 	}
-	if j.seeded {
+	if j.given("seed") {
 		for b, s := range mem.samplers {
 			s.pcg.Seed(j.seed, uint64(b))
 		}

@@ -30,8 +30,8 @@ var logitsCommand = command{
 			if model.path == "" || *tokens == "" {
 				return usageError{errors.New("--model FILE and --tokens 1,2,3 are both needed")}
 			}
-			if *chunk < 0 {
-				return usageError{fmt.Errorf("--chunk %d: give the number of tokens, or 0 for all at once", *chunk)}
+			if err := inRange("chunk", *chunk, 0, most); err != nil {
+				return usageError{err}
 			}
 			ids, err := parseTokens(*tokens)
 			if err != nil {
@@ -52,6 +52,13 @@ var logitsCommand = command{
 				}
 			}
 			if err := m.fits(ids, mem.read); err != nil {
+				return err
+			}
+			scored := 1
+			if *all {
+				scored = len(ids)
+			}
+			if err := m.fitsReading(1, mem.read+len(ids), min(len(ids), orDefault(*chunk, len(ids))), scored, "fewer --tokens, or --chunk"); err != nil {
 				return err
 			}
 			return printLogits(out, m, mem, ids, *all, *chunk)

@@ -20,7 +20,20 @@ func main() {
 }
 
 // run is the whole program: a command's name, its flags and arguments.
-func run(args []string, stdout, stderr io.Writer) error {
+func run(args []string, stdout, stderr io.Writer) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fault(r, stderr)
+		}
+	}()
+	out := &checked{w: stdout}
+	if err := dispatch(args, out, stderr); err != nil {
+		return err
+	}
+	return out.err
+}
+
+func dispatch(args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
 		overview(stderr)
 		return usageError{errors.New("no command is given")}
@@ -42,6 +55,15 @@ type usageError struct{ error }
 
 // Unwrap implements errors.Unwrap.
 func (e usageError) Unwrap() error { return e.error }
+
+// unusual is err as a mistake that is none of the command line's.
+func unusual(err error) error {
+	var u usageError
+	if errors.As(err, &u) {
+		return u.error
+	}
+	return err
+}
 
 // status is the exit status of a failed run.
 func status(err error) int {

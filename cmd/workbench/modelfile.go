@@ -36,6 +36,7 @@ type fileModel struct {
 	config  map[string]any // resolved
 	vocab   int            // tokens it knows
 	weights *checkpoint.Weights
+	outline *arch.Outline
 	sum     string // of the weights, once it was wanted
 }
 
@@ -81,6 +82,12 @@ func (m *fileModel) build(more map[string]any, stored bool, t kernels.DType) (er
 	}
 	if _, ok := w.Config["heads"]; !ok && w.Arch == "transformer" {
 		return errors.New("the file does not say how many attention heads the model has: give --set heads=N")
+	}
+	if m.outline, err = arch.NewOutline(w.Arch, w.Config); err != nil {
+		return err
+	}
+	if err := fitsFile(w, m.outline, t, stored); err != nil {
+		return err
 	}
 	if m.Model, m.config, err = arch.Empty(w.Arch, w.Config); err != nil {
 		return err

@@ -28,6 +28,7 @@ var runCommand = command{
 	example: `workbench run
 workbench run token-shift --profile full --corpus ~/notes
 workbench run --resume runs/article-20260102-150405`,
+	mode:  resumed("run"),
 	setup: setupRun,
 }
 
@@ -45,9 +46,6 @@ func setupRun(fs *flag.FlagSet) body {
 		if err != nil {
 			return err
 		}
-		if err := onlyResume(fs, args); o.Resume != "" && err != nil {
-			return err
-		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second Ctrl-C kills
@@ -61,31 +59,21 @@ func setupRun(fs *flag.FlagSet) body {
 	}
 }
 
-// onlyResume refuses what a resumed run has no use for.
-func onlyResume(fs *flag.FlagSet, args []string) (err error) {
-	refuse := func(what string) {
-		err = usageError{fmt.Errorf("--resume takes all settings from the run's folder: leave out %s", what)}
-	}
-	fs.Visit(func(f *flag.Flag) {
-		if f.Name != "resume" {
-			refuse("--" + f.Name)
-		}
-	})
-	if len(args) > 0 {
-		refuse(quote(args[0]))
-	}
-	return err
-}
-
 // chooseStudy checks the command line and loads the study, nil with --resume.
 func chooseStudy(args []string, o experiments.Options) (*experiments.Study, error) {
 	if len(args) > 1 {
 		return nil, usageError{fmt.Errorf("one study at a time: %q is one too many", args[1])}
 	}
-	if o.Threads < 0 {
-		return nil, usageError{fmt.Errorf("--threads %d: give 1 or more, or 0 for all cores", o.Threads)}
+	if err := checkThreads(o.Threads); err != nil {
+		return nil, usageError{err}
+	}
+	if o.Seed == 0 {
+		return nil, usageError{errors.New("--seed 0: give 1 or more")}
 	}
 	if o.Resume != "" {
+		if len(args) > 0 {
+			return nil, usageError{fmt.Errorf("--resume takes the study from its folder: leave out %q", args[0])}
+		}
 		return nil, nil
 	}
 	study, err := experiments.Load(append(args, defaultStudy)[0])
@@ -194,6 +182,9 @@ var reportCommand = command{
 				}
 			}
 			if _, err := os.Stat(filepath.Join(dirs[0], jobFile)); err == nil {
+				if at := slices.IndexFunc(want, func(f string) bool { return f != "png" && f != "svg" }); at >= 0 && given(fs)("format") {
+					return usageError{fmt.Errorf("training runs are drawn as png or svg, not as %s", want[at])}
+				}
 				return drawCurves(dirs, want, out)
 			}
 			for _, dir := range dirs {

@@ -26,6 +26,8 @@ var trainCommand = command{
 	short: "Train one model on a text; a run that is interrupted or killed goes on with --resume.",
 	example: "workbench train --arch rwkv4 --set dim=128,layers=4 --corpus book.txt --steps 2000 --out runs/book\n" +
 		"workbench train --resume runs/book",
+	mode:  resumed("train", "threads"),
+	rules: trainRules,
 	setup: func(fs *flag.FlagSet) body {
 		job := trainJob{Plan: train.Default}
 		p := &job.Plan
@@ -68,13 +70,13 @@ var trainCommand = command{
 			if err := noArgs(args); err != nil {
 				return err
 			}
+			if err := checkThreads(*nthreads); err != nil {
+				return usageError{err}
+			}
 			if *nthreads > 0 {
 				kernels.SetThreads(*nthreads)
 			}
 			if *resume != "" {
-				if err := onlyFlags(fs, "resume", "threads"); err != nil {
-					return err
-				}
 				return resumeTraining(*resume, o)
 			}
 			config, err := arch.ParseSet(*set)
@@ -82,6 +84,9 @@ var trainCommand = command{
 				return usageError{fmt.Errorf("--set: %w", err)}
 			}
 			if p.Weights, err = parseWeights(*mix); err != nil {
+				return usageError{err}
+			}
+			if err := job.checkGiven(given(fs), *minLR, len(texts)); err != nil {
 				return usageError{err}
 			}
 			if job.Corpora = textsOf(texts); len(texts) == 0 {
@@ -97,29 +102,10 @@ var trainCommand = command{
 				return usageError{errors.New("--order documents needs what ends one: --documents TEXT")}
 			}
 			job.defaults(*minLR)
-			job.anyContext = !given(fs, "context")
+			job.anyContext = !given(fs)("context")
 			return job.begin(config, *out, o)
 		}
 	},
-}
-
-// onlyFlags refuses flags beside those named.
-func onlyFlags(fs *flag.FlagSet, names ...string) (err error) {
-	fs.Visit(func(f *flag.Flag) {
-		for _, n := range names {
-			if f.Name == n {
-				return
-			}
-		}
-		err = usageError{fmt.Errorf("--resume takes everything from its folder: leave out --%s", f.Name)}
-	})
-	return err
-}
-
-// given tells that a flag is among the arguments.
-func given(fs *flag.FlagSet, name string) (yes bool) {
-	fs.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
-	return yes
 }
 
 // unescape reads what a shell's plain quotes cannot hold.
@@ -221,6 +207,9 @@ func (j *trainJob) begin(config map[string]any, dir string, o output) error {
 	j.TokenizerSHA256 = j.vocabulary.SHA256()
 	if _, ok := config["vocab"]; !ok {
 		config["vocab"] = j.vocabulary.Vocab()
+	}
+	if err := j.fits(config); err != nil {
+		return err
 	}
 	m, resolved, err := arch.New(j.Arch, config, j.Plan.Seed)
 	if err != nil {

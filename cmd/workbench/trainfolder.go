@@ -182,6 +182,9 @@ func (j *trainJob) reopen(dir string) (*train.Session, error) {
 	if j.vocabulary.SHA256() != j.TokenizerSHA256 {
 		return nil, fmt.Errorf("the vocabulary %s is not the one that %s was begun with: it has changed", j.Tokenizer, dir)
 	}
+	if err := j.fits(j.Config); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, jobFile), unusual(err))
+	}
 	m, _, err := arch.New(j.Arch, j.Config, j.Plan.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, jobFile), err)

@@ -51,9 +51,6 @@ func Heap() int64 {
 	return int64(s[0].Value.Uint64())
 }
 
-// MemAvailable returns the bytes that can be allocated without swapping.
-func MemAvailable() (int64, error) { return system.kilobytes("meminfo", "MemAvailable") }
-
 // LoadAverage returns the mean number of runnable tasks of the last minute.
 func LoadAverage() (float64, error) { return system.loadAverage() }
 

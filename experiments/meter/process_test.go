@@ -106,7 +106,7 @@ func TestProcessHere(t *testing.T) {
 	if u, err := before.Since(); err != nil || u.Wall <= 0 || u.CPU <= 0 {
 		t.Errorf("%+v, %v", u, err)
 	}
-	free, err := MemAvailable()
+	free, err := Free()
 	if err != nil || free < 1<<20 {
 		t.Errorf("%d, %v", free, err)
 	}

@@ -1,0 +1,29 @@
+package checkpoint
+
+import (
+	"workbench/arch/nn"
+	"workbench/kernels"
+)
+
+// Needs is what a model of these weights takes in memory, in bytes, with its
+// matrices as t, or with stored as the file holds them (AssignStored), and how
+// many weights it has.
+func (w *Weights) Needs(t kernels.DType, stored bool) (bytes, weights float64) {
+	largest := 0.0 // in float32, on its way
+	for _, s := range w.tensors {
+		n := nn.Elements(s.Shape)
+		weights += n
+		p := nn.Param{Tensor: &nn.Tensor{Shape: s.Shape}}
+		file, ok := matrixTypes[s.DType]
+		switch {
+		case ok && stored && p.Matrix():
+			bytes += p.BytesAs(file)
+		case stored || t == kernels.F32 || !p.Matrix():
+			bytes += 4 * n
+		default:
+			bytes += p.BytesAs(t)
+			largest = max(largest, 4*n)
+		}
+	}
+	return bytes + largest, weights
+}

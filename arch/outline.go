@@ -1,0 +1,176 @@
+package arch
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+
+	"workbench/arch/nn"
+	"workbench/kernels"
+)
+
+// An Outline is what a model will take, known before any of it is there.
+type Outline struct {
+	Config map[string]any // fully resolved
+	// models are the shapes of a model with as many layers as asked for, or
+	// else of two, with few layers and one fewer: layers from there on are alike.
+	models []Model
+	more   float64 // layers beyond those of the first
+}
+
+// fewLayers is more than differ from one another in any architecture.
+const fewLayers = 8
+
+// NewOutline is New without numbers: it takes as little memory and time for a
+// model of any size. Nothing else may make models meanwhile.
+func NewOutline(name string, config map[string]any) (o *Outline, err error) {
+	e, c, err := configure(name, config)
+	if err != nil {
+		return nil, err
+	}
+	o = &Outline{}
+	if o.Config, err = resolved(c); err != nil {
+		return nil, err
+	}
+	n, _ := integer(o.Config["layers"])
+	counts := []int64{n}
+	if n > fewLayers {
+		counts, o.more = []int64{fewLayers, fewLayers - 1}, float64(n-fewLayers)
+	}
+	for _, n := range counts {
+		m, err := outline(name, e, withLayers(c, n))
+		if err != nil {
+			return nil, err
+		}
+		o.models = append(o.models, m)
+	}
+	return o, nil
+}
+
+// outline builds a model's shapes. A constructor that cannot do without the
+// numbers of large tensors gets them.
+func outline(name string, e entry, c any) (m Model, err error) {
+	func() {
+		defer func() { _ = recover() }()
+		nn.Outline(func() { m, err = e.make(name, c, nn.Blank) })
+	}()
+	if m == nil && err == nil {
+		m, err = e.make(name, c, nn.Blank)
+	}
+	return m, err
+}
+
+// withLayers is the configuration c with that many layers, where it has any.
+func withLayers(c any, n int64) any {
+	v := reflect.New(reflect.TypeOf(c)).Elem()
+	v.Set(reflect.ValueOf(c))
+	for i := range v.NumField() {
+		if f := v.Field(i); v.Type().Field(i).Tag.Get("json") == "layers" && f.Kind() == reflect.Int {
+			f.SetInt(n)
+		}
+	}
+	return v.Interface()
+}
+
+// of is a sum over the model's layers, told that of one with fewer of them.
+func (o *Outline) of(sum func(m Model) float64) float64 {
+	first := sum(o.models[0])
+	if o.more == 0 {
+		return first
+	}
+	return first + o.more*(first-sum(o.models[1]))
+}
+
+// overhead is about what a tensor takes beside its elements, in bytes.
+const overhead = 256
+
+// Context is the most positions a sequence may have, 0 without a limit.
+func (o *Outline) Context() int { return Context(o.models[0]) }
+
+// Params counts the weights as the function Params does.
+func (o *Outline) Params() (total, nonEmbedding int) {
+	count := func(all bool) int {
+		n := o.of(func(m Model) (n float64) {
+			nn.Walk(m, func(p nn.Param) {
+				if all || !p.Embed {
+					n += nn.Elements(p.Tensor.Shape)
+				}
+			})
+			return n
+		})
+		return int(min(n, math.MaxInt64/2))
+	}
+	return count(true), count(false)
+}
+
+// WeightBytes is what the weights take with matrices stored as t.
+func (o *Outline) WeightBytes(t kernels.DType) float64 {
+	return o.of(func(m Model) (n float64) {
+		nn.Walk(m, func(p nn.Param) { n += p.BytesAs(t) + overhead })
+		return n
+	})
+}
+
+// StateBytes is what the state of B sequences takes after that many positions.
+func (o *Outline) StateBytes(B, positions int) float64 {
+	return o.of(func(m Model) (n float64) {
+		nn.Outline(func() {
+			s := m.NewState(B)
+			Reserve(s, positions)
+			nn.WalkState(s, func(_ string, t *nn.Tensor) { n += 4*nn.Elements(t.Shape) + overhead })
+		})
+		return n
+	})
+}
+
+// TrainBytes is what training on that many tokens at a time takes at least: the
+// weights, their gradients and two moments, and what the matrices make of each
+// token, with its gradient. Recomputing layers saves the latter.
+func (o *Outline) TrainBytes(tokens float64, recompute bool) (weights, activations float64) {
+	outputs := o.vocab()
+	if !recompute {
+		outputs += o.of(func(m Model) (n float64) {
+			nn.Walk(m, func(p nn.Param) {
+				if p.Matrix() && !p.Embed {
+					n += float64(p.Tensor.Dim(0))
+				}
+			})
+			return n
+		})
+	}
+	return 4 * o.WeightBytes(kernels.F32), 2 * 4 * tokens * outputs
+}
+
+// ReadBytes is what reading that many tokens at once takes at least beside the
+// weights and the state: a layer's input, output and widest product.
+func (o *Outline) ReadBytes(tokens float64) float64 {
+	width, widest := 0, 0
+	nn.Walk(o.models[0], func(p nn.Param) {
+		switch {
+		case !p.Matrix():
+		case p.Embed:
+			width = p.Tensor.Dim(1)
+		default:
+			widest = max(widest, p.Tensor.Dim(0))
+		}
+	})
+	return 4 * tokens * float64(2*width+widest)
+}
+
+// LogitBytes is what the scores of that many tokens take.
+func (o *Outline) LogitBytes(tokens float64) float64 { return 4 * tokens * o.vocab() }
+
+func (o *Outline) vocab() float64 {
+	v, _ := integer(o.Config["vocab"])
+	return float64(v)
+}
+
+// resolved is a configuration as a map.
+func resolved(c any) (map[string]any, error) {
+	out := map[string]any{}
+	b, err := json.Marshal(c)
+	if err == nil {
+		err = json.Unmarshal(b, &out)
+	}
+	return out, err
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"workbench/arch"
+	"workbench/arch/checkpoint"
+	"workbench/experiments/meter"
+	"workbench/kernels"
+)
+
+// smallerModel is what makes the weights of a model fewer.
+const smallerModel = "a smaller dim, fewer layers or a smaller vocab"
+
+// fitsFile refuses a model file that memory cannot hold, before any of it is
+// read: its matrices as t, or as the file holds them. o is the outline of the
+// model that the weights are for.
+func fitsFile(w *checkpoint.Weights, o *arch.Outline, t kernels.DType, stored bool) error {
+	bytes, _ := w.Needs(t, stored)
+	smaller := "--dtype file or a narrower one"
+	if stored {
+		smaller = "a smaller or more quantised model"
+	}
+	n := meter.Need{What: "the model", Parts: []meter.Part{{Name: "weights", Bytes: bytes, Smaller: smaller}}, Reserved: o.WeightBytes(kernels.F32)}
+	return errors.Join(sameSize(w, o), n.Fits())
+}
+
+// fitsConvert is fitsFile where no more than some rows of a weight are in
+// memory at a time.
+func fitsConvert(w *checkpoint.Weights, o *arch.Outline) error {
+	return errors.Join(sameSize(w, o), meter.Need{What: "the model", Reserved: o.WeightBytes(kernels.F32)}.Fits())
+}
+
+// sameSize refuses a configuration of far more weights than the file has, for
+// which nothing need be made to see that they do not fit.
+func sameSize(w *checkpoint.Weights, o *arch.Outline) error {
+	_, weights := w.Needs(kernels.F32, false)
+	if total, _ := o.Params(); float64(total) > 2*weights {
+		return fmt.Errorf("a model of this configuration has %d weights and the file has %.0f: what --set says is not so", total, weights)
+	}
+	return nil
+}
+
+// fitsReading refuses what would take more memory than there is beside the
+// model: B sequences that have read tokens, piece of them at a time, and the
+// scores of that many tokens at once. Flags is what makes them fewer.
+func (m *fileModel) fitsReading(B, tokens, piece, scored int, flags string) error {
+	return meter.Need{What: "what the model reads", Parts: readingParts(m.outline, B, tokens, piece, scored, flags)}.Fits()
+}
+
+func readingParts(o *arch.Outline, B, tokens, piece, scored int, flags string) []meter.Part {
+	at := float64(B)
+	return []meter.Part{
+		{Name: "state", Bytes: o.StateBytes(B, tokens), Smaller: flags},
+		{Name: "activations", Bytes: o.ReadBytes(at*float64(piece)) + o.LogitBytes(at*float64(scored)), Smaller: flags},
+	}
+}
+
+// fits refuses a training that memory cannot hold.
+func (j *trainJob) fits(config map[string]any) error {
+	o, err := arch.NewOutline(j.Arch, config)
+	if err != nil {
+		return usageError{err}
+	}
+	p := j.Plan
+	weights, activations := o.TrainBytes(float64(p.Batch)*float64(p.Context), p.Recompute)
+	return meter.Need{What: "training", Parts: []meter.Part{
+		{Name: "weights, gradients and moments", Bytes: weights, Smaller: smallerModel + " in --set"},
+		{Name: "activations", Bytes: activations, Smaller: "a smaller --batch or --context, or --recompute"},
+	}}.Fits()
+}
+
+// need is what timing a model takes of memory: parts of it given, its work.
+func (b *bench) need(kind string, o *arch.Outline, parts ...meter.Part) meter.Need {
+	B, T := b.window(kind)
+	switch kind {
+	case "prefill":
+		parts = append(parts, readingParts(o, B, b.context+T, max(b.context, min(T, orDefault(b.chunk, T))), 1, "a smaller --tokens, --context, --chunk or --batch")...)
+	case "decode":
+		work := readingParts(o, B, b.context+T, b.context, 1, "a smaller --context or --batch")
+		work[0].Bytes += o.StateBytes(B, b.context) // to begin every sample from
+		parts = append(parts, work...)
+	case "train", "layer":
+		weights, activations := o.TrainBytes(float64(B)*float64(T), false)
+		gradients := meter.Part{Name: "gradients and moments", Bytes: weights * 3 / 4, Smaller: smallerModel}
+		if kind == "layer" {
+			gradients = meter.Part{Name: "gradients", Bytes: weights / 4, Smaller: smallerModel}
+			activations -= 2 * o.LogitBytes(float64(B)*float64(T))
+		}
+		parts = append(parts, gradients, meter.Part{Name: "activations", Bytes: activations, Smaller: "a smaller --context, --batch or --tokens"})
+	}
+	return meter.Need{What: "bench " + kind, Parts: parts}
+}
+
+// weights are those that are made for bench: in float32, and then as t.
+func (b *bench) weights(o *arch.Outline, t kernels.DType) meter.Part {
+	bytes := o.WeightBytes(kernels.F32)
+	if t != kernels.F32 {
+		bytes += o.WeightBytes(t)
+	}
+	return meter.Part{Name: "weights", Bytes: bytes, Smaller: smallerModel + " in --set"}
+}
