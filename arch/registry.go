@@ -84,6 +84,21 @@ func Empty(name string, config map[string]any) (Model, map[string]any, error) {
 	return build(name, config, nn.Blank)
 }
 
+// EmptyWithin is Empty for a configuration that a file gives: a model that needs
+// many more than that number of weights, which the file holds, is an error
+// before memory is taken for it.
+func EmptyWithin(name string, config map[string]any, weights int) (m Model, resolved map[string]any, err error) {
+	// Note: an ablated model is built whole before its parts are taken away.
+	err = nn.Limited(1<<20+8*int64(weights), func() (err error) {
+		m, resolved, err = Empty(name, config)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, resolved, nil
+}
+
 // Filled is New for a model whose speed and memory are measured: its matrices
 // are random numbers of the size of initial weights. Those that New leaves at
 // zero would lie in one page of zeros, which no program counts as resident and

@@ -247,7 +247,7 @@ func TestMissingAndSurplus(t *testing.T) {
 		{"missing matrix", `tensor "blocks.1.att.time_maa_w2" is missing`, func(s string) string {
 			return strings.Replace(s, "blocks.1.att.time_maa_w2", "", 1)
 		}},
-		{"missing vector", `weight "blocks.1.att.time_maa_g" is missing`, func(s string) string {
+		{"missing vector", `tensor "blocks.1.att.time_maa_g" is missing`, func(s string) string {
 			return strings.Replace(s, "blocks.1.att.time_maa_g", "", 1)
 		}},
 		{"surplus", `unexpected tensor "blocks.0.att.time_state"`, func(s string) string {

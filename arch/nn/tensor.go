@@ -31,10 +31,7 @@ type Tensor struct {
 
 // New returns a tensor of zeros.
 func New(shape ...int) *Tensor {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
+	n := elements(shape)
 	return &Tensor{Shape: append([]int(nil), shape...), Data: make([]float32, n)}
 }
 

@@ -52,10 +52,7 @@ func convert(from, to string, t kernels.DType, more map[string]any, out output) 
 		return err
 	}
 	defer w.Close()
-	for key, value := range more {
-		w.Config[key] = value
-	}
-	m, config, err := arch.Empty(w.Arch, w.Config)
+	m, config, err := emptyFor(w, more)
 	if err == nil {
 		err = w.Fits(m)
 	}

@@ -63,6 +63,11 @@ type evaluation struct {
 func (e *evaluation) run(out output, m *fileModel, v tokenizer.Tokenizer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if begin, _, err := m.marks(v); err != nil {
+		return err
+	} else if begin >= 0 {
+		fmt.Fprintf(out.stderr, "windows are read without the token %d that this model has before every text\n", begin)
+	}
 	var sum train.Score
 	p, left := newProgress(out.stderr, 0, "tokens"), 1.0
 	err := corpus.Parts(e.text, e.part, func(part *corpus.Text, share float64) error {
