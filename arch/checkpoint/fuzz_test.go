@@ -159,7 +159,7 @@ func FuzzIndex(f *testing.F) {
 func FuzzConfigJSON(f *testing.F) {
 	f.Add(`{"model_type":"gpt2","n_head":1,"activation_function":"gelu_new","layer_norm_epsilon":1e-05}`)
 	f.Add(`{"num_attention_heads":4,"num_key_value_heads":2,"head_dim":2,"rope_scaling":{"rope_type":"default"}}`)
-	paths := []string{gptFile(f, true, ""), llamaFile(f, "model.", "other", "{}")}
+	paths := []string{gptFile(f, true), llamaFile(f, "model.", "other", "{}")}
 	path := filepath.Join(f.TempDir(), "config.json")
 	f.Fuzz(func(t *testing.T, config string) {
 		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {

@@ -167,11 +167,13 @@ func (f *File) number(key string) int {
 // unpermute undoes the order of the rows of a Llama's queries and keys: row 2i
 // of a head is there what row i is here, and 2i+1 what i+D/2 is.
 func (f *File) unpermute(w *Weights) error {
-	heads := f.number("llama.attention.head_count")
-	kv := f.number("llama.attention.head_count_kv")
-	if kv == 0 {
-		kv = heads
+	s := f.ggufSaid("llama.")
+	heads, err := s.count("attention.head_count", 0)
+	kv, err1 := s.count("attention.head_count_kv", 0)
+	if err := cmp.Or(err, err1); err != nil {
+		return err
 	}
+	kv = cmp.Or(kv, heads)
 	for _, name := range w.Names() {
 		H, t := heads, w.tensors[name]
 		switch {

@@ -200,7 +200,7 @@ func recurrentHeader(name string) string {
 }
 
 // gptFile is a GPT-2 of C=1, V=2, ffn 4 in Hugging Face's layout.
-func gptFile(t testing.TB, positions bool, meta string) string {
+func gptFile(t testing.TB, positions bool) string {
 	var items []string
 	at := 0
 	add := func(name string, shape string, n int) {
@@ -216,7 +216,7 @@ func gptFile(t testing.TB, positions bool, meta string) string {
 	add("h.0.mlp.c_fc.weight", "[1,4]", 4)
 	add("h.0.mlp.c_proj.weight", "[4,1]", 4)
 	path := filepath.Join(t.TempDir(), "m.safetensors")
-	if err := os.WriteFile(path, safetensorsFile(`{`+meta+strings.Join(items, ",")+`}`, make([]byte, at)), 0o600); err != nil {
+	if err := os.WriteFile(path, safetensorsFile(`{`+strings.Join(items, ",")+`}`, make([]byte, at)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -229,11 +229,16 @@ func TestConfigJSON(t *testing.T) {
 		{`{"model_type":"llama","n_head":9}`, `model_type "llama" is not supported for tensors of these names, only gpt2`},
 		{``, "gelu_tanh <nil>"},
 		{`{"model_type":"gpt2","activation_function":"relu"}`, `activation_function "relu" is not supported`},
+		{`{"n_layer":1,"n_embd":1,"n_positions":3,"n_ctx":3,"n_inner":null,"vocab_size":2,"resid_pdrop":0.1,"use_cache":true}`, "gelu_tanh <nil>"},
+		{`{"n_layer":2}`, "n_layer is 2, the tensors say layers 1"},
+		{`{"n_positions":4}`, "n_positions is 4, the tensors say context 3"},
+		{`{"tie_word_embeddings":false}`, `tie_word_embeddings is false, and tensor "lm_head.weight" is missing`},
+		{`{"rope_theta":10000}`, "rope_theta is 10000, which this program does not know"},
 		{`{"model_type":"gpt2","layer_norm_epsilon":1e-6}`, "layer_norm_epsilon 1e-06 is not supported"},
 		{`{"model_type":"gpt2","scale_attn_weights":false}`, "scale_attn_weights false is not supported"},
 		{`{"model_type":"gpt2"`, "config.json: unexpected end"},
 	} {
-		path := gptFile(t, true, "")
+		path := gptFile(t, true)
 		if c.json != "" {
 			if err := os.WriteFile(filepath.Join(filepath.Dir(path), "config.json"), []byte(c.json), 0o600); err != nil {
 				t.Fatal(err)
@@ -253,7 +258,7 @@ func TestConfigJSON(t *testing.T) {
 }
 
 func TestPositions(t *testing.T) {
-	if _, err := Open(gptFile(t, false, "")); err == nil || !strings.Contains(err.Error(), `tensor "transformer.wpe.weight" is missing`) {
+	if _, err := Open(gptFile(t, false)); err == nil || !strings.Contains(err.Error(), `tensor "transformer.wpe.weight" is missing`) {
 		t.Errorf("no positions: %v", err)
 	}
 }
