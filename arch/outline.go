@@ -2,6 +2,7 @@ package arch
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"reflect"
 
@@ -15,7 +16,8 @@ type Outline struct {
 	// models are the shapes of a model with as many layers as asked for, or
 	// else of two, with few layers and one fewer: layers from there on are alike.
 	models []Model
-	more   float64 // layers beyond those of the first
+	made   []float64 // elements of all tensors that building each made
+	more   float64   // layers beyond those of the first
 }
 
 // fewLayers is more than differ from one another in any architecture.
@@ -38,26 +40,45 @@ func NewOutline(name string, config map[string]any) (o *Outline, err error) {
 		counts, o.more = []int64{fewLayers, fewLayers - 1}, float64(n-fewLayers)
 	}
 	for _, n := range counts {
-		m, err := outline(name, e, withLayers(c, n))
+		m, made, err := outline(name, e, withLayers(c, n))
 		if err != nil {
 			return nil, err
 		}
-		o.models = append(o.models, m)
+		o.models, o.made = append(o.models, m), append(o.made, made)
 	}
 	return o, nil
 }
 
 // outline builds a model's shapes. A constructor that cannot do without the
 // numbers of large tensors gets them.
-func outline(name string, e entry, c any) (m Model, err error) {
+func outline(name string, e entry, c any) (m Model, made float64, err error) {
 	func() {
 		defer func() { _ = recover() }()
-		nn.Outline(func() { m, err = e.make(name, c, nn.Blank) })
+		made = nn.Outline(func() { m, err = e.make(name, c, nn.Blank) })
 	}()
 	if m == nil && err == nil {
 		m, err = e.make(name, c, nn.Blank)
 	}
-	return m, err
+	return m, made, err
+}
+
+// OutlineWithin is NewOutline for a configuration that a file gives: a model
+// that needs many more than that number of weights, which the file holds, is an
+// error before memory is taken for it.
+func OutlineWithin(name string, config map[string]any, weights int) (*Outline, error) {
+	o, err := NewOutline(name, config)
+	if err != nil {
+		return nil, err
+	}
+	made := o.made[0]
+	if o.more > 0 {
+		made += o.more * (o.made[0] - o.made[1])
+	}
+	// Note: a model with parts taken out is built whole before they are.
+	if limit := 1<<20 + 8*float64(weights); made > limit {
+		return nil, fmt.Errorf("the configuration asks for more than %.0f weights, and the file does not hold them", limit)
+	}
+	return o, nil
 }
 
 // withLayers is the configuration c with that many layers, where it has any.

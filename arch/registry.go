@@ -83,6 +83,14 @@ func Empty(name string, config map[string]any) (Model, map[string]any, error) {
 	return build(name, config, nn.Blank)
 }
 
+// EmptyWithin is Empty for a configuration that a file gives: see OutlineWithin.
+func EmptyWithin(name string, config map[string]any, weights int) (Model, map[string]any, error) {
+	if _, err := OutlineWithin(name, config, weights); err != nil {
+		return nil, nil, err
+	}
+	return Empty(name, config)
+}
+
 // Filled is New for a model whose speed and memory are measured: its matrices
 // are random numbers of the size of initial weights. Those that New leaves at
 // zero would lie in one page of zeros, which no program counts as resident and

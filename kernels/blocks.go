@@ -29,11 +29,16 @@ func Blocks(dst []byte, t DType, w []float32, N, K int) error {
 				binary.LittleEndian.PutUint32(to[4*k:], math.Float32bits(v))
 			}
 		case BF16, F16:
-			errs[n] = roundRow(t, to, from)
+			errs[n] = roundRow(t, from, func(k int, h uint16) { binary.LittleEndian.PutUint16(to[2*k:], h) })
 		default:
 			errs[n] = quantiseRow(t, to, from)
 		}
 	})
+	return firstRow(errs)
+}
+
+// firstRow is the first error of several rows.
+func firstRow(errs []error) error {
 	for n, err := range errs {
 		if err != nil {
 			return fmt.Errorf("row %d: %w", n, err)
@@ -42,8 +47,9 @@ func Blocks(dst []byte, t DType, w []float32, N, K int) error {
 	return nil
 }
 
-// roundRow writes a row in 16 bits a weight.
-func roundRow(t DType, dst []byte, w []float32) error {
+// roundRow rounds a row to 16 bits a weight. A weight beyond the type's range
+// is an error: an infinity would stand for it.
+func roundRow(t DType, w []float32, put func(k int, h uint16)) error {
 	round, infinite := bf16FromFloat, uint16(0x7f80)
 	if t == F16 {
 		round, infinite = f16FromFloat, 0x7c00
@@ -53,7 +59,7 @@ func roundRow(t DType, dst []byte, w []float32) error {
 		if h&0x7fff == infinite && !math.IsInf(float64(v), 0) {
 			return fmt.Errorf("column %d: weight %v is beyond the range of %s", k, v, t)
 		}
-		binary.LittleEndian.PutUint16(dst[2*k:], h)
+		put(k, h)
 	}
 	return nil
 }

@@ -67,17 +67,14 @@ func NewMatrix(t DType, w []float32, N, K int) (*Matrix, error) {
 	case F32:
 		return &Matrix{Type: t, N: N, K: K, f32: w}, nil
 	case BF16, F16:
-		m := newHalf(t, N, K)
-		round := bf16FromFloat
-		if t == F16 {
-			round = f16FromFloat
-		}
+		m, errs := newHalf(t, N, K), make([]error, N)
 		For(N, func(n int) {
 			row := m.half[n*m.stride:]
-			for k, v := range w[n*K : (n+1)*K] {
-				row[k] = round(v)
-			}
+			errs[n] = roundRow(t, w[n*K:(n+1)*K], func(k int, h uint16) { row[k] = h })
 		})
+		if err := firstRow(errs); err != nil {
+			return nil, err
+		}
 		return m, nil
 	}
 	return newQuantised(t, N, K, func(n int, dst []byte) error {

@@ -111,7 +111,7 @@ func openGolden(r *Result, dir string) (*golden, error) {
 		c.weights.Config["heads"] = c.Dims.Heads
 	}
 	var err error
-	if c.model, _, err = arch.Empty(c.weights.Arch, c.weights.Config); err != nil {
+	if c.model, _, err = arch.EmptyWithin(c.weights.Arch, c.weights.Config, c.weights.Len()); err != nil {
 		return nil, err
 	}
 	if err := checkpoint.Assign(c.model, c.weights); err != nil {

@@ -32,7 +32,7 @@ func goldenRWKVCpp(r *Result, path string, _ Options) error {
 		return err
 	}
 	defer w.Close()
-	m, _, err := arch.Empty(w.Arch, w.Config)
+	m, _, err := arch.EmptyWithin(w.Arch, w.Config, w.Len())
 	if err != nil {
 		return err
 	}

@@ -1,94 +1,88 @@
 package checkpoint
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// config completes what the shapes say.
-func (f *File) config(w *Weights, own, config map[string]any, configFile string) (map[string]any, error) {
-	if own != nil {
-		return agree(w.Arch, own, config)
-	}
+// config completes what the shapes say, and refuses what contradicts them.
+func (f *File) config(w *Weights, config map[string]any) error {
 	if w.Arch == "transformer" && config["positions"] == nil {
-		return nil, errNoPositions
+		return fmt.Errorf("tensor %q is missing", w.inFile("transformer.wpe.weight"))
 	}
 	if w.Arch == "rwkv5" && f.format == formatRWKVCpp {
 		config["group_norm_eps"] = 1e-5
 	}
 	switch {
 	case f.format == formatGGUF:
-		return config, f.ggufConfig(w, config)
+		return f.ggufConfig(w, config)
 	case f.format == formatRWKVCpp:
-		for key, ours := range map[string]string{"n_vocab": "vocab", "n_embed": "dim", "n_layer": "layers"} {
-			if f.Metadata[key] != strconv.Itoa(config[ours].(int)) {
-				return nil, fmt.Errorf("the header says %s %s, the tensors %v", key, f.Metadata[key], config[ours])
-			}
+		return f.textSaid("").check(rwkvCppRules, config)
+	case w.huggingFace():
+		if w.Arch == "transformer" {
+			config["activation"] = "gelu_tanh"
 		}
-	case w.Arch == "rwkv4" && w.Source["emb.weight"] != "emb.weight": // Hugging Face
-		_, err := readHF(configFile, "rwkv")
-		return config, err
+		return w.fromHF(config, filepath.Join(w.dir, "config.json"))
 	case w.Arch == "transformer":
-		return config, f.gptConfig(config, len(w.Transposed) > 0, configFile)
-	case w.Arch == "llama":
-		return config, f.llamaConfig(w, config, configFile)
+		return f.nanoGPT(config)
 	}
-	return config, nil
+	return nil
 }
 
-// ownConfig is the configuration that Save stored, nil where f is not of ours.
-func (f *File) ownConfig() (map[string]any, error) {
-	own := f.Metadata["config"]
-	if f.format != formatSafetensors || own == "" || f.Metadata["arch"] == "" {
-		return nil, nil
+// huggingFace tells names that come with a config.json.
+func (w *Weights) huggingFace() bool {
+	switch w.Arch {
+	case "transformer":
+		return len(w.Transposed) > 0
+	case "rwkv4", "rwkv5", "rwkv6", "rwkv7":
+		return w.fla || strings.HasSuffix(w.Source["emb.weight"], "embeddings.weight")
 	}
-	dec := json.NewDecoder(strings.NewReader(own))
-	dec.UseNumber()
-	var config map[string]any
-	if err := dec.Decode(&config); err != nil || config == nil {
-		return nil, fmt.Errorf("metadata %q is not a JSON object", "config")
-	}
-	for key, v := range config {
-		n, ok := v.(json.Number)
-		if !ok {
-			continue
-		}
-		if i, err := strconv.Atoi(n.String()); err == nil {
-			config[key] = i
-		} else if x, err := n.Float64(); err == nil {
-			config[key] = x
-		} else {
-			return nil, fmt.Errorf("the metadata says %.40q %.40v, which is no number of 64 bits", key, v)
-		}
-	}
-	return config, nil
+	return w.Arch == "llama"
 }
 
-// ablated are the keys that the tensors of a model with parts taken out do not
-// tell.
-var ablated = []string{"head_size", "per_head", "exp_bonus", "output_gate"}
-
-// agree completes our own configuration by what the shapes say, which must
-// not contradict it: a model is built from it before the tensors are read.
-func agree(arch string, own, shapes map[string]any) (map[string]any, error) {
-	for key, v := range shapes {
-		c, ok := own[key]
-		if ok && slices.Contains(ablated, key) {
-			continue
-		}
-		if ok && c != v {
-			return nil, fmt.Errorf("the metadata says %s %.40s, the tensors %v", key, fmt.Sprint(c), v)
-		}
-		own[key] = v
-	}
-	if arch == "transformer" && shapes["positions"] == nil && own["positions"] != "rotary" {
-		return nil, errNoPositions
-	}
-	return own, nil
+// rwkvCppRules are those of the numbers in the header of an rwkv.cpp file.
+var rwkvCppRules = map[string]rule{
+	"n_vocab": is("vocab"), "n_embed": is("dim"), "n_layer": is("layers"),
+	"version": harmless("of the file"), "data_type": harmless(isStored),
 }
 
-var errNoPositions = errors.New(`tensor "transformer.wpe.weight" is missing`)
+// nanoGPTRules are those of the arguments that nanoGPT stores with a model.
+var nanoGPTRules = map[string]rule{
+	"n_layer": is("layers"), "n_embd": is("dim"), "vocab_size": is("vocab"), "block_size": is("context"), "bias": is("bias"),
+	"n_head": applied, "dropout": harmless(isTraining),
+}
+
+// nanoGPT adds what the tensors of a nanoGPT do not tell.
+func (f *File) nanoGPT(config map[string]any) error {
+	config["activation"] = "gelu"
+	s := f.textSaid("model_args.")
+	if err := s.check(nanoGPTRules, config); err != nil {
+		return err
+	}
+	heads, err := s.count("n_head", 0)
+	if err == nil && heads > 0 {
+		config["heads"] = heads
+	}
+	return err
+}
+
+// textSaid is what the metadata says under a namespace.
+func (f *File) textSaid(namespace string) said {
+	s := said{namespace, map[string]any{}}
+	for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
+		name, ok := strings.CutPrefix(key, namespace)
+		text := f.Metadata[key]
+		if x, err := strconv.ParseFloat(text, 64); ok && err == nil {
+			s.values[name] = x
+		} else if b, err := strconv.ParseBool(text); ok && err == nil {
+			s.values[name] = b
+		} else if ok {
+			s.values[name] = text
+		}
+	}
+	return s
+}

@@ -36,7 +36,7 @@ func (w *Weights) Convert(path string, t kernels.DType, meta map[string]string, 
 				return err
 			}
 			if err := write(out); err != nil {
-				return fmt.Errorf("weight %q: %w", name, err)
+				return fmt.Errorf("tensor %q: %w", w.tensors[name].Name, err)
 			}
 			done += o.bytes
 			return nil
@@ -63,7 +63,7 @@ type converted struct {
 // outgoing plans one weight.
 func (w *Weights) outgoing(name string, t kernels.DType, spare *scratch) converted {
 	s := w.tensors[name]
-	p := nn.Param{Name: name, Tensor: &nn.Tensor{Shape: s.Shape}, InOut: isLoRA(w.Arch, name)}
+	p := nn.Param{Name: name, Tensor: &nn.Tensor{Shape: s.Shape}, InOut: isLoRA(w.Arch, name) || w.own && w.Transposed[name]}
 	o := converted{as: t}
 	o.name, o.shape = name, officialShape(w.Arch, p)
 	last := len(s.Shape) - 1
@@ -79,19 +79,19 @@ func (w *Weights) outgoing(name string, t kernels.DType, spare *scratch) convert
 	if o.bytes = d.size(s.len()); d.elems > 1 {
 		o.dtype, o.shape[last] = "U8", s.Shape[last]/d.elems*d.bytes
 	}
-	o.write = func(out io.Writer) error { return w.writeAs(out, name, s, o.as, p.InOut, spare) }
+	o.write = func(out io.Writer) error { return w.writeAs(out, s, o.as, p.InOut, spare) }
 	return o
 }
 
 // writeAs writes one weight: a large one that lies in the file in order some
 // rows at a time, else whole.
-func (w *Weights) writeAs(out io.Writer, name string, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
+func (w *Weights) writeAs(out io.Writer, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
 	rows := 1
 	for _, n := range t.Shape[:max(0, len(t.Shape)-1)] {
 		rows *= n
 	}
 	if t.view != nil || t.mend != nil || inOut || rows == 0 {
-		return w.writeRows(out, name, t, as, inOut, spare)
+		return w.writeRows(out, t, as, inOut, spare)
 	}
 	K := t.len() / rows
 	some := max(1, 4*piece/max(1, K))
@@ -100,7 +100,7 @@ func (w *Weights) writeAs(out io.Writer, name string, t *stored, as kernels.DTyp
 		part := *t
 		part.Shape, part.n = []int{n, K}, n*K
 		part.at += dtypes[t.DType].size(r * K)
-		if err := w.writeRows(out, name, &part, as, false, spare); err != nil {
+		if err := w.writeRows(out, &part, as, false, spare); err != nil {
 			return err
 		}
 	}
@@ -108,7 +108,7 @@ func (w *Weights) writeAs(out io.Writer, name string, t *stored, as kernels.DTyp
 }
 
 // writeRows writes a tensor, which is in memory for that.
-func (w *Weights) writeRows(out io.Writer, name string, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
+func (w *Weights) writeRows(out io.Writer, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
 	b := spare.ofBytes(int(dtypes[strings.ToUpper(as.String())].size(t.len())))
 	var err error
 	if have, ok := matrixTypes[t.DType]; ok && have == as && !inOut && t.rowsWhole() {
@@ -116,7 +116,7 @@ func (w *Weights) writeRows(out io.Writer, name string, t *stored, as kernels.DT
 			err = finiteBlocks(b, dtypes[t.DType])
 		}
 	} else {
-		err = w.blocks(b, name, t, as, inOut, spare)
+		err = w.blocks(b, t, as, inOut, spare)
 	}
 	if err == nil {
 		_, err = out.Write(b)
@@ -125,9 +125,9 @@ func (w *Weights) writeRows(out io.Writer, name string, t *stored, as kernels.DT
 }
 
 // blocks fills b with a tensor in another type.
-func (w *Weights) blocks(b []byte, name string, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
+func (w *Weights) blocks(b []byte, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
 	x := spare.ofFloats(t.len())
-	if err := w.read(x, name, t); err != nil {
+	if err := w.read(x, t); err != nil {
 		return err
 	}
 	shape := slices.Clone(t.Shape)

@@ -49,8 +49,9 @@ const (
 	formatGGUF        = "gguf"
 )
 
-// OpenTensors opens a safetensors, .pth, GGUF or rwkv.cpp file, or the index of
-// a model in several safetensors files, which it tells apart by their content.
+// OpenTensors opens a safetensors, .pth, GGUF or rwkv.cpp file, the index of a
+// model in several safetensors files, or the first part of a GGUF in several,
+// which it tells apart by their content.
 // The caller closes it.
 func OpenTensors(path string) (*File, error) {
 	file, src, err := openSource(path)
@@ -83,6 +84,9 @@ func (f *File) parse() (err error) {
 		f.format, err = formatRWKVCpp, f.parseRWKVCpp(f.src)
 	case bytes.HasPrefix(head, []byte("GGUF")):
 		f.format, err = formatGGUF, f.parseGGUF(f.src)
+		if err == nil {
+			err = f.addParts()
+		}
 	case head[0] == 0x80 && head[2] == 0x8a: // a pickle that begins with torch's magic number
 		err = errors.New("legacy torch format: re-save with torch>=1.6")
 	case isIndex(head):
@@ -160,7 +164,7 @@ func read[T number](f *File, name string) ([]T, error) {
 	}
 	out, err := gather[T](t)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.path, err)
+		return nil, fmt.Errorf("%s: tensor %.80q: %w", f.path, name, err)
 	}
 	return out, nil
 }

@@ -119,7 +119,7 @@ func TestOpenTensorsErrors(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		empty:                        "0 bytes are no model file",
-		dir:                          "not a file",
+		dir:                          "is a folder and should be a file",
 		filepath.Join(dir, "absent"): "no such file",
 	} {
 		if _, err := OpenTensors(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
@@ -193,11 +193,11 @@ func TestRWKVCppModel(t *testing.T) {
 		return slices.Concat(append(list, more...)...)
 	}
 	for want, b := range map[string][]byte{
-		"":                                   model(1, -1),
-		"the header says n_layer 3":          model(3, -1),
-		"time_decay\": element 0 is 0.5":     model(1, 0.5),
-		`unexpected tensor "blocks.0.att.k"`: model(1, -1, rwkvCppTensor("blocks.0.att.k", 0, one, 1)),
-		"blocks.1 is missing of 2 layers":    model(2, -1, rwkvCppTensor("blocks.7.ln1.weight", 0, one, 1)),
+		"":                                       model(1, -1),
+		"n_layer is 3, the tensors say layers 1": model(3, -1),
+		"time_decay\": element 0 is 0.5":         model(1, 0.5),
+		`unexpected tensor "blocks.0.att.k"`:     model(1, -1, rwkvCppTensor("blocks.0.att.k", 0, one, 1)),
+		`there is no layer 1, and there is tensor "blocks.7.ln1.weight"`: model(2, -1, rwkvCppTensor("blocks.7.ln1.weight", 0, one, 1)),
 	} {
 		f, err := parse(b)
 		var w *Weights

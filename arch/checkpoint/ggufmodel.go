@@ -1,8 +1,11 @@
 package checkpoint
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -73,6 +76,12 @@ func (f *File) fromGGUF(w *Weights) error {
 			}
 			continue
 		}
+		if name == "rope_freqs.weight" {
+			if err := neutralRope(t); err != nil {
+				return err
+			}
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("unexpected tensor %.80q", name)
 		}
@@ -90,6 +99,19 @@ func (f *File) fromGGUF(w *Weights) error {
 		return f.headsOfRK(w)
 	}
 	return nil
+}
+
+// neutralRope refuses what divides the frequencies of rotary positions, unless
+// by 1.
+func neutralRope(t *stored) error {
+	if t.len() > 1<<16 {
+		return fmt.Errorf("tensor %q has shape %v", t.Name, clipInts(t.Shape))
+	}
+	x, err := gather[float32](t)
+	if err == nil && slices.ContainsFunc(x, func(v float32) bool { return v != 1 }) {
+		err = fmt.Errorf("tensor %q scales the rotary positions (rope scaling of type llama3 or longrope), which is not supported", t.Name)
+	}
+	return err
 }
 
 // take adds a weight.
@@ -145,13 +167,15 @@ func (f *File) number(key string) int {
 // unpermute undoes the order of the rows of a Llama's queries and keys: row 2i
 // of a head is there what row i is here, and 2i+1 what i+D/2 is.
 func (f *File) unpermute(w *Weights) error {
-	heads := f.number("llama.attention.head_count")
-	kv := f.number("llama.attention.head_count_kv")
-	if kv == 0 {
-		kv = heads
+	s := f.ggufSaid("llama.")
+	heads, err := s.count("attention.head_count", 0)
+	kv, err1 := s.count("attention.head_count_kv", 0)
+	if err := cmp.Or(err, err1); err != nil {
+		return err
 	}
-	for name, t := range w.tensors {
-		H := heads
+	kv = cmp.Or(kv, heads)
+	for _, name := range w.Names() {
+		H, t := heads, w.tensors[name]
 		switch {
 		case strings.HasSuffix(name, ".self_attn.k_proj.weight"):
 			H = kv
@@ -159,7 +183,7 @@ func (f *File) unpermute(w *Weights) error {
 			continue
 		}
 		if len(t.Shape) != 2 || H < 1 || t.Shape[0]%(2*H) != 0 {
-			return fmt.Errorf("tensor %.80q has shape %v and should hold %d heads", w.Source[name], clipInts(t.Shape), H)
+			return fmt.Errorf("tensor %.80q has shape %v and should hold %d heads", t.Name, clipInts(t.Shape), H)
 		}
 		if t.len() > 0 {
 			w.tensors[name] = t.permuted([]int{H, t.Shape[0] / H / 2, 2, t.Shape[1]}, []int{0, 2, 1, 3})
@@ -178,7 +202,8 @@ func (f *File) unscale(w *Weights) error {
 	if n < 0 {
 		return fmt.Errorf("rwkv6.rescale_every_n_layers is %d", n)
 	}
-	for name, t := range w.tensors {
+	for _, name := range w.Names() {
+		t := w.tensors[name]
 		rest, ok := strings.CutPrefix(name, "blocks.")
 		number, part, _ := strings.Cut(rest, ".")
 		l, err := strconv.Atoi(number)
@@ -199,7 +224,8 @@ func (f *File) unscale(w *Weights) error {
 // headsOfRK gives r_k, which is flat there, its shape [H,N].
 func (f *File) headsOfRK(w *Weights) error {
 	N := f.number("rwkv7.wkv.head_size")
-	for name, t := range w.tensors {
+	for _, name := range w.Names() {
+		t := w.tensors[name]
 		if !strings.HasSuffix(name, ".att.r_k") {
 			continue
 		}
@@ -211,65 +237,96 @@ func (f *File) headsOfRK(w *Weights) error {
 	return nil
 }
 
-// ggufConfig adds what the tensors do not tell.
+// ggufConfig adds what the tensors do not tell, and holds against them what is
+// said twice.
 func (f *File) ggufConfig(w *Weights, config map[string]any) error {
+	if kind, ok := f.Metadata["general.type"]; ok && kind != "model" {
+		return fmt.Errorf("general.type is %.40q: only whole models are read", kind)
+	}
 	kind := f.Metadata["general.architecture"]
-	eps := 1e-5
-	for _, key := range []string{".attention.layer_norm_epsilon", ".attention.layer_norm_rms_epsilon"} {
-		if text, ok := f.Metadata[kind+key]; ok {
-			x, err := strconv.ParseFloat(text, 64) // as short as its float32 allows
-			if err != nil || !(x >= 0) || w.Arch != "llama" && x != eps {
-				return fmt.Errorf("%s%s %.20s is not supported, only %v", kind, key, text, eps)
-			}
-			eps = x
-		}
+	s := f.ggufSaid(kind + ".")
+	if err := s.check(ggufRules[kind], config); err != nil {
+		return err
+	}
+	heads, err := s.count("attention.head_count", 0)
+	kv, err1 := s.count("attention.head_count_kv", heads)
+	if err := cmp.Or(err, err1); err != nil {
+		return err
 	}
 	switch kind {
 	case "gpt2":
 		config["activation"] = "gelu_tanh"
-		if n := f.number("gpt2.attention.head_count"); n > 0 {
-			config["heads"] = n
+		if heads > 0 {
+			config["heads"] = heads
 		}
+		if kv != heads {
+			return fmt.Errorf("gpt2.attention.head_count_kv %d is not supported, only head_count, which is %d", kv, heads)
+		}
+		return nil
 	case "llama":
-		return f.ggufLlama(config, eps)
-	case "rwkv6", "rwkv7":
-		if n := f.number(kind + ".wkv.head_size"); n != 0 && n != config["head_size"] {
-			return fmt.Errorf("%s.wkv.head_size is %d, the tensors say %v", kind, n, config["head_size"])
-		}
-		if n := f.number("rwkv6.rescale_every_n_layers"); n > 0 && n <= config["layers"].(int) {
-			config["rescale"] = n
-		}
+		return s.ggufLlama(config, heads, cmp.Or(kv, heads))
 	}
-	return nil
+	if H := config["dim"].(int) / config["head_size"].(int); heads != 0 && heads != H {
+		return fmt.Errorf("%s.attention.head_count is %d, the tensors say %d", kind, heads, H)
+	}
+	n, err := s.count("rescale_every_n_layers", 0)
+	if err == nil && n > 0 && n <= config["layers"].(int) {
+		config["rescale"] = n
+	}
+	return err
 }
 
-// ggufLlama refuses by its name what this program would compute differently.
-func (f *File) ggufLlama(config map[string]any, eps float64) error {
-	heads, kv := f.number("llama.attention.head_count"), f.number("llama.attention.head_count_kv")
-	if heads < 1 {
-		return fmt.Errorf("llama.attention.head_count is missing")
-	}
-	if kv == 0 {
-		kv = heads
-	}
-	D := f.number("llama.attention.key_length")
-	if D == 0 {
-		D = config["dim"].(int) / heads
-	}
-	if n := f.number("llama.rope.dimension_count"); n != 0 && n != D {
-		return fmt.Errorf("llama.rope.dimension_count %d is not supported, only the whole head of %d", n, D)
-	}
-	if kind, ok := f.Metadata["llama.rope.scaling.type"]; ok && kind != "none" {
-		return fmt.Errorf("llama.rope.scaling.type %.40q is not supported, only none", kind)
-	}
-	theta := 10000.0
-	if text, ok := f.Metadata["llama.rope.freq_base"]; ok {
-		var err error
-		if theta, err = strconv.ParseFloat(text, 64); err != nil || !(theta > 0) {
-			return fmt.Errorf("llama.rope.freq_base is %.20s", text)
+// ggufSaid is what the keys of a namespace say; a list is an empty one: no
+// setting that is read here is one.
+func (f *File) ggufSaid(namespace string) said {
+	s := said{namespace, map[string]any{}}
+	for key, v := range f.values {
+		name, ok := strings.CutPrefix(key, namespace)
+		text := f.Metadata[key]
+		x, err := strconv.ParseFloat(text, 64) // as short as its float32 allows
+		switch {
+		case !ok:
+		case v.kind == ggufArray:
+			s.values[name] = []any{}
+		case v.kind == ggufBool:
+			s.values[name] = text == "true"
+		case v.kind == ggufString || err != nil:
+			s.values[name] = text
+		default:
+			s.values[name] = x
 		}
+	}
+	return s
+}
+
+// ggufLlama adds what a Llama's tensors do not tell.
+func (s said) ggufLlama(config map[string]any, heads, kv int) error {
+	if heads < 1 {
+		return errors.New("llama.attention.head_count is missing")
+	}
+	D, err := s.count("attention.key_length", config["dim"].(int)/heads)
+	DV, err1 := s.count("attention.value_length", D)
+	turned, err2 := s.count("rope.dimension_count", D)
+	theta, err3 := s.number("rope.freq_base", 10000)
+	eps, err4 := s.number("attention.layer_norm_rms_epsilon", 1e-5)
+	window, err5 := s.count("attention.sliding_window", 0)
+	if err := cmp.Or(err, err1, err2, err3, err4, err5); err != nil {
+		return err
+	}
+	switch {
+	case DV != D:
+		return fmt.Errorf("llama.attention.value_length %d is not supported, only that of keys, %d", DV, D)
+	case turned != D:
+		return fmt.Errorf("llama.rope.dimension_count %d is not supported, only the whole head of %d", turned, D)
+	case !(theta > 0):
+		return fmt.Errorf("llama.rope.freq_base is %v", theta)
+	case !(eps >= 0):
+		return fmt.Errorf("llama.attention.layer_norm_rms_epsilon is %v", eps)
 	}
 	config["heads"], config["kv_heads"], config["head_size"] = heads, kv, D
 	config["rope"], config["rope_theta"], config["norm_eps"] = "half", theta, eps
+	if window > 0 {
+		config["window"] = window
+	}
 	return nil
 }

@@ -298,12 +298,12 @@ func TestAssign(t *testing.T) {
 		want   string
 	}{
 		{a + b("[3,1]"), []float32{1, 1, 2, 2, 2}, ""},
-		{a, []float32{1, 1}, `weight "b" is missing`},
-		{a + b("[1,3]"), []float32{1, 1, 2, 2, 2}, `weight "b" has shape [1 3] and the model wants [3 1]`},
+		{a, []float32{1, 1}, `tensor "b" is missing`},
+		{a + b("[1,3]"), []float32{1, 1, 2, 2, 2}, `tensor "b" has shape [1 3] and the model wants [3 1]`},
 		{a + b("[3,1]") + `,"d":{"dtype":"F32","shape":[0],"data_offsets":[20,20]},"c":{"dtype":"F32","shape":[0],"data_offsets":[20,20]}`,
-			[]float32{1, 1, 2, 2, 2}, `the model has no weight "c"`},
-		{a + b("[3,1]"), []float32{1, 1, 2, float32(math.NaN()), 2}, `weight "b": element 1 is NaN`},
-		{a + b("[3,1]"), []float32{1, 1, 2, 2, float32(math.Inf(-1))}, `weight "b": element 2 is -Inf`},
+			[]float32{1, 1, 2, 2, 2}, `unexpected tensor "c"`},
+		{a + b("[3,1]"), []float32{1, 1, 2, float32(math.NaN()), 2}, `tensor "b": element 1 is NaN`},
+		{a + b("[3,1]"), []float32{1, 1, 2, 2, float32(math.Inf(-1))}, `tensor "b": element 2 is -Inf`},
 	} {
 		f, err := parse(safetensorsFile("{"+c.header+"}", f32(c.data...)))
 		if err != nil {

@@ -17,7 +17,7 @@ func (ts tensors) names() []string { return slices.Sorted(maps.Keys(ts)) }
 // says which tensors a file of these sizes holds.
 type layout func(s *sizes) (config map[string]any, want map[string][]int)
 
-// layouts are the architectures that this program has.
+// layouts are those of other programs' files: ours need none.
 var layouts = map[string]layout{
 	"rwkv4":       layoutRWKV4,
 	"rwkv5":       layoutRWKV5,
@@ -70,21 +70,19 @@ func (ts tensors) transposeConv1D() map[string]bool {
 	if t == nil || len(t.Shape) != 2 || t.Shape[1] != 3*t.Shape[0] {
 		return turned
 	}
-	for name, t := range ts {
-		if len(t.Shape) == 2 && slices.ContainsFunc(conv1D, func(s string) bool { return strings.HasSuffix(name, s) }) {
+	for _, name := range ts.names() {
+		if t := ts[name]; len(t.Shape) == 2 && slices.ContainsFunc(conv1D, func(s string) bool { return strings.HasSuffix(name, s) }) {
 			ts[name], turned[name] = t.transposed(), true
 		}
 	}
 	return turned
 }
 
-// sizes reads dims off tensors, and keeps the first trouble. own is the
-// configuration in a file of ours, which may lack the tensors of parts that
-// were taken out: it says their sizes then.
+// sizes reads dims off tensors, and keeps the first trouble.
 type sizes struct {
-	ts  tensors
-	own map[string]any
-	err error
+	ts    tensors
+	shown func(name string) string // what the file calls a weight
+	err   error
 }
 
 func (s *sizes) fail(format string, args ...any) {
@@ -105,41 +103,29 @@ func (s *sizes) rank(names ...string) int {
 	return 0
 }
 
-// axis is the length of an axis of a matrix or of a stack of matrices, or what
-// our own configuration says under key where the tensor is absent.
-func (s *sizes) axis(name string, i int, key string) int {
+// axis is the length of an axis of a matrix or of a stack of matrices.
+func (s *sizes) axis(name string, i int) int {
 	t := s.ts[name]
 	switch {
 	case t == nil:
-		return s.ownSize(name, key)
+		s.missing(name)
 	case len(t.Shape) != max(2, i+1) || t.len() == 0:
-		s.fail("tensor %q has shape %v and should have %d axes", name, clipInts(t.Shape), max(2, i+1))
-		return 0
+		s.fail("tensor %q has shape %v and should have %d axes", t.Name, clipInts(t.Shape), max(2, i+1))
+	default:
+		return t.Shape[i]
 	}
-	return t.Shape[i]
+	return 0
 }
 
-// ownSize is what our own configuration says under key in place of a tensor.
-func (s *sizes) ownSize(name, key string) int {
-	if s.own == nil {
-		s.fail("tensor %q is missing", name)
-		return 0
-	}
-	n, _ := s.own[key].(int)
-	return max(0, min(n, maxSize))
-}
-
-// maxSize is the largest number that an architecture's configuration may hold.
-const maxSize = 1 << 24
+func (s *sizes) missing(name string) { s.fail("tensor %q is missing", s.shown(name)) }
 
 func (s *sizes) matrix(name string) (rows, cols int) {
 	t := s.ts[name]
 	switch {
-	case s.err != nil:
 	case t == nil:
-		s.err = fmt.Errorf("tensor %q is missing", name)
+		s.missing(name)
 	case len(t.Shape) != 2 || t.len() == 0:
-		s.err = fmt.Errorf("tensor %q has shape %v and should be a matrix", name, clipInts(t.Shape))
+		s.fail("tensor %q has shape %v and should be a matrix", t.Name, clipInts(t.Shape))
 	default:
 		return t.Shape[0], t.Shape[1]
 	}
@@ -148,17 +134,18 @@ func (s *sizes) matrix(name string) (rows, cols int) {
 
 // layers counts the numbers that follow prefix in names: 0 to L-1.
 func (s *sizes) layers(prefix string) int {
-	seen := map[int]bool{}
-	for name := range s.ts {
+	seen, last := map[int]string{}, 0
+	for _, name := range s.ts.names() {
 		rest, ok := strings.CutPrefix(name, prefix)
 		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
 		if l, err := strconv.Atoi(rest[:digits]); ok && err == nil {
-			seen[l] = true
+			seen[l], last = s.ts[name].Name, max(last, l)
 		}
 	}
 	for l := range len(seen) {
-		if !seen[l] && s.err == nil {
-			s.err = fmt.Errorf("%s%d is missing of %d layers", prefix, l, len(seen))
+		if seen[l] == "" {
+			s.fail("there is no layer %d, and there is tensor %q", l, seen[last])
+			break
 		}
 	}
 	return len(seen)
@@ -175,19 +162,20 @@ func (s *sizes) each(want map[string][]int, prefix string, layers int, shapes ma
 
 // check compares a file with what its layout says. Vectors may be missing:
 // Assign knows which a model has.
-func (ts tensors) check(want map[string][]int) error {
-	for _, name := range ts.names() {
+func (w *Weights) check(want map[string][]int) error {
+	for _, name := range w.Names() {
+		t := w.tensors[name]
 		shape, ok := want[name]
 		if !ok {
-			return fmt.Errorf("unexpected tensor %.80q", name)
+			return fmt.Errorf("unexpected tensor %.80q", t.Name)
 		}
-		if t := ts[name]; !slices.Equal(t.Shape, shape) {
-			return fmt.Errorf("tensor %q has shape %v and should have %v", name, clipInts(t.Shape), shape)
+		if !slices.Equal(t.Shape, shape) {
+			return fmt.Errorf("tensor %q has shape %v and should have %v", t.Name, clipInts(t.Shape), shape)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if len(want[name]) >= 2 && ts[name] == nil {
-			return fmt.Errorf("tensor %q is missing", name)
+		if len(want[name]) >= 2 && w.tensors[name] == nil {
+			return fmt.Errorf("tensor %q is missing", w.inFile(name))
 		}
 	}
 	return nil
@@ -200,7 +188,7 @@ func (ts tensors) bounded(want map[string][]int, size int64) error {
 	for _, name := range ts.names() {
 		t := ts[name]
 		if !t.isFloat() {
-			return fmt.Errorf("tensor %q is %s and should be of floating point", name, t.DType)
+			return fmt.Errorf("tensor %q is %s and should be of floating point", t.Name, t.DType)
 		}
 		if dtypes[t.DType].elems > 1 {
 			expansion = 32

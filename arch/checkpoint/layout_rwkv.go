@@ -55,8 +55,8 @@ func layoutRWKV6(s *sizes) (map[string]any, map[string][]int) {
 	config, want := s.rwkv()
 	C, F, L := config["dim"].(int), config["ffn"].(int), config["layers"].(int)
 	H, N := s.heads(C, "blocks.0.att.time_faaaa")
-	rm := s.axis("blocks.0.att.time_maa_w2", 2, "mix_rank")
-	rd := s.axis("blocks.0.att.time_decay_w1", 0, "decay_rank")
+	rm := s.axis("blocks.0.att.time_maa_w2", 2)
+	rd := s.axis("blocks.0.att.time_decay_w1", 0)
 	config["head_size"], config["mix_rank"], config["decay_rank"] = N, rm, rd
 	s.each(want, "blocks.%d.", L, map[string][]int{
 		"att.time_maa_x": {C}, "att.time_maa_w": {C}, "att.time_maa_k": {C}, "att.time_maa_v": {C}, "att.time_maa_r": {C}, "att.time_maa_g": {C},
@@ -83,7 +83,7 @@ func layoutRWKV7(s *sizes) (map[string]any, map[string][]int) {
 		"ffn.x_k": {C}, "ffn.key.weight": {F, C}, "ffn.value.weight": {C, F},
 	}
 	for _, lora := range []struct{ letter, key string }{{"w", "decay_rank"}, {"a", "iclr_rank"}, {"g", "gate_rank"}} {
-		r := s.axis("blocks.0.att."+lora.letter+"1", 0, lora.key)
+		r := s.axis("blocks.0.att."+lora.letter+"1", 0)
 		config[lora.key] = r
 		block["att."+lora.letter+"1"], block["att."+lora.letter+"2"] = []int{r, C}, []int{C, r}
 		if lora.letter != "g" {
@@ -92,7 +92,7 @@ func layoutRWKV7(s *sizes) (map[string]any, map[string][]int) {
 	}
 	s.each(want, "blocks.%d.", L, block)
 	if L > 1 { // the first block has nothing to mix its values with
-		r := s.axis("blocks.1.att.v1", 0, "value_rank")
+		r := s.axis("blocks.1.att.v1", 0)
 		config["value_rank"] = r
 		for l := 1; l < L; l++ {
 			p := fmt.Sprintf("blocks.%d.att.", l)
@@ -118,12 +118,16 @@ func (s *sizes) rwkv() (config map[string]any, want map[string][]int) {
 // heads are the head count H and size N that the first tensor there of shape
 // [H,N] or [H] says of C channels.
 func (s *sizes) heads(C int, names ...string) (H, N int) {
-	if i := slices.IndexFunc(names, s.has); i < 0 || s.own["head_size"] != nil {
-		N = s.ownSize(names[0], "head_size")
-	} else if t := s.ts[names[i]]; len(t.Shape) == 1 || len(t.Shape) == 2 {
+	i := slices.IndexFunc(names, s.has)
+	if i < 0 {
+		s.missing(names[0])
+		return 0, 1
+	}
+	t := s.ts[names[i]]
+	if len(t.Shape) == 1 || len(t.Shape) == 2 {
 		N = C / max(1, t.Shape[0])
 	} else {
-		s.fail("tensor %q has shape %v and should be [heads, head size]", names[i], clipInts(t.Shape))
+		s.fail("tensor %q has shape %v and should be [heads, head size]", t.Name, clipInts(t.Shape))
 	}
 	if s.err == nil && (N < 1 || C%N != 0) {
 		s.fail("%d channels are not whole heads of %d", C, N)
@@ -137,29 +141,30 @@ var loraParts = map[string][]string{
 	"rwkv7": {".att.w1", ".att.w2", ".att.a1", ".att.a2", ".att.v1", ".att.v2", ".att.g1", ".att.g2"},
 }
 
-// turnLoRA brings RWKV's low-rank matrices to [out,in], and names those turned.
-// Files of web-rwkv hold them so already: the first that is not square tells.
-func (ts tensors) turnLoRA(arch string) map[string]bool {
-	turned := map[string]bool{}
+// officialLoRA tells official files, which hold low-rank matrices [in,out],
+// from those of web-rwkv's RWKV-7, which have the same names and hold them
+// [out,in]: the first that is not square tells. Where all are, the names are
+// taken for the official ones.
+func (ts tensors) officialLoRA(arch string) bool {
 	emb := ts["emb.weight"]
 	if emb == nil || len(emb.Shape) != 2 {
-		return turned
+		return true
 	}
-	C, official := emb.Shape[1], true
 	for _, name := range ts.names() {
 		t := ts[name]
-		if !isLoRA(arch, name) || len(t.Shape) < 2 {
+		if !isLoRA(arch, name) || len(t.Shape) != 2 || t.Shape[0] == t.Shape[1] {
 			continue
 		}
-		in, out := t.Shape[len(t.Shape)-2], t.Shape[len(t.Shape)-1]
-		if in == out {
-			continue
-		}
-		official = strings.HasSuffix(name, "1") == (in == C)
-		break
+		return strings.HasSuffix(name, "1") == (t.Shape[0] == emb.Shape[1])
 	}
-	for name, t := range ts {
-		if official && isLoRA(arch, name) && len(t.Shape) >= 2 {
+	return true
+}
+
+// turnLoRA brings RWKV's low-rank matrices to [out,in], and names those turned.
+func (ts tensors) turnLoRA(arch string) map[string]bool {
+	turned := map[string]bool{}
+	for _, name := range ts.names() {
+		if t := ts[name]; isLoRA(arch, name) && len(t.Shape) >= 2 {
 			ts[name], turned[name] = t.transposed(), true
 		}
 	}

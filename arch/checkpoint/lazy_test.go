@@ -192,7 +192,7 @@ func TestNotFinite(t *testing.T) {
 		}
 		for _, assign := range []func(any, *Weights) error{Assign, AssignStored} {
 			err := assign(&model{nn.New(1, d.elems)}, &Weights{tensors: f.tensors, file: f})
-			if err == nil || !strings.Contains(err.Error(), `weight "w.weight"`) {
+			if err == nil || !strings.Contains(err.Error(), `tensor "w.weight"`) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -234,13 +234,13 @@ func TestShards(t *testing.T) {
 		{`{"metadata":{"total_size":8},"weight_map":{"a":"` + first + `","b":"` + second + `"}}`, ""},
 		{`{"weight_map":{"a":"` + first + `","b":"` + first + `"}}`, `does not hold tensor "b"`},
 		{`{"weight_map":{"a":"` + second + `"}}`, `holds tensor "b", which the index does not put there`},
-		{`{"weight_map":{"a":"` + first + `"}}`, `shard "` + second + `" lies beside the others`},
+		{`{"weight_map":{"a":"` + first + `"}}`, `the index names 1 files, and shard "` + first + `" is one of 00002`},
 		{`{"weight_map":{"a":"model-00003-of-00003.safetensors"}}`, "no such file"},
 		{`{"weight_map":{"a":"../` + first + `"}}`, "outside the folder"},
 		{`{"weight_map":{"a":"/etc/passwd"}}`, "outside the folder"},
 		{`{"weight_map":{"a":""}}`, "outside the folder"},
 		{`{"weight_map":{"a":"model.safetensors.index.json"}}`, "not a safetensors"},
-		{`{"weight_map":{"a":"."}}`, "not a file"},
+		{`{"weight_map":{"a":"."}}`, "is a folder and should be a file"},
 		{`{"weight_map":{}}`, "without a weight_map"},
 		{`{"weight_map":{"a":1}}`, "index: "},
 		{`{"weight_map":`, "index: "},

@@ -20,10 +20,34 @@ var huggingFaceRWKV = strings.NewReplacer(
 	"time_mix_gate", "time_mix_g",
 )
 
+// wrappers are what training puts before the names of a model or, those that
+// begin with '_', of a part of it: torch's DataParallel and compile, Lightning,
+// FSDP, activation checkpointing, PEFT.
+var wrappers = []string{"module.", "model.", "base_model.", "_orig_mod.", "_forward_module.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."}
+
+// plainName is a name without them, in whatever order they are there, and how
+// often. Note: the names of Llama and fla begin with "model." themselves, which
+// is put back.
+func plainName(name string) string {
+	for _, w := range wrappers {
+		if w[0] == '_' {
+			name = strings.ReplaceAll(name, w, "")
+		}
+	}
+	for again := true; again; {
+		again = false
+		for _, w := range wrappers {
+			var cut bool
+			name, cut = strings.CutPrefix(name, w)
+			again = again || cut
+		}
+	}
+	return name
+}
+
 // ourName is a weight's name in this program: the official name of RWKV, that
 // of nanoGPT, that of torch.nn.RNN.
 func ourName(name string) string {
-	name = strings.TrimPrefix(name, "_orig_mod.") // torch.compile's
 	if s, ok := strings.CutPrefix(name, "rwkv."); ok {
 		return huggingFaceRWKV.Replace(s)
 	}

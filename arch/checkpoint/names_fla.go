@@ -9,9 +9,8 @@ import (
 // official ones; its low-rank matrices are [out,in].
 // Source: fla-org/flash-linear-attention fla/models/rwkv7, fla/layers/rwkv7.py.
 var flaRWKV = strings.NewReplacer(
-	"model.embeddings.", "emb.",
-	"model.layers.", "blocks.",
-	"model.norm.", "ln_out.",
+	"embeddings.", "emb.",
+	"layers.", "blocks.",
 	"lm_head.", "head.",
 	".pre_norm.", ".ln0.",
 	".attn_norm.", ".ln1.",
@@ -26,8 +25,11 @@ var flaRWKV = strings.NewReplacer(
 
 var flaLoRA = regexp.MustCompile(`\.([wavg])_lora\.lora\.(0\.weight|2\.weight|2\.bias)$`)
 
-// flaName is the official name of one of fla's.
+// flaName is the official name of one of fla's, the prefix "model." cut.
 func flaName(name string) string {
+	if last, ok := strings.CutPrefix(name, "norm."); ok {
+		return "ln_out." + last
+	}
 	name = flaRWKV.Replace(name)
 	if m := flaLoRA.FindStringSubmatch(name); m != nil {
 		digit := map[string]string{"0.weight": "1", "2.weight": "2", "2.bias": "0"}[m[2]]
@@ -39,7 +41,7 @@ func flaName(name string) string {
 // isFLA tells fla's RWKV-7 by its names.
 func isFLA(names []string) bool {
 	for _, name := range names {
-		if strings.HasPrefix(name, "model.layers.") && strings.HasSuffix(name, ".attn.r_proj.weight") {
+		if name = plainName(name); strings.HasPrefix(name, "layers.") && strings.HasSuffix(name, ".attn.r_proj.weight") {
 			return true
 		}
 	}
@@ -47,9 +49,10 @@ func isFLA(names []string) bool {
 }
 
 // fromWebRWKV gives weights under web-rwkv's names the official ones: there
-// time_maa is time_mix in version 6, and time_faaaa time_first in 5 and 6.
-func (w *Weights) fromWebRWKV() {
-	six := w.tensors["blocks.0.att.time_mix_x"] != nil
+// time_maa is time_mix in version 6, whose matrices are [out,in] then, and
+// time_faaaa time_first in 5 and 6. It tells whether a file is such a version 6.
+func (w *Weights) fromWebRWKV() (six bool) {
+	six = w.tensors["blocks.0.att.time_mix_x"] != nil
 	for _, name := range w.tensors.names() {
 		ours := name
 		t := w.tensors[name]
@@ -65,4 +68,5 @@ func (w *Weights) fromWebRWKV() {
 			delete(w.Source, name)
 		}
 	}
+	return six
 }

@@ -2,9 +2,7 @@ package checkpoint
 
 import (
 	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -14,13 +12,14 @@ import (
 // and head; a GGUF of rwkv6, rwkv7, llama or gpt2. It tells the architecture
 // from the names, maps them to ours and undoes what a converter did. Where a
 // head shares its values with the embedding, only the embedding is kept. The
-// weights stay in the file until Assign; the caller closes it.
+// weights stay in the file until Assign; the caller closes it. What a file says
+// of its model is computed as it says, or refused by its name.
 func Open(path string) (*Weights, error) {
 	f, err := OpenTensors(path)
 	if err != nil {
 		return nil, err
 	}
-	w, err := f.weights(filepath.Join(filepath.Dir(path), "config.json"))
+	w, err := f.weights(filepath.Dir(path))
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -28,24 +27,28 @@ func Open(path string) (*Weights, error) {
 	return w, nil
 }
 
-func (f *File) weights(configFile string) (*Weights, error) {
-	w := &Weights{Source: map[string]string{}, Metadata: f.Metadata, Transposed: map[string]bool{}, tensors: tensors{}, file: f}
-	own, err := f.ownConfig()
-	if err != nil {
+// weights are those of an open file; dir is the folder of what lies beside it.
+func (f *File) weights(dir string) (*Weights, error) {
+	w := &Weights{Source: map[string]string{}, Metadata: f.Metadata, Transposed: map[string]bool{}, tensors: tensors{}, file: f, dir: dir}
+	if f.ours() {
+		return w, w.ofOurs()
+	}
+	if err := f.onePart(); err != nil {
 		return nil, err
 	}
+	var err error
 	if f.format == formatGGUF {
 		err = f.fromGGUF(w)
 	} else {
-		err = f.fromNames(w, own)
+		err = f.fromNames(w)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := w.dropTiedHead(own); err != nil {
+	if err := w.dropTiedHead(); err != nil {
 		return nil, err
 	}
-	s := &sizes{ts: w.tensors, own: own}
+	s := &sizes{ts: w.tensors, shown: w.inFile}
 	config, want := layouts[w.Arch](s)
 	if s.err != nil {
 		return nil, s.err
@@ -53,24 +56,32 @@ func (f *File) weights(configFile string) (*Weights, error) {
 	if err := w.tensors.bounded(want, f.size); err != nil {
 		return nil, err
 	}
-	if own == nil { // of ours, Assign knows what the configuration leaves
-		if err := w.tensors.check(want); err != nil {
-			return nil, err
-		}
+	if err := w.check(want); err != nil {
+		return nil, err
 	}
-	w.Config, err = f.config(w, own, config, configFile)
-	return w, err
+	w.Config = config
+	return w, f.config(w, config)
+}
+
+// onePart refuses a part of a model that is in several files.
+func (f *File) onePart() error {
+	m := partName.FindStringSubmatch(filepath.Base(f.path))
+	if m == nil || f.format == formatGGUF || strings.Trim(m[3], "0") == "1" {
+		return nil
+	}
+	return fmt.Errorf("is part %s of %s: give their index, %s.%s.index.json", m[2], m[3], m[1], m[4])
 }
 
 // fromNames takes in the tensors of a file that is no GGUF.
-func (f *File) fromNames(w *Weights, own map[string]any) (err error) {
+func (f *File) fromNames(w *Weights) (err error) {
 	ts, names := w.tensors, f.Names()
+	w.fla = isFLA(names)
 	called := ourName
-	if isFLA(names) {
+	if w.fla {
 		called = flaName
 	}
 	for _, name := range names {
-		ours, t := called(name), f.tensors[name]
+		ours, t := called(plainName(name)), f.tensors[name]
 		if isMask(ours, t) {
 			continue
 		}
@@ -78,29 +89,24 @@ func (f *File) fromNames(w *Weights, own map[string]any) (err error) {
 			return err
 		}
 	}
-	if own != nil {
-		w.Arch = f.Metadata["arch"]
-	} else if w.Arch, err = detect(ts); err != nil {
+	if w.Arch, err = detect(ts); err != nil {
 		return err
-	}
-	if layouts[w.Arch] == nil {
-		return fmt.Errorf("the architecture is %.40s, and this program has only %s", w.Arch,
-			strings.Join(slices.Sorted(maps.Keys(layouts)), ", "))
 	}
 	switch {
 	case f.format == formatRWKVCpp:
 		err = w.fromRWKVCpp()
 	case w.Arch == "transformer":
 		w.Transposed = ts.transposeConv1D()
-	case own == nil && (w.Arch == "rwkv5" || w.Arch == "rwkv6"):
+	case w.Arch == "rwkv5":
 		w.fromWebRWKV()
-	}
-	if w.Arch == "rwkv6" || w.Arch == "rwkv7" {
-		if f.format != formatRWKVCpp {
-			w.Transposed = ts.turnLoRA(w.Arch)
+	case w.Arch == "rwkv6":
+		if web := w.fromWebRWKV(); !web {
+			w.Transposed = ts.turnLoRA("rwkv6")
 		}
-		ts.dropValueMix(w.Arch)
+	case w.Arch == "rwkv7" && !w.fla && ts.officialLoRA("rwkv7"):
+		w.Transposed = ts.turnLoRA("rwkv7")
 	}
+	ts.dropValueMix(w.Arch)
 	return err
 }
 
@@ -108,10 +114,10 @@ func (f *File) fromNames(w *Weights, own map[string]any) (err error) {
 var embeddings = []string{"transformer.wte.weight", "model.embed_tokens.weight"}
 
 // dropTiedHead takes away a head that equals the embedding.
-func (w *Weights) dropTiedHead(own map[string]any) error {
+func (w *Weights) dropTiedHead() error {
 	const head = "lm_head.weight"
 	t := w.tensors[head]
-	if t == nil || own != nil && own["tied"] == false {
+	if t == nil {
 		return nil
 	}
 	for _, e := range embeddings {
@@ -122,6 +128,7 @@ func (w *Weights) dropTiedHead(own map[string]any) error {
 		if same {
 			delete(w.tensors, head)
 			delete(w.Source, head)
+			w.tiedHead = true
 		}
 	}
 	return nil

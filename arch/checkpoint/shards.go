@@ -5,18 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
+	"strconv"
 )
 
 // isIndex tells a JSON object from the length of a safetensors header, whose
 // bytes 6 and 7 are zero.
 func isIndex(head []byte) bool { return head[0] == '{' && head[6] != 0 && head[7] != 0 }
-
-// shardName is how the parts of a model are called: model-00001-of-00003.safetensors.
-var shardName = regexp.MustCompile(`^(.*)-\d+-of-(\d+)\.safetensors$`)
 
 // parseIndex reads a model.safetensors.index.json, {"weight_map": {tensor:
 // file}}, and opens the files it names, which lie in its folder.
@@ -49,7 +45,7 @@ func (f *File) parseIndex(src source) error {
 			return fmt.Errorf("shard %.80q does not hold tensor %.80q, which the index puts there", index.Map[name], name)
 		}
 	}
-	return f.noOther(shards)
+	return complete(shards)
 }
 
 // addShard takes in the tensors of one file.
@@ -79,22 +75,15 @@ func (f *File) addShard(name string, where map[string]string) error {
 	return nil
 }
 
-// noOther refuses a part of the same model that the index does not name.
-func (f *File) noOther(shards []string) error {
-	entries, err := os.ReadDir(filepath.Dir(f.path))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		m := shardName.FindStringSubmatch(e.Name())
-		if m == nil || slices.Contains(shards, e.Name()) {
+// complete refuses an index that lacks a part which the names of others count.
+func complete(shards []string) error {
+	for _, s := range shards {
+		m := partName.FindStringSubmatch(s)
+		if m == nil {
 			continue
 		}
-		if slices.ContainsFunc(shards, func(s string) bool {
-			o := shardName.FindStringSubmatch(s)
-			return o != nil && o[1] == m[1] && o[2] == m[2]
-		}) {
-			return fmt.Errorf("shard %.80q lies beside the others and the index does not name it", e.Name())
+		if n, err := strconv.Atoi(m[3]); err != nil || n != len(shards) {
+			return fmt.Errorf("the index names %d files, and shard %.80q is one of %s", len(shards), s, m[3])
 		}
 	}
 	return nil

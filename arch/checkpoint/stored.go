@@ -253,7 +253,7 @@ func readRun[T number](out []T, t *stored, first int) error {
 	}
 	for _, err := range errs {
 		if err != nil {
-			return fmt.Errorf("tensor %.80q: %w", t.Name, err)
+			return err
 		}
 	}
 	return nil

@@ -42,11 +42,14 @@ func (f *File) Vocabulary() (*Vocabulary, error) {
 	if v.Types != nil && len(v.Types) != len(v.Tokens) {
 		return nil, fmt.Errorf("%s: %d tokens and %d token types", f.path, len(v.Tokens), len(v.Types))
 	}
-	for key, id := range map[string]*int{"bos": &v.BOS, "eos": &v.EOS, "eot": &v.EOT, "unknown": &v.Unknown, "padding": &v.Padding} {
-		if *id, err = strconv.Atoi(f.Metadata[prefix+key+"_token_id"]); err != nil {
-			*id = -1
-		} else if *id < 0 || *id >= len(v.Tokens) {
-			return nil, fmt.Errorf("%s: %s_token_id %d is outside the %d tokens", f.path, key, *id, len(v.Tokens))
+	for _, s := range []struct {
+		key string
+		id  *int
+	}{{"bos", &v.BOS}, {"eos", &v.EOS}, {"eot", &v.EOT}, {"unknown", &v.Unknown}, {"padding", &v.Padding}} {
+		if *s.id, err = strconv.Atoi(f.Metadata[prefix+s.key+"_token_id"]); err != nil {
+			*s.id = -1
+		} else if *s.id < 0 || *s.id >= len(v.Tokens) {
+			return nil, fmt.Errorf("%s: %s_token_id %d is outside the %d tokens", f.path, s.key, *s.id, len(v.Tokens))
 		}
 	}
 	return v, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 
 	"workbench/arch/nn"
@@ -23,11 +24,16 @@ type Weights struct {
 	Source map[string]string
 	// Metadata is the file's own.
 	Metadata map[string]string
-	// Transposed marks the matrices that the file holds [in,out].
+	// Transposed marks the matrices that the file holds [in,out], of a file of
+	// ours once Fits or Assign has seen the model.
 	Transposed map[string]bool
 
-	tensors tensors
-	file    *File
+	tensors  tensors
+	file     *File
+	dir      string // of what lies beside the file
+	own      bool   // written by Save, with architecture and configuration
+	fla      bool   // under the names of flash-linear-attention
+	tiedHead bool   // a head was there, and equal to the embedding
 }
 
 // Close gives the file back.
@@ -38,6 +44,28 @@ func (w *Weights) Close() error {
 
 // Names lists the weights in alphabetical order.
 func (w *Weights) Names() []string { return w.tensors.names() }
+
+// inFile is the name in the file of a weight: where it is missing, that of the
+// same weight of another layer with its own layer's number.
+func (w *Weights) inFile(name string) string {
+	if s, ok := w.Source[name]; ok {
+		return s
+	}
+	m := layerNumber.FindStringSubmatch(name)
+	for _, other := range w.Names() {
+		o := layerNumber.FindStringSubmatch(other)
+		if m == nil || o == nil || m[1] != o[1] || m[3] != o[3] {
+			continue
+		}
+		if s := layerNumber.FindStringSubmatch(w.Source[other]); s != nil && s[2] == o[2] {
+			return s[1] + m[2] + s[3]
+		}
+	}
+	return name
+}
+
+// layerNumber finds the number of a layer in a name.
+var layerNumber = regexp.MustCompile(`^(.*?\.)(\d+)(\..*)$`)
 
 // Shape is that of a weight as this program has it, nil where there is none.
 func (w *Weights) Shape(name string) []int {
@@ -54,7 +82,7 @@ func (w *Weights) Float32(name string) ([]float32, error) {
 		return nil, fmt.Errorf("%s: no weight %.80q", w.file.path, name)
 	}
 	x := make([]float32, t.len())
-	return x, w.read(x, name, t)
+	return x, w.read(x, t)
 }
 
 // Vocabulary is that of the file, as File.Vocabulary gives it.
@@ -99,8 +127,8 @@ func (w *Weights) assign(model any, keep func(kernels.DType) bool, t kernels.DTy
 		if t != kernels.F32 && p.Matrix() {
 			p.Tensor.Data = spare.ofFloats(s.len())
 		}
-		if err = w.read(p.Tensor.Data, p.Name, s); err == nil {
-			err = p.Store(t)
+		if err = w.read(p.Tensor.Data, s); err == nil {
+			err = w.about(s, p.Store(t))
 		}
 	})
 	return err
@@ -123,28 +151,31 @@ func (s *scratch) ofFloats(n int) []float32 {
 }
 
 // Fits compares the weights that a model wants with those of the file: their
-// names and shapes.
+// names and shapes, which of a file of ours it settles.
 func (w *Weights) Fits(model any) (err error) {
 	left := maps.Clone(w.tensors)
 	nn.Walk(model, func(p nn.Param) {
-		switch t := left[p.Name]; {
-		case err != nil:
-		case t == nil:
-			err = fmt.Errorf("weight %q is missing", p.Name)
-		case !slices.Equal(t.Shape, p.Tensor.Shape):
-			err = fmt.Errorf("weight %q has shape %v and the model wants %v", p.Name, clipInts(t.Shape), p.Tensor.Shape)
-		default:
-			delete(left, p.Name)
+		t := w.tensors[p.Name]
+		if err != nil {
+			return
 		}
+		if t == nil {
+			err = fmt.Errorf("tensor %q is missing", w.inFile(p.Name))
+			return
+		}
+		if t = w.lay(p, t); !slices.Equal(t.Shape, p.Tensor.Shape) {
+			err = fmt.Errorf("tensor %q has shape %v and the model wants %v", t.Name, clipInts(t.Shape), p.Tensor.Shape)
+		}
+		delete(left, p.Name)
 	})
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("the model has no weight %.80q", slices.Min(slices.Collect(maps.Keys(left))))
+		err = fmt.Errorf("unexpected tensor %.80q", left[left.names()[0]].Name)
 	}
 	return err
 }
 
 // read fills x from a tensor.
-func (w *Weights) read(x []float32, name string, t *stored) error {
+func (w *Weights) read(x []float32, t *stored) error {
 	err := fill(x, t)
 	if err == nil && t.mend != nil {
 		err = t.mend(x)
@@ -152,10 +183,15 @@ func (w *Weights) read(x []float32, name string, t *stored) error {
 	if err == nil {
 		err = finite(x)
 	}
+	return w.about(t, err)
+}
+
+// about names the tensor in the file that an error is about.
+func (w *Weights) about(t *stored, err error) error {
 	if err != nil {
-		return fmt.Errorf("%s: weight %q: %w", w.file.path, name, err)
+		err = fmt.Errorf("%s: tensor %.80q: %w", w.file.path, t.Name, err)
 	}
-	return nil
+	return err
 }
 
 // matrixTypes are the types that a matrix may keep.
@@ -173,7 +209,7 @@ func (w *Weights) store(p nn.Param, t *stored, as kernels.DType, spare *scratch)
 		m, err = kernels.MatrixFromBlocks(as, data, t.Shape[0], t.Shape[1])
 	}
 	if err != nil {
-		return fmt.Errorf("%s: weight %q: %w", w.file.path, p.Name, err)
+		return w.about(t, err)
 	}
 	x := p.Tensor
 	x.Stored, x.Data, x.Grad, x.Const = m, nil, nil, true

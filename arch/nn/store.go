@@ -13,8 +13,11 @@ import (
 // model half converted and is an error.
 func Store(model any, t kernels.DType) (err error) {
 	Walk(model, func(p Param) {
-		if err == nil {
-			err = p.Store(t)
+		if err != nil {
+			return
+		}
+		if err = p.Store(t); err != nil {
+			err = fmt.Errorf("%s: %w", p.Name, err)
 		}
 	})
 	return err
@@ -33,7 +36,7 @@ func (p Param) Store(t kernels.DType) error {
 	t = p.storedAs(t)
 	m, err := kernels.NewMatrix(t, w.Data, w.Dim(0), w.Dim(1))
 	if err != nil {
-		return fmt.Errorf("%s as %s: %w", p.Name, t, err)
+		return fmt.Errorf("as %s: %w", t, err)
 	}
 	w.Stored, w.Data, w.Grad, w.Const = m, nil, nil, true
 	return nil

@@ -32,8 +32,11 @@ type Tensor struct {
 
 // New returns a tensor of zeros.
 func New(shape ...int) *Tensor {
-	if outlining.Load() && Elements(shape) > outlined {
-		return &Tensor{Shape: append([]int(nil), shape...)}
+	if outlining.Load() {
+		n := Elements(shape)
+		if made.Add(uint64(min(n, 1<<62))); n > outlined {
+			return &Tensor{Shape: append([]int(nil), shape...)}
+		}
 	}
 	n := 1
 	for _, d := range shape {

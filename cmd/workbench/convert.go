@@ -52,10 +52,7 @@ func convert(from, to string, t kernels.DType, more map[string]any, out output) 
 		return err
 	}
 	defer w.Close()
-	for key, value := range more {
-		w.Config[key] = value
-	}
-	o, err := arch.NewOutline(w.Arch, w.Config)
+	o, err := outlineFor(w, more)
 	if err == nil {
 		err = fitsConvert(w, o)
 	}

@@ -97,6 +97,11 @@ func (e *evaluation) asTrained(m *fileModel, out output) {
 func (e *evaluation) run(out output, m *fileModel, v tokenizer.Tokenizer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if begin, _, err := m.marks(v); err != nil {
+		return err
+	} else if begin >= 0 {
+		fmt.Fprintf(out.stderr, "windows are read without the token %d that this model has before every text\n", begin)
+	}
 	var sum train.Score
 	var read reading
 	p, left := newProgress(out.stderr, 0, "tokens"), 1.0

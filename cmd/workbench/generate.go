@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,7 +36,7 @@ workbench generate --model rwkv7.pth --prompt $'User: why?\n\nAssistant:' --stat
 		fs.Uint64Var(&j.seed, "seed", 1, "`SEED` of the samples; with --state-in they go on where they were, unless one is given")
 		fs.IntVar(&j.batch, "batch", 0, "`N` samples side by side, printed one after the other (default 1, or as many as --state-in holds)")
 		fs.BoolVar(&j.json, "json", false, "print a JSON line a sample")
-		fs.BoolVar(&j.endless, "ignore-end", false, "go on after the token that ends a text")
+		fs.BoolVar(&j.endless, "ignore-end", false, "go on after the tokens that end a text or a turn")
 		fs.StringVar(&j.stateIn, "state-in", "", "`FILE` that --state-out wrote: go on from there")
 		fs.StringVar(&j.stateOut, "state-out", "", "`FILE` for the state after the last token: another run goes on from there, to the bit")
 		return func(args []string, out output) error {
@@ -107,12 +108,18 @@ func (j *generation) run(out output, m *fileModel, v tokenizer.Tokenizer, prompt
 	if err != nil {
 		return fmt.Errorf("--prompt: %w", err)
 	}
-	end, ends := tokenizer.End(v)
-	if len(ids) == 0 && mem.read == 0 {
-		if !ends {
-			return usageError{errors.New("give a --prompt that is not empty: this vocabulary has no token to begin a text with")}
-		}
-		ids = []int32{end}
+	begin, ends, err := m.marks(v)
+	if err != nil {
+		return err
+	}
+	switch {
+	case mem.read > 0: // the text has begun
+	case begin >= 0 && (len(ids) == 0 || ids[0] != begin):
+		ids = append([]int32{begin}, ids...)
+	case len(ids) == 0 && len(ends) == 0:
+		return usageError{errors.New("give a --prompt that is not empty: this vocabulary has no token to begin a text with")}
+	case len(ids) == 0:
+		ids = ends[:1]
 	}
 	if err := m.fits(ids, mem.read); err != nil {
 		return err
@@ -123,11 +130,11 @@ func (j *generation) run(out output, m *fileModel, v tokenizer.Tokenizer, prompt
 	if err := m.fitsReading(max(mem.B, j.batch), mem.read+len(ids)+j.n, min(len(ids), pieceOfPrompt), 1, "fewer --tokens or a smaller --batch"); err != nil {
 		return err
 	}
-	if !ends || j.endless {
-		end = -1
+	if j.endless {
+		ends = nil
 	}
 	w := &writer{v: v, prompt: prompt, out: bufio.NewWriter(out.stdout), json: j.json}
-	if err := j.sample(out, m, mem, ids, end, w); err != nil || j.stateOut == "" {
+	if err := j.sample(out, m, mem, ids, ends, w); err != nil || j.stateOut == "" {
 		return err
 	}
 	if err := saveMemory(j.stateOut, m, mem); err != nil {
@@ -179,7 +186,7 @@ func (j *generation) begin(m *fileModel) (*memory, error) {
 
 // sample reads the prompt and draws the tokens of all sequences, a token of
 // each at a time.
-func (j *generation) sample(out output, m *fileModel, mem *memory, prompt []int32, end int32, w *writer) error {
+func (j *generation) sample(out output, m *fileModel, mem *memory, prompt, ends []int32, w *writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	arch.Reserve(mem.state, mem.read+len(prompt)+j.n)
@@ -201,18 +208,18 @@ func (j *generation) sample(out output, m *fileModel, mem *memory, prompt []int3
 		logits := m.Logits(g, mem.hidden)
 		V := logits.Dim(-1)
 		for b, s := range mem.samplers {
-			if w.ended[b] { // it goes on reading what ends a text, until all have ended
-				next.IDs[b] = end
+			if w.ended[b] { // it goes on reading what ended it, until all have ended
 				continue
 			}
 			id, err := s.next(logits.Data[b*V : b*V+min(V, w.v.Vocab())])
 			if err != nil {
 				return err
 			}
-			if next.IDs[b] = id; id == end {
+			end := slices.Contains(ends, id)
+			if next.IDs[b] = id; end {
 				left--
 			}
-			if err := w.token(b, id, id == end); err != nil {
+			if err := w.token(b, id, end); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 
 	"workbench/arch"
 	"workbench/arch/checkpoint"
@@ -77,13 +78,7 @@ func openModel(path, set, dtype string) (*fileModel, error) {
 // matrices as the file holds them or as t.
 func (m *fileModel) build(more map[string]any, stored bool, t kernels.DType) (err error) {
 	w := m.weights
-	for key, value := range more {
-		w.Config[key] = value
-	}
-	if _, ok := w.Config["heads"]; !ok && w.Arch == "transformer" {
-		return errors.New("the file does not say how many attention heads the model has: give --set heads=N")
-	}
-	if m.outline, err = arch.NewOutline(w.Arch, w.Config); err != nil {
+	if m.outline, err = outlineFor(w, more); err != nil {
 		return err
 	}
 	if err := fitsFile(w, m.outline, t, stored); err != nil {
@@ -98,6 +93,18 @@ func (m *fileModel) build(more map[string]any, stored bool, t kernels.DType) (er
 		return checkpoint.AssignStored(m.Model, w)
 	}
 	return checkpoint.AssignAs(m.Model, w, t)
+}
+
+// outlineFor is the outline of the model of a file's configuration and more.
+func outlineFor(w *checkpoint.Weights, more map[string]any) (*arch.Outline, error) {
+	for key, value := range more {
+		w.Config[key] = value
+	}
+	hasHeads := slices.ContainsFunc(arch.Options(w.Arch), func(o arch.Option) bool { return o.Key == "heads" })
+	if _, ok := w.Config["heads"]; !ok && hasHeads {
+		return nil, errors.New("the file does not say how many attention heads the model has: give --set heads=N")
+	}
+	return arch.OutlineWithin(w.Arch, w.Config, w.Len())
 }
 
 // tokens is the vocabulary to read and write text with.

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-
 	"workbench/arch"
 	"workbench/arch/checkpoint"
 	"workbench/experiments/meter"
@@ -23,23 +20,13 @@ func fitsFile(w *checkpoint.Weights, o *arch.Outline, t kernels.DType, stored bo
 		smaller = "a smaller or more quantised model"
 	}
 	n := meter.Need{What: "the model", Parts: []meter.Part{{Name: "weights", Bytes: bytes, Smaller: smaller}}, Reserved: o.WeightBytes(kernels.F32)}
-	return errors.Join(sameSize(w, o), n.Fits())
+	return n.Fits()
 }
 
 // fitsConvert is fitsFile where no more than some rows of a weight are in
 // memory at a time.
 func fitsConvert(w *checkpoint.Weights, o *arch.Outline) error {
-	return errors.Join(sameSize(w, o), meter.Need{What: "the model", Reserved: o.WeightBytes(kernels.F32)}.Fits())
-}
-
-// sameSize refuses a configuration of far more weights than the file has, for
-// which nothing need be made to see that they do not fit.
-func sameSize(w *checkpoint.Weights, o *arch.Outline) error {
-	_, weights := w.Needs(kernels.F32, false)
-	if total, _ := o.Params(); float64(total) > 2*weights {
-		return fmt.Errorf("a model of this configuration has %d weights and the file has %.0f: what --set says is not so", total, weights)
-	}
-	return nil
+	return meter.Need{What: "the model", Reserved: o.WeightBytes(kernels.F32)}.Fits()
 }
 
 // fitsReading refuses what would take more memory than there is beside the

@@ -101,6 +101,23 @@ func (m *fileModel) vocabulary(name string) (tokenizer.Tokenizer, error) {
 	return nil, fmt.Errorf("%s does not say what its %d tokens are: %s", m.path, m.vocab, hint)
 }
 
+// marks are the token to be read before a text, -1 for none, and those that end
+// a text or a turn: the vocabulary's own first, then those that the model's
+// files name.
+func (m *fileModel) marks(v tokenizer.Tokenizer) (begin int32, ends []int32, err error) {
+	said, err := m.weights.Marks()
+	if err != nil {
+		return 0, nil, err
+	}
+	if end, ok := tokenizer.End(v); ok {
+		ends = append(ends, end)
+	}
+	for _, id := range said.Ends {
+		ends = append(ends, int32(id))
+	}
+	return int32(said.Begin), ends, nil
+}
+
 // worldTokens is the tokens of RWKV's World vocabulary; models have up to 7
 // more, which are not in use.
 const worldTokens = 65529
