@@ -19,7 +19,7 @@ func (v *view) energyBlocks(g *group) []Block {
 	}
 	var out []Block
 	if b, ok := g.energyFigure("measured", record.Measured); ok {
-		b.Figure.Note = "Read from a counter or meter; gross energy, idle power included. " + v.gaps(g) + g.intervalNote(g.memoryPhase(), defaultAxis(g.memoryPhase()), metrics["joules_per_token"])
+		b.Figure.Note = "Read from a counter or meter; gross energy, idle power included: the work's share, by time, of a window in which it is done until the counter can tell. " + v.gaps(g) + g.intervalNote(g.memoryPhase(), defaultAxis(g.memoryPhase()), metrics["joules_per_token"])
 		b.Says = nonEmpty(v.energySentence(g))
 		out = append(out, b)
 	} else {

@@ -30,7 +30,7 @@ type fake struct {
 	denied map[string]bool
 	env    map[string]string
 	reads  atomic.Int64 // of counters
-	mu     sync.Mutex   // a file is written or read
+	mu     sync.Mutex   // guards now and the files, which the background reads
 }
 
 func newFake(t *testing.T) *fake {
@@ -65,7 +65,9 @@ func (f *fake) write(id, name, text string) {
 }
 
 func (f *fake) advance(d time.Duration, watts map[string]float64) {
+	f.mu.Lock()
 	f.now = f.now.Add(d)
+	f.mu.Unlock()
 	for id, w := range watts {
 		f.uj[id] = (f.uj[id] + uint64(math.Round(w*d.Seconds()*1e6))) % f.max[id]
 		f.write(id, "energy_uj", fmt.Sprint(f.uj[id]))
@@ -90,7 +92,12 @@ func (f *fake) open() *Energy {
 			return readFile(path)
 		},
 		env: func(k string) string { return f.env[k] },
-		now: func() time.Time { return f.now }, spin: f.work, sleep: f.sleep,
+		now: func() time.Time {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return f.now
+		},
+		spin: f.work, sleep: f.sleep,
 		cpu: func() (time.Duration, error) { return f.cpu, nil },
 	})
 	f.t.Cleanup(e.Close)
