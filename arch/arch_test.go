@@ -1,6 +1,7 @@
 package arch_test
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -76,6 +77,36 @@ func TestParseSet(t *testing.T) {
 	for _, bad := range []string{"dim", "=3", "dim=1,dim=2"} {
 		if _, err := arch.ParseSet(bad); err == nil {
 			t.Errorf("ParseSet(%q) passes", bad)
+		}
+	}
+}
+
+// TestSizes holds what a model says of itself against what it computes.
+func TestSizes(t *testing.T) {
+	const C, V = 8, 11
+	for _, name := range registered {
+		config := map[string]any{"dim": C, "layers": 2, "vocab": V}
+		variants := []map[string]any{config}
+		for _, o := range arch.Options(name) {
+			switch o.Key {
+			case "emb":
+				config["emb"] = 4 // other than dim
+			case "tied":
+				tied := maps.Clone(config)
+				tied["tied"] = true
+				variants = append(variants, tied)
+			}
+		}
+		for _, config := range variants {
+			m, _, err := arch.New(name, config, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := nn.Inference()
+			h := m.Forward(g, nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, nil)
+			if logits := m.Logits(g, h); m.Vocab() != V || logits.Dim(-1) != V || m.Channels() != C || h.Dim(-1) != C {
+				t.Errorf("%s %v: %d tokens and %d channels, hidden vectors are %v and logits %v", name, config, m.Vocab(), m.Channels(), h.Shape, logits.Shape)
+			}
 		}
 	}
 }

@@ -80,8 +80,12 @@ func (g *Graph) Backward(loss *Tensor) {
 	g.BackwardFrom(loss, []float32{1})
 }
 
-// BackwardFrom is Backward from a tensor whose gradient is known.
+// BackwardFrom is Backward from a tensor y whose gradient dy is known, of the
+// length of y.
 func (g *Graph) BackwardFrom(y *Tensor, dy []float32) {
+	if len(dy) != y.Len() {
+		panic(fmt.Sprintf("nn: BackwardFrom: %d gradients of a tensor %v", len(dy), y.Shape))
+	}
 	copy(g.grad(y), dy)
 	g.unwind(0)
 }

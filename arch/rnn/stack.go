@@ -105,6 +105,12 @@ func (m *model) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor {
 	return nn.LinearThen(g, m.Head, h, nn.Then{Bias: m.HeadB})
 }
 
+// Vocab implements arch.Model.
+func (m *model) Vocab() int { return m.Head.Dim(0) }
+
+// Channels implements arch.Model.
+func (m *model) Channels() int { return m.Head.Dim(1) }
+
 // build makes a stack of layers of that many gates with PyTorch's initial
 // weights: U(±1/√H) in the cells and the head, N(0,1) in the embedding.
 // Source: torch.nn.RNNBase, torch.nn.Linear and torch.nn.Embedding,

@@ -82,6 +82,12 @@ func (m *stack) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNOut.fo
 // Logits implements arch.Model.
 func (m *stack) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.Head, h) }
 
+// Vocab implements arch.Model.
+func (m *stack) Vocab() int { return m.Head.Dim(0) }
+
+// Channels implements arch.Model.
+func (m *stack) Channels() int { return m.Head.Dim(1) }
+
 // block is a time mixing and a channel mixing, each over a norm of its own and
 // beside a residual.
 type block struct {

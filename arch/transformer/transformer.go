@@ -162,6 +162,12 @@ func cacheOf(s arch.State, i int) (*nn.KVCache, int) {
 // Logits implements arch.Model.
 func (m *model) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.unembed, h) }
 
+// Vocab implements arch.Model.
+func (m *model) Vocab() int { return m.unembed.Dim(0) }
+
+// Channels implements arch.Model.
+func (m *model) Channels() int { return m.unembed.Dim(1) }
+
 // forward is residual + attention over x.
 func (a *attention) forward(g *nn.Graph, residual, x *nn.Tensor, cache *nn.KVCache, pos int) *nn.Tensor {
 	qkv := a.rotate(g, a.QKV.forward(g, x, nn.Then{}), a.heads, pos)

@@ -89,7 +89,7 @@ func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
 			return nil, "", 0, err
 		}
 		f.close()
-		return f.Model, f.weights.Arch, f.vocab, nil
+		return f.Model, f.weights.Arch, f.Vocab(), nil
 	}
 	set, err := arch.ParseSet(b.set)
 	if err != nil {
@@ -97,7 +97,7 @@ func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
 	}
 	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(b.out.stderr, "making the model's weights") })
 	defer slow.Stop()
-	m, config, err := arch.Filled(b.arch, set, 1)
+	m, _, err = arch.Filled(b.arch, set, 1)
 	if err != nil {
 		return nil, "", 0, usageError{err}
 	}
@@ -105,8 +105,7 @@ func (b *bench) open() (m arch.Model, name string, vocab int, err error) {
 	if err == nil {
 		err = nn.Store(m, t)
 	}
-	v, _ := config["vocab"].(float64)
-	return m, b.arch, int(v), err
+	return m, b.arch, m.Vocab(), err
 }
 
 // storedAs is the type that most of a model's bytes are stored as.
