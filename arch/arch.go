@@ -27,7 +27,8 @@ type Model interface {
 }
 
 // State is the memory of a batch of sequences: a pointer to a struct of
-// tensors that nn.WalkState finds, or nil.
+// tensors that nn.WalkState finds, or nil. Forward panics on that of another kind
+// of model.
 type State any
 
 // StateBytes is what the live state s holds, in bytes.

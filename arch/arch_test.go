@@ -135,6 +135,51 @@ func TestStateBytes(t *testing.T) {
 	}
 }
 
+// TestSlots holds the names of a layer's slots, which state files and studies
+// use, and that each state has those of its own architecture alone.
+func TestSlots(t *testing.T) {
+	matrix := []string{"att_x_prev", "ffn_x_prev", "wkv"}
+	for name, want := range map[string][]string{
+		"rwkv4": {"att_x_prev", "ffn_x_prev", "aa", "bb", "pp"}, "rwkv5": matrix, "rwkv6": matrix, "rwkv7": matrix,
+		"rnn": {"h"}, "gru": {"h"}, "lstm": {"h", "c"}, "transformer": {"k", "v"}, "llama": {"k", "v"},
+	} {
+		m, _, err := arch.New(name, map[string]any{"dim": 8, "layers": 2}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		nn.WalkState(m.NewState(1), func(name string, _ *nn.Tensor) {
+			if slot, ok := strings.CutPrefix(name, "1."); ok {
+				got = append(got, slot)
+			}
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has slots %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestForwardRefusesStateOfAnother(t *testing.T) {
+	models := map[string]arch.Model{}
+	for _, name := range registered {
+		m, _, err := arch.New(name, map[string]any{"dim": 8, "layers": 1}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		models[name] = m
+	}
+	for _, pair := range [][2]string{{"rwkv4", "rwkv5"}, {"rwkv6", "rwkv5"}, {"rwkv7", "rnn"}, {"lstm", "gru"}, {"transformer", "rwkv4"}, {"llama", "lstm"}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s goes on from a state of %s", pair[0], pair[1])
+				}
+			}()
+			models[pair[0]].Forward(nn.Inference(), nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, models[pair[1]].NewState(1))
+		}()
+	}
+}
+
 func TestCopyStateRefusesOthers(t *testing.T) {
 	defer func() {
 		if recover() == nil {

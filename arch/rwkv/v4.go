@@ -58,16 +58,22 @@ type timeMix4 struct {
 	bonus    *nn.Tensor                   // [C], First where there is one
 }
 
-func (m *timeMix4) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
+// state4 is what a block remembers: five vectors [B,C].
+type state4 struct {
+	shiftState `s:""`
+	WKV        *nn.WKV4State `s:""` // aa, bb and pp of the recurrence
+}
+
+func (m *timeMix4) forward(g *nn.Graph, residual, x *nn.Tensor, s *state4) *nn.Tensor {
 	mixed := nn.ShiftMix(g, x, s.AttX, m.MuK, m.MuV, m.MuR)
 	p := nn.Linears(g, nn.Product{W: m.Key, X: mixed[0]}, nn.Product{W: m.Value, X: mixed[1]}, nn.Product{W: m.Receptance, X: mixed[2]})
 	k, v, r := p[0], p[1], p[2]
-	y := nn.WKV4(g, m.logDecay(g), m.bonus, k, v, s.WKV4)
+	y := nn.WKV4(g, m.logDecay(g), m.bonus, k, v, s.WKV)
 	return nn.LinearThen(g, m.Output, nn.SigmoidMul(g, r, y), nn.Then{Residual: residual})
 }
 
-func (m *timeMix4) addState(s *layerState, B int) {
-	s.AttX, s.WKV4 = lastOf(B, m.MuK), nn.NewWKV4State(B, m.Output.Dim(0))
+func (m *timeMix4) newState(B int) *state4 {
+	return &state4{shiftState{AttX: lastOf(B, m.MuK)}, nn.NewWKV4State(B, m.Output.Dim(0))}
 }
 
 // New4 builds an RWKV-4 with the official initial weights.
@@ -79,9 +85,9 @@ func New4(c Config4, seed uint64) (arch.Model, error) {
 		return nil, err
 	}
 	const embRange = 6e-4 // the official trainer's initial learning rate
-	m := size.newStack(embRange, c.SmallInit, c.LN0)
+	m := newStack(size, &state4{}, embRange, c.SmallInit, c.LN0)
 	for l := range c.Layers {
-		m.Blocks = append(m.Blocks, &block{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix4(c, size, l), FFN: newChannelMix4(c, size, l)})
+		m.Blocks = append(m.Blocks, &block[*state4]{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix4(c, size, l), FFN: newChannelMix4(c, size, l)})
 	}
 	return m, nil
 }

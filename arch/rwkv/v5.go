@@ -74,7 +74,14 @@ type timeMix5 struct {
 	bonus    func(g *nn.Graph) *nn.Tensor // [C], nil for 1
 }
 
-func (m *timeMix5) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
+// state5 is what a block remembers: two vectors, and a matrix a head, the
+// decaying sum of kᵀv.
+type state5 struct {
+	shiftState `s:""`
+	WKV        *nn.Tensor `s:"wkv"` // [B,H,N key,N value]
+}
+
+func (m *timeMix5) forward(g *nn.Graph, residual, x *nn.Tensor, s *state5) *nn.Tensor {
 	mixed := nn.ShiftMix(g, x, s.AttX, m.MuK, m.MuV, m.MuR, m.MuG)
 	p := nn.Linears(g, nn.Product{W: m.Key, X: mixed[0]}, nn.Product{W: m.Value, X: mixed[1]},
 		nn.Product{W: m.Receptance, X: mixed[2]}, nn.Product{W: m.Gate, X: mixed[3]})
@@ -84,9 +91,8 @@ func (m *timeMix5) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *
 	return nn.LinearThen(g, m.Output, y, nn.Then{Residual: residual})
 }
 
-func (m *timeMix5) addState(s *layerState, B int) {
-	C := m.Output.Dim(0)
-	s.AttX, s.WKV = lastOf(B, m.MuK), nn.New(B, m.heads, C/m.heads, C/m.heads)
+func (m *timeMix5) newState(B int) *state5 {
+	return &state5{shiftState{AttX: lastOf(B, m.MuK)}, matrices(B, m.Output.Dim(0), m.heads)}
 }
 
 // New5 builds an RWKV-5 with the official initial weights.
@@ -100,9 +106,9 @@ func New5(c Config5, seed uint64) (arch.Model, error) {
 	if err := checkHeads(c.Dim, c.HeadSize); err != nil {
 		return nil, err
 	}
-	m := size.newStack(1e-4, c.SmallInit, c.LN0)
+	m := newStack(size, &state5{}, 1e-4, c.SmallInit, c.LN0)
 	for l := range c.Layers {
-		m.Blocks = append(m.Blocks, &block{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix5(c, size, l), FFN: newChannelMix5(c, size, l)})
+		m.Blocks = append(m.Blocks, &block[*state5]{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix5(c, size, l), FFN: newChannelMix5(c, size, l)})
 	}
 	return m, nil
 }

@@ -87,7 +87,14 @@ type timeMix6 struct {
 	recall func(g *nn.Graph, h, r, k, v, s *nn.Tensor) *nn.Tensor
 }
 
-func (m *timeMix6) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
+// state6 is what a block remembers: as in RWKV-5, two vectors and a matrix a
+// head.
+type state6 struct {
+	shiftState `s:""`
+	WKV        *nn.Tensor `s:"wkv"` // [B,H,N key,N value]
+}
+
+func (m *timeMix6) forward(g *nn.Graph, residual, x *nn.Tensor, s *state6) *nn.Tensor {
 	mixed := m.shift(g, x, s.AttX)
 	p := nn.Linears(g, nn.Product{W: m.Key, X: mixed[1]}, nn.Product{W: m.Value, X: mixed[2]},
 		nn.Product{W: m.Receptance, X: mixed[3]}, nn.Product{W: m.Gate, X: mixed[4]},
@@ -116,9 +123,8 @@ func (m *timeMix6) decaying(g *nn.Graph, h, r, k, v, s *nn.Tensor) *nn.Tensor {
 	return nn.WKV6(g, w, m.Faaaa, r, k, v, m.heads, s)
 }
 
-func (m *timeMix6) addState(s *layerState, B int) {
-	C := m.Output.Dim(0)
-	s.AttX, s.WKV = lastOf(B, m.MuK), nn.New(B, m.heads, C/m.heads, C/m.heads)
+func (m *timeMix6) newState(B int) *state6 {
+	return &state6{shiftState{AttX: lastOf(B, m.MuK)}, matrices(B, m.Output.Dim(0), m.heads)}
 }
 
 // channelMix6 is channelMix4 with weights of the token before.
@@ -132,12 +138,12 @@ type channelMix6 struct {
 	f kernels.Activation
 }
 
-func (m *channelMix6) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
-	mixed := nn.ShiftMixPrev(g, x, s.FFNX, m.MuK, m.MuR)
+func (m *channelMix6) forward(g *nn.Graph, residual, x, last *nn.Tensor) *nn.Tensor {
+	mixed := nn.ShiftMixPrev(g, x, last, m.MuK, m.MuR)
 	return feedForward(g, residual, mixed, m.Key, m.Receptance, m.Value, m.f)
 }
 
-func (m *channelMix6) addState(s *layerState, B int) { s.FFNX = lastOf(B, m.MuK) }
+func (m *channelMix6) newLast(B int) *nn.Tensor { return lastOf(B, m.MuK) }
 
 // New6 builds an RWKV-6 with the official initial weights.
 // Source: BlinkDL/RWKV-LM RWKV-v5/src/model.py, RWKV_Tmix_x060,
@@ -150,9 +156,9 @@ func New6(c Config6, seed uint64) (arch.Model, error) {
 	if err := checkHeads(c.Dim, c.HeadSize); err != nil {
 		return nil, err
 	}
-	m := size.newStack(1e-4, c.SmallInit, c.LN0)
+	m := newStack(size, &state6{}, 1e-4, c.SmallInit, c.LN0)
 	for l := range c.Layers {
-		b := &block{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix6(c, size, l), FFN: newChannelMix6(c, size, l)}
+		b := &block[*state6]{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix6(c, size, l), FFN: newChannelMix6(c, size, l)}
 		b.LN1.eps *= rescaled(l, c.Rescale)
 		b.LN2.eps *= rescaled(l, c.Rescale)
 		m.Blocks = append(m.Blocks, b)

@@ -61,6 +61,13 @@ func (c Config7) Resolve() any {
 	return c
 }
 
+// state7 is what a block remembers: two vectors, and a matrix a head that maps
+// a key to its value.
+type state7 struct {
+	shiftState `s:""`
+	WKV        *nn.Tensor `s:"wkv"` // [B,H,N key,N value]
+}
+
 // block7 is a block whose layers after the first also read that one's values.
 type block7 struct {
 	LN1 *norm        `w:"ln1"`
@@ -76,10 +83,10 @@ type block7 struct {
 // other: [2,B,T,C].
 type place struct{ takes, gives bool }
 
-func (b *block7) forward(g *nn.Graph, stream *nn.Tensor, s *layerState) *nn.Tensor {
+func (b *block7) forward(g *nn.Graph, stream *nn.Tensor, s *state7) *nn.Tensor {
 	x, first := b.place.take(g, stream)
 	x, v := b.Att.forward(g, x, b.LN1.forward(g, x), first, s)
-	x = b.FFN.forward(g, x, b.LN2.forward(g, x), s)
+	x = b.FFN.forward(g, x, b.LN2.forward(g, x), s.FFNX)
 	return b.place.give(g, x, first, v)
 }
 
@@ -102,10 +109,9 @@ func (p place) give(g *nn.Graph, x, first, v *nn.Tensor) *nn.Tensor {
 	return nn.Stack(g, x, v)
 }
 
-func (b *block7) newState(B int) *layerState {
-	a := b.Att
-	C := a.Output.Dim(0)
-	return &layerState{AttX: lastOf(B, a.MuR), FFNX: lastOf(B, b.FFN.MuK), WKV: nn.New(B, a.heads, C/a.heads, C/a.heads)}
+func (b *block7) newState(B int) *state7 {
+	shifts := shiftState{AttX: lastOf(B, b.Att.MuR), FFNX: lastOf(B, b.FFN.MuK)}
+	return &state7{shifts, matrices(B, b.Att.Output.Dim(0), b.Att.heads)}
 }
 
 // timeMix7 is the long-term memory: kᵀv a head, out of which every token takes
@@ -147,7 +153,7 @@ type timeMix7 struct {
 
 // forward is residual + what the time mixing makes of x, and its values. first
 // are those of the first layer, nil there.
-func (m *timeMix7) forward(g *nn.Graph, residual, x, first *nn.Tensor, s *layerState) (y, v *nn.Tensor) {
+func (m *timeMix7) forward(g *nn.Graph, residual, x, first *nn.Tensor, s *state7) (y, v *nn.Tensor) {
 	mixed := nn.ShiftMixPrev(g, x, s.AttX, m.MuR, m.MuW, m.MuK, m.MuV, m.MuA, m.MuG)
 	xr, xw, xk, xv, xa, xg := mixed[0], mixed[1], mixed[2], mixed[3], mixed[4], mixed[5]
 	p := nn.Linears(g,
@@ -178,8 +184,8 @@ type channelMix7 struct {
 	f kernels.Activation
 }
 
-func (m *channelMix7) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
-	return feedForward(g, residual, nn.ShiftMixPrev(g, x, s.FFNX, m.MuK), m.Key, nil, m.Value, m.f)
+func (m *channelMix7) forward(g *nn.Graph, residual, x, last *nn.Tensor) *nn.Tensor {
+	return feedForward(g, residual, nn.ShiftMixPrev(g, x, last, m.MuK), m.Key, nil, m.Value, m.f)
 }
 
 // New7 builds an RWKV-7 with the official initial weights.
@@ -193,7 +199,7 @@ func New7(c Config7, seed uint64) (arch.Model, error) {
 	if err := checkHeads(c.Dim, c.HeadSize); err != nil {
 		return nil, err
 	}
-	m := size.newStack(1e-4, c.SmallInit, c.LN0)
+	m := newStack(size, &state7{}, 1e-4, c.SmallInit, c.LN0)
 	for l := range c.Layers {
 		b := &block7{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix7(c, size, l), FFN: newChannelMix7(c, size, l)}
 		if c.ValueResidual == on {

@@ -153,10 +153,11 @@ func (m *model) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNF.forw
 // cacheOf is the cache of layer i and the positions it holds; nil without a
 // state.
 func cacheOf(s arch.State, i int) (*nn.KVCache, int) {
-	if s, ok := s.(*state); ok {
-		return s.Layers[i], s.Layers[i].Positions()
+	if s == nil {
+		return nil, 0
 	}
-	return nil, 0
+	cache := s.(*state).Layers[i]
+	return cache, cache.Positions()
 }
 
 // Logits implements arch.Model.
