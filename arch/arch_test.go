@@ -206,6 +206,23 @@ func TestEmptyDrawsNothing(t *testing.T) {
 	}
 }
 
+func TestDocsOfSettings(t *testing.T) {
+	type config struct {
+		Own   int `json:"own" doc:"its own"`
+		First int `json:"first"`
+		Last  int `json:"last"`
+	}
+	arch.Register("of a test of docs", config{}, func(config, uint64) (arch.Model, error) { return nil, nil },
+		map[string]string{"own": "no", "first": "of the first"}, map[string]string{"first": "no", "last": "of the last"})
+	var got []string
+	for _, o := range arch.Options("of a test of docs") {
+		got = append(got, o.Doc)
+	}
+	if want := []string{"its own", "of the first", "of the last"}; !slices.Equal(got, want) {
+		t.Errorf("docs %q, want %q", got, want)
+	}
+}
+
 func TestSettingOfRealNumber(t *testing.T) {
 	type config struct {
 		Eps float64 `json:"eps" doc:"a small number"`

@@ -14,32 +14,32 @@ import (
 // causal linear attention.
 // Source: Peng et al., arXiv 2404.05892; BlinkDL/RWKV-LM RWKV-v5/src/model.py.
 type Config5 struct {
-	Dim               int     `json:"dim" doc:"channels C"`
-	Layers            int     `json:"layers" doc:"blocks L"`
-	Vocab             int     `json:"vocab" doc:"vocabulary V"`
-	HeadSize          int     `json:"head_size" doc:"channels N of a head; 0 means the largest of 64, 32, … that divides dim"`
-	FFN               int     `json:"ffn" doc:"hidden channels of the channel mixing; 0 means 3.5·dim, down to whole 32s"`
+	Dim               int     `json:"dim"`
+	Layers            int     `json:"layers"`
+	Vocab             int     `json:"vocab"`
+	HeadSize          int     `json:"head_size"`
+	FFN               int     `json:"ffn"`
 	PerHead           bool    `json:"per_head" doc:"one decay and one bonus a head, as in 5.0 and 5.1"`
 	ExpBonus          bool    `json:"exp_bonus" doc:"the bonus is the exponential of its weight time_first, as in 5.0"`
 	GroupNormEps      float64 `json:"group_norm_eps" doc:"added to the variance of a head; files of rwkv.cpp want 1e-5"`
 	TokenShift        string  `json:"token_shift" values:"learned,fixed,none" doc:"how much of the previous token each channel of the time mixing sees: trained, left at its initial value, or nothing; with time_decay=none and channel_shift=none the model is plain linear attention"`
-	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none" doc:"the same for the channel mixing; same as token_shift"`
-	TimeDecay         string  `json:"time_decay" values:"learned,fixed,shared,none" doc:"how fast each channel forgets: trained, left at its initial value, one trained value a layer, or never"`
-	DecaySpread       float64 `json:"decay_spread" doc:"how far apart the initial decays of a layer are: 1 as published, 0 all at their mean"`
-	Bonus             string  `json:"bonus" values:"on,off" doc:"whether the present token has a weight of its own, or counts like a past one"`
+	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none"`
+	TimeDecay         string  `json:"time_decay" values:"learned,fixed,shared,none"`
+	DecaySpread       float64 `json:"decay_spread"`
+	Bonus             string  `json:"bonus" values:"on,off"`
 	OutputGate        string  `json:"output_gate" values:"on,off" doc:"the gate of the time mixing; 5.0 and early 5.1 have none"`
-	GroupNorm         string  `json:"group_norm" values:"on,off" doc:"the norm of each head's memory"`
-	ChannelReceptance string  `json:"channel_receptance" values:"on,off" doc:"the gate of the channel mixing"`
-	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu" doc:"the non-linearity of the channel mixing"`
-	SmallInit         string  `json:"small_init" values:"on,off" doc:"a tiny initial embedding, or N(0, 0.02²)"`
-	LN0               string  `json:"ln0" values:"on,off" doc:"the norm after the embedding"`
+	GroupNorm         string  `json:"group_norm" values:"on,off"`
+	ChannelReceptance string  `json:"channel_receptance" values:"on,off"`
+	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu"`
+	SmallInit         string  `json:"small_init" values:"on,off"`
+	LN0               string  `json:"ln0" values:"on,off"`
 }
 
 // Default5 is the default configuration: 5.2.
 var Default5 = Config5{Dim: 256, Layers: 6, Vocab: 256, GroupNormEps: 64e-5, TokenShift: learned, ChannelShift: same, TimeDecay: learned, DecaySpread: 1,
 	Bonus: on, OutputGate: on, GroupNorm: on, ChannelReceptance: on, ChannelActivation: "relu2", SmallInit: on, LN0: on}
 
-func init() { arch.Register("rwkv5", Default5, New5) }
+func init() { arch.Register("rwkv5", Default5, New5, docs56, docs) }
 
 // Resolve replaces the values that stand for a rule.
 func (c Config5) Resolve() any {

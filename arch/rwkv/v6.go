@@ -13,33 +13,33 @@ import (
 // Config6 is the configuration of RWKV-6 "Finch" (x060).
 // Source: Peng et al., arXiv 2404.05892; BlinkDL/RWKV-LM RWKV-v5/src/model.py.
 type Config6 struct {
-	Dim               int     `json:"dim" doc:"channels C"`
-	Layers            int     `json:"layers" doc:"blocks L"`
-	Vocab             int     `json:"vocab" doc:"vocabulary V"`
-	HeadSize          int     `json:"head_size" doc:"channels N of a head; 0 means the largest of 64, 32, … that divides dim"`
-	FFN               int     `json:"ffn" doc:"hidden channels of the channel mixing; 0 means 3.5·dim, down to whole 32s"`
+	Dim               int     `json:"dim"`
+	Layers            int     `json:"layers"`
+	Vocab             int     `json:"vocab"`
+	HeadSize          int     `json:"head_size"`
+	FFN               int     `json:"ffn"`
 	MixRank           int     `json:"mix_rank" doc:"rank of what a token adds to each mix; 0 means 32, from dim 4096 on 64"`
 	DecayRank         int     `json:"decay_rank" doc:"rank of what a token adds to the decay; 0 means 64, from dim 4096 on 128"`
-	GroupNormEps      float64 `json:"group_norm_eps" doc:"added to the variance of a head"`
+	GroupNormEps      float64 `json:"group_norm_eps"`
 	Rescale           int     `json:"rescale" doc:"compute as files for float16 do, which halve the residual stream after every so many layers; 0 never"`
 	TokenShift        string  `json:"token_shift" values:"data-dependent,learned,fixed,none" doc:"how much of the previous token each channel of the time mixing sees: as both tokens say, the same for all tokens, that left at its initial value, or nothing"`
 	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none" doc:"the same for the channel mixing, where learned is as published; same as token_shift"`
-	TimeDecay         string  `json:"time_decay" values:"learned,static,fixed,shared,none" doc:"how fast each channel forgets: as the token says, trained but the same for all tokens, that left at its initial value, one trained value a layer, or never"`
-	DecaySpread       float64 `json:"decay_spread" doc:"how far apart the initial decays of a layer are: 1 as published, 0 all at their mean"`
-	Bonus             string  `json:"bonus" values:"on,off" doc:"whether the present token has a weight of its own, or counts like a past one"`
-	OutputGate        string  `json:"output_gate" values:"on,off" doc:"the gate of the time mixing"`
-	GroupNorm         string  `json:"group_norm" values:"on,off" doc:"the norm of each head's memory"`
-	ChannelReceptance string  `json:"channel_receptance" values:"on,off" doc:"the gate of the channel mixing"`
-	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu" doc:"the non-linearity of the channel mixing"`
-	SmallInit         string  `json:"small_init" values:"on,off" doc:"a tiny initial embedding, or N(0, 0.02²)"`
-	LN0               string  `json:"ln0" values:"on,off" doc:"the norm after the embedding"`
+	TimeDecay         string  `json:"time_decay" values:"learned,static,fixed,shared,none"`
+	DecaySpread       float64 `json:"decay_spread"`
+	Bonus             string  `json:"bonus" values:"on,off"`
+	OutputGate        string  `json:"output_gate" values:"on,off"`
+	GroupNorm         string  `json:"group_norm" values:"on,off"`
+	ChannelReceptance string  `json:"channel_receptance" values:"on,off"`
+	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu"`
+	SmallInit         string  `json:"small_init" values:"on,off"`
+	LN0               string  `json:"ln0" values:"on,off"`
 }
 
 // Default6 is the default configuration.
 var Default6 = Config6{Dim: 256, Layers: 6, Vocab: 256, GroupNormEps: 64e-5, TokenShift: dataDependent, ChannelShift: same, TimeDecay: learned, DecaySpread: 1,
 	Bonus: on, OutputGate: on, GroupNorm: on, ChannelReceptance: on, ChannelActivation: "relu2", SmallInit: on, LN0: on}
 
-func init() { arch.Register("rwkv6", Default6, New6) }
+func init() { arch.Register("rwkv6", Default6, New6, docs56, docs67, docs) }
 
 // Resolve replaces the values that stand for a rule.
 func (c Config6) Resolve() any {

@@ -13,36 +13,36 @@ import (
 // Source: Peng et al., arXiv 2503.14456; BlinkDL/RWKV-LM
 // RWKV-v7/train_temp/src/model.py.
 type Config7 struct {
-	Dim               int     `json:"dim" doc:"channels C"`
-	Layers            int     `json:"layers" doc:"blocks L"`
-	Vocab             int     `json:"vocab" doc:"vocabulary V"`
-	HeadSize          int     `json:"head_size" doc:"channels N of a head; 0 means the largest of 64, 32, … that divides dim"`
-	FFN               int     `json:"ffn" doc:"hidden channels of the channel mixing; 0 means 4·dim"`
+	Dim               int     `json:"dim"`
+	Layers            int     `json:"layers"`
+	Vocab             int     `json:"vocab"`
+	HeadSize          int     `json:"head_size"`
+	FFN               int     `json:"ffn"`
 	DecayRank         int     `json:"decay_rank" doc:"rank of the decay; 0 means 2.5·√dim to the nearest multiple of 32"`
 	ICLRRank          int     `json:"iclr_rank" doc:"rank of the in-context rate; 0 means that of the decay"`
 	ValueRank         int     `json:"value_rank" doc:"rank of the value residual; 0 means 1.7·√dim to the nearest multiple of 32"`
 	GateRank          int     `json:"gate_rank" doc:"rank of the output gate; 0 means 5·√dim to the nearest multiple of 32"`
-	GroupNormEps      float64 `json:"group_norm_eps" doc:"added to the variance of a head"`
-	TokenShift        string  `json:"token_shift" values:"learned,fixed,none" doc:"how much of the previous token each channel of the time mixing sees: trained, left at its initial value, or nothing"`
-	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none" doc:"the same for the channel mixing; same as token_shift"`
-	TimeDecay         string  `json:"time_decay" values:"learned,static,fixed,shared,none" doc:"how fast each channel forgets: as the token says, trained but the same for all tokens, that left at its initial value, one trained value a layer, or never"`
-	DecaySpread       float64 `json:"decay_spread" doc:"how far apart the initial decays of a layer are: 1 as published, 0 all at their mean"`
+	GroupNormEps      float64 `json:"group_norm_eps"`
+	TokenShift        string  `json:"token_shift" values:"learned,fixed,none"`
+	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none"`
+	TimeDecay         string  `json:"time_decay" values:"learned,static,fixed,shared,none"`
+	DecaySpread       float64 `json:"decay_spread"`
 	ICLR              string  `json:"iclr" values:"learned,static,fixed,off" doc:"how much of what its key holds a token replaces, the rate a: as the token says, trained but the same for all tokens, that left at its initial value, or all of it"`
 	Removal           string  `json:"removal" values:"on,off" doc:"whether what a key holds is removed from the memory before its value is added"`
 	ValueResidual     string  `json:"value_residual" values:"on,off" doc:"whether layers mix the first layer's values into theirs"`
 	Bonus             string  `json:"bonus" values:"on,off" doc:"the weight of its own of the present token"`
-	OutputGate        string  `json:"output_gate" values:"on,off" doc:"the gate of the time mixing"`
-	GroupNorm         string  `json:"group_norm" values:"on,off" doc:"the norm of each head's memory"`
-	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu" doc:"the non-linearity of the channel mixing"`
-	SmallInit         string  `json:"small_init" values:"on,off" doc:"a tiny initial embedding, or N(0, 0.02²)"`
-	LN0               string  `json:"ln0" values:"on,off" doc:"the norm after the embedding"`
+	OutputGate        string  `json:"output_gate" values:"on,off"`
+	GroupNorm         string  `json:"group_norm" values:"on,off"`
+	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu"`
+	SmallInit         string  `json:"small_init" values:"on,off"`
+	LN0               string  `json:"ln0" values:"on,off"`
 }
 
 // Default7 is the default configuration.
 var Default7 = Config7{Dim: 256, Layers: 6, Vocab: 256, GroupNormEps: 64e-5, TokenShift: learned, ChannelShift: same, TimeDecay: learned, DecaySpread: 1,
 	ICLR: learned, Removal: on, ValueResidual: on, Bonus: on, OutputGate: on, GroupNorm: on, ChannelActivation: "relu2", SmallInit: on, LN0: on}
 
-func init() { arch.Register("rwkv7", Default7, New7) }
+func init() { arch.Register("rwkv7", Default7, New7, docs67, docs) }
 
 // Resolve replaces the values that stand for a rule.
 func (c Config7) Resolve() any {
