@@ -1,6 +1,7 @@
 package arch_test
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -212,10 +213,11 @@ func TestDocsOfSettings(t *testing.T) {
 		First int `json:"first"`
 		Last  int `json:"last"`
 	}
-	arch.Register("of a test of docs", config{}, func(config, uint64) (arch.Model, error) { return nil, nil },
+	name := fmt.Sprint("of a test ", len(arch.Names()))
+	arch.Register(name, config{}, func(config, uint64) (arch.Model, error) { return nil, nil },
 		map[string]string{"own": "no", "first": "of the first"}, map[string]string{"first": "no", "last": "of the last"})
 	var got []string
-	for _, o := range arch.Options("of a test of docs") {
+	for _, o := range arch.Options(name) {
 		got = append(got, o.Doc)
 	}
 	if want := []string{"its own", "of the first", "of the last"}; !slices.Equal(got, want) {
@@ -228,7 +230,8 @@ func TestSettingOfRealNumber(t *testing.T) {
 		Eps float64 `json:"eps" doc:"a small number"`
 	}
 	var got float64
-	arch.Register("of a test", config{Eps: 1e-5}, func(c config, _ uint64) (arch.Model, error) {
+	name := fmt.Sprint("of a test ", len(arch.Names()))
+	arch.Register(name, config{Eps: 1e-5}, func(c config, _ uint64) (arch.Model, error) {
 		got = c.Eps
 		return nil, nil
 	})
@@ -238,13 +241,13 @@ func TestSettingOfRealNumber(t *testing.T) {
 	}{{"", 1e-5}, {"eps=6.4e-4", 6.4e-4}, {"eps=2", 2}} {
 		set, err := arch.ParseSet(c.set)
 		if err == nil {
-			_, _, err = arch.New("of a test", set, 1)
+			_, _, err = arch.New(name, set, 1)
 		}
 		if err != nil || got != c.want {
 			t.Errorf("%q gives %v (%v), want %v", c.set, got, err, c.want)
 		}
 	}
-	if _, _, err := arch.New("of a test", map[string]any{"eps": "small"}, 1); err == nil || !strings.Contains(err.Error(), "small is not a number") {
+	if _, _, err := arch.New(name, map[string]any{"eps": "small"}, 1); err == nil || !strings.Contains(err.Error(), "small is not a number") {
 		t.Errorf("a word for a number: %v", err)
 	}
 }
