@@ -38,7 +38,7 @@ type cells struct {
 // updating it. Slots of s that are nil start from zeros and keep nothing.
 type cell[S any] func(g *nn.Graph, w *cells, l int, x *nn.Tensor, s S) *nn.Tensor
 
-// A join makes what follows a layer of its input x and its output h.
+// A join makes what the next layer reads from a layer's input x and output h.
 type join func(g *nn.Graph, x, h *nn.Tensor) *nn.Tensor
 
 // plain and dropped are torch's: dropout falls on the output of every layer but

@@ -25,8 +25,8 @@ type stack[S layerState] struct {
 
 // layer is one block.
 type layer[S layerState] interface {
-	// forward maps x [B,T,C], or what the layer before it hands on, to what it
-	// hands on itself, continuing from s and updating it.
+	// forward maps the output x of the layer before it, [B,T,C] or what block7
+	// has in its place, to its own, continuing from s and updating it.
 	forward(g *nn.Graph, x *nn.Tensor, s S) *nn.Tensor
 	// newState returns the memory of B sequences that have seen nothing.
 	newState(B int) S
@@ -104,8 +104,8 @@ type block[S layerState] struct {
 
 // timeMix is the half of a block that mixes positions.
 type timeMix[S layerState] interface {
-	// forward is residual + what the time mixing makes of x [B,T,C], continuing
-	// from s and updating it.
+	// forward is residual + the time mixing of x [B,T,C], continuing from s and
+	// updating it.
 	forward(g *nn.Graph, residual, x *nn.Tensor, s S) *nn.Tensor
 	// newState returns the time mixing's memory of B sequences.
 	newState(B int) S
@@ -113,11 +113,12 @@ type timeMix[S layerState] interface {
 
 // channelMix is the half of a block that mixes channels.
 type channelMix interface {
-	// forward is residual + what the channel mixing makes of x [B,T,C] and of
-	// the position before each; that before the first is last [B,C], which
-	// becomes the last of x, or nothing where last is nil.
+	// forward is residual + the channel mixing of x [B,T,C]. The position before
+	// the first is last [B,C], which then becomes the last of x; a nil last is
+	// zeros and keeps nothing.
 	forward(g *nn.Graph, residual, x, last *nn.Tensor) *nn.Tensor
-	// newLast returns that memory of B sequences, nil without token shift.
+	// newLast returns last for B sequences that have seen nothing, nil without
+	// token shift.
 	newLast(B int) *nn.Tensor
 }
 
@@ -132,7 +133,7 @@ func (b *block[S]) newState(B int) S {
 	return s
 }
 
-// norm is a LayerNorm; where it is nil, the part is absent.
+// norm is a LayerNorm; a nil one returns its input.
 type norm struct {
 	Weight *nn.Tensor `w:"weight"` // [C]
 	Bias   *nn.Tensor `w:"bias"`   // [C]
@@ -149,7 +150,7 @@ func (n *norm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
 	return nn.LayerNormEps(g, n.Weight, n.Bias, x, n.eps)
 }
 
-// headNorm is a GroupNorm of the heads; where it is nil, the part is absent.
+// headNorm is a GroupNorm of the heads; a nil one returns its input.
 type headNorm struct {
 	Weight *nn.Tensor `w:"weight"` // [C]
 	Bias   *nn.Tensor `w:"bias"`   // [C]
@@ -190,7 +191,8 @@ func feedForward(g *nn.Graph, residual *nn.Tensor, x [nn.MaxMixes]*nn.Tensor, ke
 	return nn.LinearThen(g, value, p[0], nn.Then{Gate: p[1], Residual: residual})
 }
 
-// lastOf is the slot of the last position where a mix weight [C] is there.
+// lastOf returns the slot [B,C] of the last position, nil where there is no token
+// shift and so no mix weight mu [C].
 func lastOf(B int, mu *nn.Tensor) *nn.Tensor {
 	if mu == nil {
 		return nil
@@ -218,9 +220,9 @@ func (c sized) check() error {
 	return nil
 }
 
-// newStack makes the parts around the blocks, the embedding from U(-r, r).
-// Without small init it is from N(0, 0.02²), as a GPT's. The state stateless
-// has no slot.
+// newStack makes the parts around the blocks. The embedding is drawn from
+// U(-r, r), or without small init from N(0, 0.02²), as in GPT-2. stateless is a
+// state of a block that has no slot.
 func newStack[S layerState](c sized, stateless S, r float64, smallInit, ln0 string) *stack[S] {
 	m := &stack[S]{Emb: nn.New(c.vocab, c.dim), LN0: newNorm(c.dim), LNOut: newNorm(c.dim), Head: nn.New(c.vocab, c.dim), stateless: stateless}
 	if smallInit == on {
@@ -264,7 +266,7 @@ func ramp(C int, power, plus float64) *nn.Tensor {
 	return each(C, func(i int) float64 { return math.Pow(float64(i)/float64(C), power) + plus })
 }
 
-// restOf is 1 - x: what weighs the token before.
+// restOf is 1 - x: the weight of the previous token.
 func restOf(x *nn.Tensor) *nn.Tensor {
 	return each(x.Len(), func(i int) float64 { return 1 - float64(x.Data[i]) })
 }

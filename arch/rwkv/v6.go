@@ -83,7 +83,8 @@ type timeMix6 struct {
 	heads int
 	// shift makes what the decay, k, v, r and the gate read of x [B,T,C].
 	shift func(g *nn.Graph, x, last *nn.Tensor) [nn.MaxMixes]*nn.Tensor
-	// recall is the memory with the decay that h says, what DecayDown makes.
+	// recall is the recurrence, whose decay may depend on h, the output of
+	// DecayDown.
 	recall func(g *nn.Graph, h, r, k, v, s *nn.Tensor) *nn.Tensor
 }
 
@@ -117,7 +118,7 @@ func (m *timeMix6) lerp(g *nn.Graph, x, last *nn.Tensor) [nn.MaxMixes]*nn.Tensor
 	return nn.ShiftMixPrev(g, x, last, m.MuW, m.MuK, m.MuV, m.MuR, m.MuG)
 }
 
-// decaying is the memory with a decay of each token's own.
+// decaying is the recurrence in which each token has a decay of its own.
 func (m *timeMix6) decaying(g *nn.Graph, h, r, k, v, s *nn.Tensor) *nn.Tensor {
 	w := nn.LinearThen(g, m.DecayUp, h, nn.Then{Bias: m.Decay, F: kernels.ActNegExp})
 	return nn.WKV6(g, w, m.Faaaa, r, k, v, m.heads, s)
@@ -167,9 +168,10 @@ func New6(c Config6, seed uint64) (arch.Model, error) {
 	return m, nil
 }
 
-// rescaled is what multiplies the eps of a norm that layers come before, where
-// the residual stream is halved after every n of them. Nothing is halved here:
-// a norm of x/2^k with some eps is one of x with 4^k times that, to the bit.
+// rescaled is the factor of the eps of a norm that comes after that many layers,
+// in a model whose residual stream is halved after every n of them. The stream
+// is not halved here: a norm of x/2^k with some eps equals, to the bit, the norm
+// of x with 4^k times that eps.
 func rescaled(layers, n int) float32 {
 	if n == 0 {
 		return 1
@@ -208,8 +210,8 @@ func newTimeMix6(c Config6, size sized, l int) *timeMix6 {
 	return m
 }
 
-// ablateDecay takes what only a data-dependent decay needs from the others,
-// for which the memory is that of RWKV-5.
+// ablateDecay resolves a decay that does not depend on the token: the weights
+// that only a data-dependent one needs go, and the recurrence is RWKV-5's.
 func (m *timeMix6) ablateDecay(kind string) {
 	m.recall = m.decaying
 	if kind == learned {
@@ -222,8 +224,8 @@ func (m *timeMix6) ablateDecay(kind string) {
 	}
 }
 
-// ablateShift gives a data-dependent shift its matrices, for the mixes that
-// are there, and takes its mix from the others.
+// ablateShift resolves the token shift: a data-dependent one gets its matrices,
+// for as many mixes as are left, and any other loses MuX.
 func (m *timeMix6) ablateShift(c Config6, r *rand.Rand) {
 	mus := []**nn.Tensor{&m.MuW, &m.MuK, &m.MuV, &m.MuR, &m.MuG}
 	if c.TokenShift != dataDependent {

@@ -75,31 +75,32 @@ type block7 struct {
 	Att *timeMix7    `w:"att"`
 	FFN *channelMix7 `w:"ffn"`
 
-	place place
+	values valuePath
 }
 
-// place is where a block stands in the value residual. The stream between two
-// layers is then the residual x and the first layer's values, one behind the
-// other: [2,B,T,C].
-type place struct{ takes, gives bool }
+// valuePath is how the first layer's values come to a block and go on from it.
+// What one layer hands to the next is then a stack [2,B,T,C]: the residual
+// stream x and those values.
+type valuePath struct{ takes, gives bool }
 
 func (b *block7) forward(g *nn.Graph, stream *nn.Tensor, s *state7) *nn.Tensor {
-	x, first := b.place.take(g, stream)
+	x, first := b.values.take(g, stream)
 	x, v := b.Att.forward(g, x, b.LN1.forward(g, x), first, s)
 	x = b.FFN.forward(g, x, b.LN2.forward(g, x), s.FFNX)
-	return b.place.give(g, x, first, v)
+	return b.values.give(g, x, first, v)
 }
 
-// take is x and the first layer's values, which the first layer has not.
-func (p place) take(g *nn.Graph, stream *nn.Tensor) (x, first *nn.Tensor) {
+// take splits the stream into x and the first layer's values, nil in the first
+// layer.
+func (p valuePath) take(g *nn.Graph, stream *nn.Tensor) (x, first *nn.Tensor) {
 	if p.takes {
 		return nn.Unstack(g, stream)
 	}
 	return stream, nil
 }
 
-// give is what the next layer takes.
-func (p place) give(g *nn.Graph, x, first, v *nn.Tensor) *nn.Tensor {
+// give makes the stream that the next layer takes.
+func (p valuePath) give(g *nn.Graph, x, first, v *nn.Tensor) *nn.Tensor {
 	switch {
 	case !p.gives:
 		return x
@@ -114,8 +115,8 @@ func (b *block7) newState(B int) *state7 {
 	return &state7{shifts, matrices(B, b.Att.Output.Dim(0), b.Att.heads)}
 }
 
-// timeMix7 is the long-term memory: kᵀv a head, out of which every token takes
-// what its key finds there before it adds its own.
+// timeMix7 is the long-term memory: a matrix a head, from which every token
+// removes the value that its key finds there before it adds its own kᵀv.
 type timeMix7 struct {
 	MuR        *nn.Tensor `w:"x_r"`               // [C]
 	MuW        *nn.Tensor `w:"x_w"`               // [C]
@@ -144,15 +145,15 @@ type timeMix7 struct {
 	LNX        *headNorm  `w:"ln_x"`
 
 	heads int
-	// logDecay and rate are what all tokens of a tensor like k share, in place
-	// of the low-rank parts that are nil then.
+	// logDecay and rate return the log-decay and the in-context rate [B,T,C]: own,
+	// which the low-rank weights made, or what all tokens share, in the shape of k.
 	logDecay, rate func(g *nn.Graph, own, k *nn.Tensor) *nn.Tensor
-	// recall is nn.WKV7, or the memory that removes nothing.
+	// recall is the recurrence: nn.WKV7, or one that removes nothing.
 	recall func(g *nn.Graph, w, r, k, v, remove, replace *nn.Tensor, heads int, s *nn.Tensor) *nn.Tensor
 }
 
-// forward is residual + what the time mixing makes of x, and its values. first
-// are those of the first layer, nil there.
+// forward returns residual + the time mixing of x, and the values v of this
+// layer. first are the values of the first layer, nil in that layer itself.
 func (m *timeMix7) forward(g *nn.Graph, residual, x, first *nn.Tensor, s *state7) (y, v *nn.Tensor) {
 	mixed := nn.ShiftMixPrev(g, x, s.AttX, m.MuR, m.MuW, m.MuK, m.MuV, m.MuA, m.MuG)
 	xr, xw, xk, xv, xa, xg := mixed[0], mixed[1], mixed[2], mixed[3], mixed[4], mixed[5]
@@ -203,7 +204,7 @@ func New7(c Config7, seed uint64) (arch.Model, error) {
 	for l := range c.Layers {
 		b := &block7{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix7(c, size, l), FFN: newChannelMix7(c, size, l)}
 		if c.ValueResidual == on {
-			b.place = place{takes: l > 0, gives: l < c.Layers-1}
+			b.values = valuePath{takes: l > 0, gives: l < c.Layers-1}
 		}
 		m.Blocks = append(m.Blocks, b)
 	}
@@ -263,7 +264,7 @@ func newChannelMix7(c Config7, size sized, l int) *channelMix7 {
 	return m
 }
 
-// ablate takes away what is off.
+// ablate resolves the ablations of layer l.
 func (m *timeMix7) ablate(c Config7, l int) {
 	if c.ValueResidual == off || l == 0 {
 		m.V0, m.V1, m.V2 = nil, nil, nil
