@@ -1,5 +1,5 @@
 // Package rwkv holds the RWKV family, one file a version; what they share is
-// in common.go and ablate.go.
+// in common.go, ablate.go and docs.go.
 package rwkv
 
 import (
