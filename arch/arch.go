@@ -20,10 +20,15 @@ type Model interface {
 	Forward(g *nn.Graph, tok nn.Tokens, s State) *nn.Tensor
 	// Logits maps hidden vectors [...,C] to vocabulary scores [...,V].
 	Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor
+	// Vocab is the number of tokens V that the model knows: 0 … V-1.
+	Vocab() int
+	// Channels is the length C of a hidden vector.
+	Channels() int
 }
 
 // State is the memory of a batch of sequences: a pointer to a struct of
-// tensors that nn.WalkState finds, or nil.
+// tensors that nn.WalkState finds, or nil. Forward panics on that of another kind
+// of model.
 type State any
 
 // StateBytes is what the live state s holds, in bytes.

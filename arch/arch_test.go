@@ -1,6 +1,8 @@
 package arch_test
 
 import (
+	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -80,6 +82,36 @@ func TestParseSet(t *testing.T) {
 	}
 }
 
+// TestSizes holds what a model says of itself against what it computes.
+func TestSizes(t *testing.T) {
+	const C, V = 8, 11
+	for _, name := range registered {
+		config := map[string]any{"dim": C, "layers": 2, "vocab": V}
+		variants := []map[string]any{config}
+		for _, o := range arch.Options(name) {
+			switch o.Key {
+			case "emb":
+				config["emb"] = 4 // other than dim
+			case "tied":
+				tied := maps.Clone(config)
+				tied["tied"] = true
+				variants = append(variants, tied)
+			}
+		}
+		for _, config := range variants {
+			m, _, err := arch.New(name, config, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := nn.Inference()
+			h := m.Forward(g, nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, nil)
+			if logits := m.Logits(g, h); m.Vocab() != V || logits.Dim(-1) != V || m.Channels() != C || h.Dim(-1) != C {
+				t.Errorf("%s %v: %d tokens and %d channels, hidden vectors are %v and logits %v", name, config, m.Vocab(), m.Channels(), h.Shape, logits.Shape)
+			}
+		}
+	}
+}
+
 // TestStateBytes holds the live state against the paper's own count: 5 vectors
 // a layer for RWKV-4 and 2+N for those after it, whatever the depth; 2 a layer
 // and position for attention.
@@ -101,6 +133,51 @@ func TestStateBytes(t *testing.T) {
 		if got := arch.StateBytes(s); got != want {
 			t.Errorf("%s: %d state bytes at depth %d, want %d", name, got, depth, want)
 		}
+	}
+}
+
+// TestSlots holds the names of a layer's slots, which state files and studies
+// use, and that each state has those of its own architecture alone.
+func TestSlots(t *testing.T) {
+	matrix := []string{"att_x_prev", "ffn_x_prev", "wkv"}
+	for name, want := range map[string][]string{
+		"rwkv4": {"att_x_prev", "ffn_x_prev", "aa", "bb", "pp"}, "rwkv5": matrix, "rwkv6": matrix, "rwkv7": matrix,
+		"rnn": {"h"}, "gru": {"h"}, "lstm": {"h", "c"}, "transformer": {"k", "v"}, "llama": {"k", "v"},
+	} {
+		m, _, err := arch.New(name, map[string]any{"dim": 8, "layers": 2}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		nn.WalkState(m.NewState(1), func(name string, _ *nn.Tensor) {
+			if slot, ok := strings.CutPrefix(name, "1."); ok {
+				got = append(got, slot)
+			}
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has slots %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestForwardRefusesStateOfAnother(t *testing.T) {
+	models := map[string]arch.Model{}
+	for _, name := range registered {
+		m, _, err := arch.New(name, map[string]any{"dim": 8, "layers": 1}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		models[name] = m
+	}
+	for _, pair := range [][2]string{{"rwkv4", "rwkv5"}, {"rwkv6", "rwkv5"}, {"rwkv7", "rnn"}, {"lstm", "gru"}, {"transformer", "rwkv4"}, {"llama", "lstm"}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s goes on from a state of %s", pair[0], pair[1])
+				}
+			}()
+			models[pair[0]].Forward(nn.Inference(), nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, models[pair[1]].NewState(1))
+		}()
 	}
 }
 
@@ -130,12 +207,31 @@ func TestEmptyDrawsNothing(t *testing.T) {
 	}
 }
 
+func TestDocsOfSettings(t *testing.T) {
+	type config struct {
+		Own   int `json:"own" doc:"its own"`
+		First int `json:"first"`
+		Last  int `json:"last"`
+	}
+	name := fmt.Sprint("of a test ", len(arch.Names()))
+	arch.Register(name, config{}, func(config, uint64) (arch.Model, error) { return nil, nil },
+		map[string]string{"own": "no", "first": "of the first"}, map[string]string{"first": "no", "last": "of the last"})
+	var got []string
+	for _, o := range arch.Options(name) {
+		got = append(got, o.Doc)
+	}
+	if want := []string{"its own", "of the first", "of the last"}; !slices.Equal(got, want) {
+		t.Errorf("docs %q, want %q", got, want)
+	}
+}
+
 func TestSettingOfRealNumber(t *testing.T) {
 	type config struct {
 		Eps float64 `json:"eps" doc:"a small number"`
 	}
 	var got float64
-	arch.Register("of a test", config{Eps: 1e-5}, func(c config, _ uint64) (arch.Model, error) {
+	name := fmt.Sprint("of a test ", len(arch.Names()))
+	arch.Register(name, config{Eps: 1e-5}, func(c config, _ uint64) (arch.Model, error) {
 		got = c.Eps
 		return nil, nil
 	})
@@ -145,13 +241,13 @@ func TestSettingOfRealNumber(t *testing.T) {
 	}{{"", 1e-5}, {"eps=6.4e-4", 6.4e-4}, {"eps=2", 2}} {
 		set, err := arch.ParseSet(c.set)
 		if err == nil {
-			_, _, err = arch.New("of a test", set, 1)
+			_, _, err = arch.New(name, set, 1)
 		}
 		if err != nil || got != c.want {
 			t.Errorf("%q gives %v (%v), want %v", c.set, got, err, c.want)
 		}
 	}
-	if _, _, err := arch.New("of a test", map[string]any{"eps": "small"}, 1); err == nil || !strings.Contains(err.Error(), "small is not a number") {
+	if _, _, err := arch.New(name, map[string]any{"eps": "small"}, 1); err == nil || !strings.Contains(err.Error(), "small is not a number") {
 		t.Errorf("a word for a number: %v", err)
 	}
 }

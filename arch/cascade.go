@@ -55,7 +55,7 @@ func InOrder(g *nn.Graph, m Layered, tok nn.Tokens, s State) *nn.Tensor {
 type Cascade struct {
 	model  Layered
 	graphs []*nn.Graph
-	// out holds what each layer handed on in this wave and the one before.
+	// out holds the output of each layer in this wave and in the one before.
 	out [2][]*nn.Tensor
 	ids []int32
 }

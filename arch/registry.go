@@ -22,20 +22,22 @@ type Option struct {
 type entry struct {
 	defaults any
 	build    func(config any, seed uint64) (Model, error)
+	docs     []map[string]string
 }
 
 var registry = map[string]entry{}
 
 // Register makes an architecture known by name. C is a flat struct whose
 // fields carry `json:"key" doc:"..."`, those with named values also
-// `values:"a,b"`; defaults holds the default of each. build gets the resolved
+// `values:"a,b"`; defaults holds the default of each. A field without a doc has
+// that of its key in the first of docs that holds one. build gets the resolved
 // configuration and the seed of the initial weights. A method Resolve() any of
 // C may replace values that stand for a rule ("0 means 4·dim").
-func Register[C any](name string, defaults C, build func(C, uint64) (Model, error)) {
+func Register[C any](name string, defaults C, build func(C, uint64) (Model, error), docs ...map[string]string) {
 	if _, ok := registry[name]; ok {
 		panic("arch: " + name + " is registered twice")
 	}
-	registry[name] = entry{defaults, func(c any, seed uint64) (Model, error) { return build(c.(C), seed) }}
+	registry[name] = entry{defaults, func(c any, seed uint64) (Model, error) { return build(c.(C), seed) }, docs}
 }
 
 // Names lists the registered architectures.
@@ -59,6 +61,9 @@ func Options(name string) []Option {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		o := Option{Key: f.Tag.Get("json"), Default: v.Field(i).Interface(), Doc: f.Tag.Get("doc")}
+		for i := 0; i < len(e.docs) && o.Doc == ""; i++ {
+			o.Doc = e.docs[i][o.Key]
+		}
 		if values := f.Tag.Get("values"); values != "" {
 			o.Values = strings.Split(values, ",")
 		}

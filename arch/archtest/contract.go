@@ -89,8 +89,7 @@ func Jitter(m arch.Model, seed uint64) {
 
 // text returns random tokens [B,T].
 func text(m arch.Model, B, T int, seed uint64) nn.Tokens {
-	g := nn.Inference()
-	V := m.Logits(g, m.Forward(g, nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, nil)).Dim(-1)
+	V := m.Vocab()
 	r := rand.New(rand.NewPCG(seed, 0))
 	tok := nn.Tokens{IDs: make([]int32, B*T), B: B, T: T}
 	for i := range tok.IDs {

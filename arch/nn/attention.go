@@ -6,8 +6,8 @@ import (
 	"workbench/kernels"
 )
 
-// columns are those of a tensor [B,T,…] from one on: queries, keys or values
-// in rows of their own or side by side.
+// columns are the channels of a tensor [B,T,…] from channel from on: where
+// queries, keys or values begin that lie side by side in one tensor.
 type columns struct {
 	t    *Tensor
 	from int
@@ -54,9 +54,9 @@ func attend(g *Graph, q, k, v columns, C int, h Heads, cache *KVCache) *Tensor {
 	row, keyRow := q.t.Dim(2), k.t.Dim(2)
 	s := kernels.AttentionShape{B: B, T: T, S: T, H: h.H, D: C / h.H, HKV: h.KV, W: h.Window,
 		QB: T * row, QT: row, KB: T * keyRow, KS: keyRow}
-	keys, values, lasting := k.data(), v.data(), false
+	keys, values, inCache := k.data(), v.data(), false
 	if cache != nil {
-		keys, values, s.S, lasting = cache.add(g, k, v)
+		keys, values, s.S, inCache = cache.add(g, k, v)
 		s.KB, s.KS = h.KV*s.D, B*h.KV*s.D
 	}
 	pairs := int64(B) * pairsSeen(s)
@@ -65,7 +65,7 @@ func attend(g *Graph, q, k, v columns, C int, h Heads, cache *KVCache) *Tensor {
 		kernels.Attention(y.Data, nil, q.data(), keys, values, s)
 		return y
 	}
-	if lasting {
+	if inCache {
 		keys, values = g.copyOf(keys), g.copyOf(values)
 	}
 	lse := g.floats(B * h.H * T)

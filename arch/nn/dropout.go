@@ -39,7 +39,8 @@ func (o *dropoutOp) back(g *Graph) {
 	g.pass(o.x, d)
 }
 
-// dropping also holds in the first pass of Recompute, which records nothing.
+// dropping tells whether elements are dropped: while recording, and in the first
+// pass of Recompute, which records nothing.
 func (g *Graph) dropping() bool { return (g.record || g.dry) && g.Drop.Rate > 0 }
 
 // dropMask returns n factors, 0 or 1/(1-Rate).

@@ -26,7 +26,7 @@ func (o *rmsNormOp) back(g *Graph) {
 	kernels.RMSNormGrad(g.grad(o.x), g.grad(o.w), o.y.Grad, o.x.Data, o.w.Data, o.rstd, len(o.rstd), o.w.Len())
 }
 
-// SwiGLU is silu(gate)⊙up for two tensors; gate nil: up, there being no gate.
+// SwiGLU is silu(gate)⊙up for two tensors, or up where gate is nil.
 func SwiGLU(g *Graph, gate, up *Tensor) *Tensor {
 	if gate == nil {
 		return up

@@ -14,14 +14,15 @@ type Graph struct {
 	// Poison fills what the arena hands out with NaN, so that a test sees an
 	// operation that reads before it writes.
 	Poison bool
-	// Work is what the matrices of the model were used for since the graph was
-	// made, or since the caller cleared it.
+	// Work counts the matrix products since the graph was made, or since the
+	// caller cleared it.
 	Work Work
 	// Drop zeroes some elements in training.
 	Drop Drop
 	// Clock, where there is one, measures the operations that are recorded.
 	Clock *Clock
-	// Recompute asks a model to keep its layers' inputs alone: see Recompute.
+	// Recompute asks a model to keep only the inputs of its layers for the
+	// gradient: see the function Recompute.
 	Recompute bool
 
 	record bool
@@ -33,15 +34,16 @@ type Graph struct {
 
 // Work counts matrix products: the operations of Linear, Attention and the
 // recurrent networks with their gradients (a multiply-add is two), and the bytes
-// of weights that Linear, these and the embeddings read going forward, once a call.
+// of weights that Linear, the recurrent networks and the embeddings read in the
+// forward pass, once a call.
 type Work struct{ Operations, WeightBytes int64 }
 
-// Plus is the sum of both.
+// Plus is w + v.
 func (w Work) Plus(v Work) Work {
 	return Work{w.Operations + v.Operations, w.WeightBytes + v.WeightBytes}
 }
 
-// product counts a use of the matrix w by that many rows.
+// product counts the product of the matrix w with that many rows.
 func (g *Graph) product(w *Tensor, rows int) {
 	g.Work.Operations += 2 * int64(rows) * int64(w.Len())
 	g.Work.WeightBytes += int64(w.Bytes())
@@ -80,14 +82,18 @@ func (g *Graph) Backward(loss *Tensor) {
 	g.BackwardFrom(loss, []float32{1})
 }
 
-// BackwardFrom is Backward from a tensor whose gradient is known.
+// BackwardFrom is Backward from a tensor y whose gradient dy is known, of the
+// length of y.
 func (g *Graph) BackwardFrom(y *Tensor, dy []float32) {
+	if len(dy) != y.Len() {
+		panic(fmt.Sprintf("nn: BackwardFrom: %d gradients of a tensor %v", len(dy), y.Shape))
+	}
 	copy(g.grad(y), dy)
 	g.unwind(0)
 }
 
-// unwind runs the tape backwards to place from, and forgets it: what runs may
-// record more, which it unwinds itself.
+// unwind runs the tape backwards down to entry from and drops what it has run.
+// An operation that records others while it runs unwinds those itself.
 func (g *Graph) unwind(from int) {
 	for i := len(g.tape) - 1; i >= from; i-- {
 		e := g.tape[i]
@@ -144,8 +150,9 @@ type Mark struct{ chunk, off, used, tensors, ints int }
 // Mark returns the present position, for Release.
 func (g *Graph) Mark() Mark { return g.arena.mark() }
 
-// Release keeps x alone of everything made since m, so that inference needs
-// the memory of one block and not of all. A graph that records keeps all.
+// Release takes back the memory of everything made since m but x, which it
+// returns in its new place, so that inference needs memory for one block and
+// not for all. A graph that records keeps everything.
 func (g *Graph) Release(m Mark, x *Tensor) *Tensor {
 	if g.record {
 		return x

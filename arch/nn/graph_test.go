@@ -133,3 +133,13 @@ func TestOrthogonal(t *testing.T) {
 		}
 	}
 }
+
+func TestBackwardFromWantsEveryGradient(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("a gradient of another length than its tensor was taken")
+		}
+	}()
+	g := NewGraph()
+	g.BackwardFrom(g.Tensor(2, 3), make([]float32, 3))
+}

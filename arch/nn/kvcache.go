@@ -2,18 +2,18 @@ package nn
 
 import "slices"
 
-// KVCache is the memory of one attention: keys and values seen, [S,B,C],
-// growing by a row a position, or the last of them where a window bounds what
-// is seen.
+// KVCache is the memory of one attention: the keys and values of the S positions
+// so far, each [S,B,C], or of the last ones where a window bounds what a query
+// sees.
 type KVCache struct {
 	K *Tensor `s:"k"`
 	V *Tensor `s:"v"`
-	// Seen is the number of positions seen where some are forgotten, n as
-	// [n mod 2^20, n/2^20], which float32 holds exactly; nil: all are held.
+	// Seen is the number n of positions so far where a window forgets some, as
+	// [n mod 2^20, n/2^20], which float32 holds exactly; nil without a window.
 	Seen *Tensor `s:"seen"`
 
 	window int
-	// buffers are what K and V slide along with a window.
+	// buffers hold K and V where there is a window: see slide.
 	buffers [2][]float32
 }
 
@@ -54,9 +54,10 @@ func (c *KVCache) Reserve(positions int) {
 	}
 }
 
-// add takes in the keys and values of T positions and returns all that these
-// see, [S,B,C]; lasting tells that they are the cache itself.
-func (c *KVCache) add(g *Graph, k, v columns) (keys, values []float32, S int, lasting bool) {
+// add appends the keys and values of T positions and returns all that their
+// queries see, [S,B,C]; inCache tells that the slices are the cache's own, which
+// later positions overwrite.
+func (c *KVCache) add(g *Graph, k, v columns) (keys, values []float32, S int, inCache bool) {
 	T := k.t.Dim(1)
 	if c.window == 0 {
 		c.K.push(k)
@@ -76,7 +77,8 @@ func (c *KVCache) add(g *Graph, k, v columns) (keys, values []float32, S int, la
 	return keys, values, len(keys) / (c.K.Dim(1) * c.K.Dim(2)), false
 }
 
-// slide drops what the next position does not see and leaves room for it.
+// slide drops from t, K or V, the positions that the next query does not see, and
+// makes room for the next.
 func (c *KVCache) slide(t *Tensor, i int) {
 	row := t.Dim(1) * t.Dim(2)
 	if drop := t.Dim(0) - (c.window - 1); drop > 0 {
@@ -86,16 +88,16 @@ func (c *KVCache) slide(t *Tensor, i int) {
 	if len(t.Data)+row <= cap(t.Data) {
 		return
 	}
-	// A window has a quarter more room than it needs: every row moves four
-	// times in its life.
+	// The buffer has room for a quarter more than the window, so that a row is
+	// copied back to its front about four times before it is dropped.
 	if room := (c.window + c.window/4 + 16) * row; len(c.buffers[i]) < room {
 		c.buffers[i] = make([]float32, room)
 	}
 	t.Data = c.buffers[i][:copy(c.buffers[i], t.Data)]
 }
 
-// join returns what t holds that is still seen, followed by x, and leaves the
-// last window of both in t.
+// join returns the positions in t that the queries of x still see, followed by
+// x, and keeps the last window of them in t.
 func (c *KVCache) join(g *Graph, t *Tensor, x columns) []float32 {
 	B, T, C := t.Dim(1), x.t.Dim(1), t.Dim(2)
 	old := t.Data[max(0, t.Dim(0)-(c.window-1))*B*C:]

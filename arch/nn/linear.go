@@ -78,18 +78,19 @@ func (t *Then) epilogue() kernels.Epilogue {
 	return kernels.Epilogue{Bias: data(t.Bias), F: t.F, Gate: data(t.Gate), Residual: data(t.Residual)}
 }
 
-// linearOp is LinearThen; raw is z where it is needed, mask what was dropped
-// of what is added to the residual.
+// linearOp is a LinearThen on the tape.
 type linearOp struct {
-	w, x, y   *Tensor
-	then      Then
-	raw, mask []float32
+	w, x, y *Tensor
+	then    Then
+	raw     []float32 // z, where the gradient needs it
+	mask    []float32 // dropout's factors, nil without dropout
 }
 
 func (o *linearOp) back(g *Graph) {
 	w, x, y, then := o.w, o.x, o.y, &o.then
 	N, K, M := w.Dim(0), w.Dim(1), rows(x)
-	// What stays is made first: the scratch behind it is given back.
+	// Note: gradients come before the mark, for the memory of what is made after
+	// it is taken back at the end.
 	var dgate, dbias []float32
 	if then.Gate != nil {
 		dgate = g.grad(then.Gate)
@@ -118,7 +119,7 @@ func (o *linearOp) back(g *Graph) {
 	}
 }
 
-// productGrad is the gradient of z, and adds to that of the gate.
+// productGrad returns the gradient of z and adds that of the gate to dgate.
 func (o *linearOp) productGrad(g *Graph, dgate []float32) []float32 {
 	dy := o.y.Grad
 	if o.mask != nil {
@@ -142,8 +143,8 @@ func (o *linearOp) productGrad(g *Graph, dgate []float32) []float32 {
 	return dz
 }
 
-// pass adds dy, which nothing reads any more, to the gradient of t, or makes
-// it that gradient where t has none yet: a residual stream has one.
+// pass adds dy to the gradient of t. Where t has none yet, dy itself becomes that
+// gradient, so the caller must not use it again.
 func (g *Graph) pass(t *Tensor, dy []float32) {
 	if t.Grad == nil && t.temp && !t.Const {
 		t.Grad = dy
@@ -152,8 +153,8 @@ func (g *Graph) pass(t *Tensor, dy []float32) {
 	}
 }
 
-// fresh is the gradient of t and whether it has just been made and holds
-// nothing yet: then a kernel may overwrite rather than add.
+// fresh returns the gradient of t, and whether it is new: then its contents are
+// undefined, and a kernel overwrites them in place of adding.
 func (g *Graph) fresh(t *Tensor) (d []float32, fresh bool) {
 	if t.Grad == nil && t.temp && !t.Const {
 		t.Grad = g.floats(t.Len())
@@ -162,7 +163,7 @@ func (g *Graph) fresh(t *Tensor) (d []float32, fresh bool) {
 	return g.grad(t), false
 }
 
-// data is what t holds, nil for nil.
+// data is the elements of t, nil where t is.
 func data(t *Tensor) []float32 {
 	if t == nil {
 		return nil

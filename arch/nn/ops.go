@@ -143,7 +143,7 @@ func (o *layerNormOp) back(g *Graph) {
 	kernels.LayerNormGrad(g.grad(o.x), g.grad(o.w), db, o.y.Grad, o.x.Data, o.w.Data, o.mean, o.rstd, len(o.mean), o.w.Len())
 }
 
-// SigmoidMul is σ(r)⊙x for two tensors; r nil: x, there being no gate.
+// SigmoidMul is σ(r)⊙x for two tensors, or x where the gate r is nil.
 func SigmoidMul(g *Graph, r, x *Tensor) *Tensor {
 	if r == nil {
 		return x
@@ -163,26 +163,8 @@ func (o *sigmoidMulOp) back(g *Graph) {
 	kernels.SigmoidMulGrad(g.grad(o.r), g.grad(o.x), o.y.Grad, o.r.Data, o.x.Data)
 }
 
-// NegExp is -eˣ: RWKV-4's log-decay from its parameter.
-func NegExp(g *Graph, x *Tensor) *Tensor {
-	y := g.like(x)
-	y.Const = x.Const
-	kernels.NegExp(y.Data, x.Data)
-	if g.record && !y.Const {
-		record(g, y, negExpOp{x, y})
-	}
-	return y
-}
-
-type negExpOp struct{ x, y *Tensor }
-
-func (o *negExpOp) back(g *Graph) {
-	if d := g.grad(o.x); d != nil {
-		kernels.NegExpGrad(d, o.y.Grad, o.y.Data)
-	}
-}
-
-// Activate is f(x), of small tensors: a Linear has it for less.
+// Activate is f(x). It is meant for small tensors: after a linear layer, Then.F
+// costs less.
 func Activate(g *Graph, f kernels.Activation, x *Tensor) *Tensor {
 	y := g.like(x)
 	copy(y.Data, x.Data)

@@ -55,32 +55,32 @@ var opCases = []opCase{
 	}},
 	{"SigmoidMul", [][]int{{2, 3, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return SigmoidMul(g, x[0], x[1]) }},
 	{"WKV4", [][]int{{4}, {4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
-		return WKV4(g, NegExp(g, x[0]), x[1], x[2], x[3], nil)
+		return WKV4(g, Activate(g, kernels.ActNegExp, x[0]), x[1], x[2], x[3], nil)
 	}},
 	{"WKV4 from a state", [][]int{{4}, {4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
 		s := NewWKV4State(2, 4)
 		s.A.Fill(0.7)
 		s.B.Fill(1.3)
 		s.P.Fill(0.2)
-		return WKV4(g, NegExp(g, x[0]), x[1], x[2], x[3], s)
+		return WKV4(g, Activate(g, kernels.ActNegExp, x[0]), x[1], x[2], x[3], s)
 	}},
 	{"WKV7", wkv7Shapes, func(g *Graph, x []*Tensor) *Tensor {
-		return WKV7(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], x[5], 2, nil)
+		return WKV7(g, Activate(g, kernels.ActNegExp, x[0]), x[1], x[2], x[3], x[4], x[5], 2, nil)
 	}},
 	{"WKV7 from a state", wkv7Shapes, func(g *Graph, x []*Tensor) *Tensor {
-		return WKV7(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], x[5], 2, New(2, 2, 3, 3).Fill(0.4))
+		return WKV7(g, Activate(g, kernels.ActNegExp, x[0]), x[1], x[2], x[3], x[4], x[5], 2, New(2, 2, 3, 3).Fill(0.4))
 	}},
 	{"WKV5", [][]int{{2, 3}, {2, 3}, {2, 6, 6}, {2, 6, 6}, {2, 6, 6}}, func(g *Graph, x []*Tensor) *Tensor {
-		return WKV5(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], 2, nil)
+		return WKV5(g, Activate(g, kernels.ActNegExp, x[0]), x[1], x[2], x[3], x[4], 2, nil)
 	}},
 	{"WKV5 from a state, without a bonus", [][]int{{4}, {2, 6, 4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
-		return WKV5(g, NegExp(g, x[0]), nil, x[1], x[2], x[3], 2, New(2, 2, 2, 2).Fill(0.5))
+		return WKV5(g, Activate(g, kernels.ActNegExp, x[0]), nil, x[1], x[2], x[3], 2, New(2, 2, 2, 2).Fill(0.5))
 	}},
 	{"WKV6", [][]int{{2, 6, 4}, {4}, {2, 6, 4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
-		return WKV6(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], 2, nil)
+		return WKV6(g, Activate(g, kernels.ActNegExp, x[0]), x[1], x[2], x[3], x[4], 2, nil)
 	}},
 	{"WKV6 from a state", [][]int{{2, 6, 4}, {4}, {2, 6, 4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
-		return WKV6(g, NegExp(g, x[0]), x[1], x[2], x[3], x[4], 2, New(2, 2, 2, 2).Fill(-0.5))
+		return WKV6(g, Activate(g, kernels.ActNegExp, x[0]), x[1], x[2], x[3], x[4], 2, New(2, 2, 2, 2).Fill(-0.5))
 	}},
 	{"Attention", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return Attention(g, x[0], 2, nil) }},
 	{"Attention with a cache", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor {

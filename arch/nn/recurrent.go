@@ -112,7 +112,8 @@ func (g *Graph) steps(op string, w *Tensor, B, T int) {
 	}
 }
 
-// stepsBack counts those of the way back: to the state and to the matrix.
+// stepsBack counts the two products of every step's gradient: that of the state
+// and that of the matrix.
 func (g *Graph) stepsBack(w *Tensor, B, T int) {
 	g.Work.Operations += 4 * int64(B*T) * int64(w.Len())
 }
@@ -125,7 +126,7 @@ func (g *Graph) start(s *Tensor) []float32 {
 	return g.copyOf(s.Data)
 }
 
-// overwrite gives f room for the gradient of t, which f writes in whole.
+// overwrite adds the gradient of t that f writes, whole, to the slice it is given.
 func (g *Graph) overwrite(t *Tensor, f func(d []float32)) {
 	d, fresh := g.fresh(t)
 	if fresh {

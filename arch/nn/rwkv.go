@@ -7,9 +7,9 @@ import (
 )
 
 // ShiftMixBy is RWKV-6's data-dependent token shift: output i is
-// x + (mu[i] + m)⊙(prev - x); x, last and mu are those of ShiftMix, and m, of
-// x's shape, is the next of that list. Where mu[i] is nil, output i is absent
-// and takes none.
+// x + (mu[i] + mᵢ)⊙(prev - x), with x, last, mu and prev as in ShiftMix and mᵢ of
+// x's shape. Where mu[i] is nil, output i is absent and there is no mᵢ: m holds
+// those of the other outputs, one behind the other.
 func ShiftMixBy(g *Graph, x, last *Tensor, m [MaxMixes]*Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) {
 	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
 	o := shiftMixByOp{x: x}
@@ -192,9 +192,17 @@ func Exp(g *Graph, x *Tensor) *Tensor {
 	y := g.like(x)
 	kernels.Exp(y.Data, x.Data)
 	if y.Const = x.Const; g.record && !y.Const {
-		record(g, y, negExpOp{x, y}) // dy·y, as there
+		record(g, y, expOp{x, y})
 	}
 	return y
+}
+
+type expOp struct{ x, y *Tensor }
+
+func (o *expOp) back(g *Graph) {
+	if d := g.grad(o.x); d != nil {
+		kernels.NegExpGrad(d, o.y.Grad, o.y.Data) // dy·y, as that of -eˣ
+	}
 }
 
 // Repeat is every element of x n times: one value for the channels of a head.
@@ -221,7 +229,8 @@ func (o *repeatOp) back(g *Graph) {
 	}
 }
 
-// Rows is x [C] for every position of a [B,T,C] like the other tensor.
+// Rows is the vector x [C] at every position of a tensor of the shape of like,
+// [B,T,C].
 func Rows(g *Graph, x, like *Tensor) *Tensor {
 	y, C := g.like(like), x.Len()
 	for at := 0; at < len(y.Data); at += C {
@@ -239,8 +248,8 @@ func (o *rowsOp) back(g *Graph) {
 	kernels.BiasGrad(g.grad(o.x), o.y.Grad, rows(o.y), o.x.Len())
 }
 
-// Stack is a and b, of one shape, as one tensor [2,...]: what travels together
-// from layer to layer.
+// Stack is a and b, of the same shape, as one tensor [2,...], which a layer can
+// hand to the next.
 func Stack(g *Graph, a, b *Tensor) *Tensor {
 	sameLen("Stack", a, b)
 	var shape [4]int
@@ -263,8 +272,8 @@ func (o *stackOp) back(g *Graph) {
 	g.pass(o.b, o.y.Grad[n:])
 }
 
-// Unstack gives back what Stack made one. Both are views of s, and so are
-// their gradients of its.
+// Unstack takes a stack [2,...] apart. a and b are views of s, and their
+// gradients are views of its gradient.
 func Unstack(g *Graph, s *Tensor) (a, b *Tensor) {
 	n := s.Len() / 2
 	a, b = g.arena.header(s.Shape[1:]), g.arena.header(s.Shape[1:])

@@ -23,11 +23,11 @@ func Store(model any, t kernels.DType) (err error) {
 	return err
 }
 
-// Matrix tells the weights that have a storage type.
+// Matrix tells whether the weight is a matrix, which Store converts.
 func (p Param) Matrix() bool { return len(p.Tensor.Shape) == 2 && !p.Vector }
 
-// Store is that of one weight; it does nothing to a vector, or to a matrix that
-// is stored already.
+// Store converts one weight, as the function Store does. It leaves a vector as
+// it is, and a matrix that is stored already.
 func (p Param) Store(t kernels.DType) error {
 	w := p.Tensor
 	if !p.Matrix() || w.Stored != nil || t == kernels.F32 {

@@ -2,15 +2,16 @@ package nn
 
 import "reflect"
 
-// operation is what the tape keeps of one: what it read and made.
+// operation is an operation on the tape, with the tensors that it read and made.
 type operation interface {
-	// back adds the gradients of what the operation read, given those of what
-	// it made.
+	// back adds to the gradients of the tensors that the operation read; those
+	// of the tensors it made are complete.
 	back(g *Graph)
 }
 
-// entry is an operation and what it made. Its gradient is not run when nothing
-// depends on y; a nil y always has it run.
+// entry is an operation and its output y. Backward skips the operation where y
+// got no gradient, as the loss does not depend on it; it never skips one whose y
+// is nil, which has several outputs.
 type entry struct {
 	y  *Tensor
 	op operation

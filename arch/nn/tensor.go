@@ -22,7 +22,7 @@ type Tensor struct {
 	// and nothing trains it.
 	Stored *kernels.Matrix
 	// Grad is the gradient of the loss, nil until wanted: ZeroGrad makes that
-	// of a weight, Backward those of what lies between.
+	// of a weight, Backward those of the tensors between weights and loss.
 	Grad []float32
 	// Const marks a tensor that gets no gradient: a frozen weight.
 	Const bool

@@ -49,14 +49,23 @@ func TestForm(t *testing.T) {
 	}
 }
 
+// opened is a model beside its weights.
+type opened struct {
+	arch.Model
+	*weights
+}
+
 // build1 returns a model whose weights follow from their names alone.
-func build1(t *testing.T, name string, config map[string]any) *model {
+func build1(t *testing.T, name string, config map[string]any) opened {
 	m, _, err := arch.New(name, config, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	archtest.Jitter(m, 2)
-	return m.(*model)
+	if m, ok := m.(*model[hiddenCell]); ok {
+		return opened{m, &m.weights}
+	}
+	return opened{m, &m.(*model[hidden]).weights}
 }
 
 // by is LN of one row, in place, in float64.

@@ -9,9 +9,15 @@ func init() { arch.Register("lstm", Default, NewLSTM) }
 
 // NewLSTM builds a stack of LSTMs.
 func NewLSTM(c Config, seed uint64) (arch.Model, error) {
-	return build(c, seed, 4, lstm, func(B int) *layerState {
-		return &layerState{H: nn.New(B, c.Dim), C: nn.New(B, c.Dim)}
+	return build(c, seed, 4, lstm, func(B int) *hiddenCell {
+		return &hiddenCell{nn.New(B, c.Dim), nn.New(B, c.Dim)}
 	})
+}
+
+// hiddenCell is what an LSTM remembers.
+type hiddenCell struct {
+	H *nn.Tensor `s:"h"` // [B,H]
+	C *nn.Tensor `s:"c"` // [B,H]
 }
 
 // lstm is, with the rows of the matrices in the order i, f, g, o,
@@ -20,7 +26,7 @@ func NewLSTM(c Config, seed uint64) (arch.Model, error) {
 //	c = σ(f)⊙c' + σ(i)⊙tanh(g);  h = σ(o)⊙tanh(c)
 //
 // Source: torch.nn.LSTM.
-func lstm(g *nn.Graph, w *cells, l int, x *nn.Tensor, s layerState) *nn.Tensor {
+func lstm(g *nn.Graph, w *cells, l int, x *nn.Tensor, s hiddenCell) *nn.Tensor {
 	x = nn.LinearThen(g, w.Input[l], x, nn.Then{Bias: nn.Sum(g, w.InputB[l], w.HiddenB[l])})
 	return nn.LSTM(g, w.Hidden[l], x, s.H, s.C)
 }

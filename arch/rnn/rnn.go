@@ -32,12 +32,12 @@ func init() { arch.Register("rnn", Default, New) }
 
 // New builds a stack of Elman networks.
 func New(c Config, seed uint64) (arch.Model, error) {
-	return build(c, seed, 1, elman, func(B int) *layerState { return &layerState{H: nn.New(B, c.Dim)} })
+	return build(c, seed, 1, elman, func(B int) *hidden { return &hidden{nn.New(B, c.Dim)} })
 }
 
 // elman is h = tanh(W_ih·x + b_ih + W_hh·h' + b_hh).
 // Source: Elman 1990; torch.nn.RNN(nonlinearity="tanh").
-func elman(g *nn.Graph, w *cells, l int, x *nn.Tensor, s layerState) *nn.Tensor {
+func elman(g *nn.Graph, w *cells, l int, x *nn.Tensor, s hidden) *nn.Tensor {
 	x = nn.LinearThen(g, w.Input[l], x, nn.Then{Bias: nn.Sum(g, w.InputB[l], w.HiddenB[l])})
 	return nn.Elman(g, w.Hidden[l], x, s.H)
 }

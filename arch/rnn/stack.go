@@ -8,16 +8,21 @@ import (
 	"workbench/arch/nn"
 )
 
-type model struct {
+// model is a stack of layers that remember an S each.
+type model[S any] struct {
+	weights `w:""`
+
+	cell     cell[S]
+	join     []join // of each layer
+	newState func(B int) *S
+}
+
+type weights struct {
 	Emb   *nn.Tensor `w:"emb.weight,embed"`  // [V,E]
 	Cells cells      `w:"rnn"`               //
 	LnOut *norm      `w:"ln_out"`            // nil without layer_norm
 	Head  *nn.Tensor `w:"head.weight,embed"` // [V,H]
 	HeadB *nn.Tensor `w:"head.bias,embed"`   // [V]
-
-	cell     cell
-	join     []join // of each layer
-	newState func(B int) *layerState
 }
 
 // cells are the layers of a network of G gates: Elman's 1, LSTM's 4, GRU's 3.
@@ -30,10 +35,10 @@ type cells struct {
 }
 
 // A cell is layer l's network: x [B,T,E] to h [B,T,H], continuing from s and
-// updating it.
-type cell func(g *nn.Graph, w *cells, l int, x *nn.Tensor, s layerState) *nn.Tensor
+// updating it. Slots of s that are nil start from zeros and keep nothing.
+type cell[S any] func(g *nn.Graph, w *cells, l int, x *nn.Tensor, s S) *nn.Tensor
 
-// A join makes what follows a layer of its input x and its output h.
+// A join makes what the next layer reads from a layer's input x and output h.
 type join func(g *nn.Graph, x, h *nn.Tensor) *nn.Tensor
 
 // plain and dropped are torch's: dropout falls on the output of every layer but
@@ -57,18 +62,19 @@ func (n *norm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
 	return nn.LayerNorm(g, n.Weight, n.Bias, x)
 }
 
-type state struct {
-	Layers []*layerState `s:""`
+// state is one memory S a layer: hidden, or hiddenCell of an LSTM.
+type state[S any] struct {
+	Layers []*S `s:""`
 }
 
-type layerState struct {
+// hidden is what an Elman network and a GRU remember.
+type hidden struct {
 	H *nn.Tensor `s:"h"` // [B,H]
-	C *nn.Tensor `s:"c"` // [B,H], nil but for LSTM
 }
 
 // NewState implements arch.Model.
-func (m *model) NewState(B int) arch.State {
-	s := &state{}
+func (m *model[S]) NewState(B int) arch.State {
+	s := &state[S]{}
 	for range m.join {
 		s.Layers = append(s.Layers, m.newState(B))
 	}
@@ -76,40 +82,46 @@ func (m *model) NewState(B int) arch.State {
 }
 
 // Forward implements arch.Model.
-func (m *model) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
+func (m *model[S]) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
 	return arch.InOrder(g, m, tok, s)
 }
 
 // Layers implements arch.Layered.
-func (m *model) Layers() int { return len(m.join) }
+func (m *model[S]) Layers() int { return len(m.join) }
 
 // Embed implements arch.Layered.
-func (m *model) Embed(g *nn.Graph, tok nn.Tokens, _ arch.State) *nn.Tensor {
+func (m *model[S]) Embed(g *nn.Graph, tok nn.Tokens, _ arch.State) *nn.Tensor {
 	return nn.Embedding(g, m.Emb, tok)
 }
 
 // Layer implements arch.Layered.
-func (m *model) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor {
-	var at layerState
-	if s, ok := s.(*state); ok {
-		at = *s.Layers[i]
+func (m *model[S]) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor {
+	var at S
+	if s != nil {
+		at = *s.(*state[S]).Layers[i]
 	}
 	return m.join[i](g, x, m.cell(g, &m.Cells, i, m.Cells.Norm[i].forward(g, x), at))
 }
 
 // Finish implements arch.Layered.
-func (m *model) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LnOut.forward(g, x) }
+func (m *model[S]) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LnOut.forward(g, x) }
 
 // Logits implements arch.Model.
-func (m *model) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor {
+func (m *model[S]) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor {
 	return nn.LinearThen(g, m.Head, h, nn.Then{Bias: m.HeadB})
 }
+
+// Vocab implements arch.Model.
+func (m *model[S]) Vocab() int { return m.Head.Dim(0) }
+
+// Channels implements arch.Model.
+func (m *model[S]) Channels() int { return m.Head.Dim(1) }
 
 // build makes a stack of layers of that many gates with PyTorch's initial
 // weights: U(±1/√H) in the cells and the head, N(0,1) in the embedding.
 // Source: torch.nn.RNNBase, torch.nn.Linear and torch.nn.Embedding,
 // reset_parameters.
-func build(c Config, seed uint64, gates int, cell cell, newState func(B int) *layerState) (arch.Model, error) {
+func build[S any](c Config, seed uint64, gates int, cell cell[S], newState func(B int) *S) (arch.Model, error) {
 	H := c.Dim
 	if H < 1 || c.Emb < 1 || c.Layers < 1 || c.Vocab < 1 {
 		return nil, fmt.Errorf("dim %d, emb %d, layers %d and vocab %d must be at least 1", H, c.Emb, c.Layers, c.Vocab)
@@ -127,13 +139,12 @@ func build(c Config, seed uint64, gates int, cell cell, newState func(B int) *la
 		}
 		return &norm{nn.New(C).Fill(1), nn.New(C)}
 	}
-	m := &model{
+	m := &model[S]{cell: cell, join: joins(c), newState: newState, weights: weights{
 		Emb:   nn.Normal(nn.New(c.Vocab, c.Emb), nn.Rand(seed, "emb"), 1),
 		LnOut: normed(H),
 		Head:  uniform("head.weight", c.Vocab, H),
 		HeadB: uniform("head.bias", c.Vocab),
-		cell:  cell, join: joins(c), newState: newState,
-	}
+	}}
 	in := c.Emb
 	for l := range c.Layers {
 		name := func(s string) string { return fmt.Sprintf("%s%d", s, l) }

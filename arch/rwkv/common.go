@@ -1,5 +1,5 @@
 // Package rwkv holds the RWKV family, one file a version; what they share is
-// in common.go and ablate.go.
+// in common.go, ablate.go and docs.go.
 package rwkv
 
 import (
@@ -11,41 +11,48 @@ import (
 	"workbench/kernels"
 )
 
-// stack is a whole model: every version has these parts, and blocks of its own.
-type stack struct {
+// stack is a whole model: every version has these parts, blocks of its own, and
+// a state S of each block.
+type stack[S layerState] struct {
 	Emb    *nn.Tensor `w:"emb.weight,embed"` // [V,C]
 	LN0    *norm      `w:"blocks.0.ln0"`
-	Blocks []layer    `w:"blocks"`
+	Blocks []layer[S] `w:"blocks"`
 	LNOut  *norm      `w:"ln_out"`
 	Head   *nn.Tensor `w:"head.weight,embed"` // [V,C]
+
+	stateless S // has no slot: a block starts from nothing and keeps nothing
 }
 
 // layer is one block.
-type layer interface {
-	// forward maps x [B,T,C], or what the layer before it hands on, to what it
-	// hands on itself.
-	forward(g *nn.Graph, x *nn.Tensor, s *layerState) *nn.Tensor
+type layer[S layerState] interface {
+	// forward maps the output x of the layer before it, [B,T,C] or what block7
+	// has in its place, to its own, continuing from s and updating it.
+	forward(g *nn.Graph, x *nn.Tensor, s S) *nn.Tensor
 	// newState returns the memory of B sequences that have seen nothing.
-	newState(B int) *layerState
+	newState(B int) S
 }
 
-// state is one memory a layer.
-type state struct {
-	Layers []*layerState `s:""`
+// layerState is what a block remembers: the struct of its version, state4 to
+// state7, which embeds shiftState.
+type layerState interface{ shifts() *shiftState }
+
+// shiftState is what the token shifts of a block remember: what each read at
+// the last position, absent without token shift.
+type shiftState struct {
+	AttX *nn.Tensor `s:"att_x_prev"` // [B,C], of the time mixing
+	FFNX *nn.Tensor `s:"ffn_x_prev"` // [B,C], of the channel mixing
 }
 
-// layerState holds the LayerNorm outputs of the last position, absent without
-// token shift, and the memory of the time mixing.
-type layerState struct {
-	AttX *nn.Tensor    `s:"att_x_prev"` // [B,C]
-	FFNX *nn.Tensor    `s:"ffn_x_prev"` // [B,C]
-	WKV  *nn.Tensor    `s:"wkv"`        // [B,H,N key,N value], from version 5 on
-	WKV4 *nn.WKV4State `s:""`
+func (s *shiftState) shifts() *shiftState { return s }
+
+// state is that of a whole model.
+type state[S layerState] struct {
+	Layers []S `s:""`
 }
 
 // NewState implements arch.Model.
-func (m *stack) NewState(B int) arch.State {
-	s := &state{}
+func (m *stack[S]) NewState(B int) arch.State {
+	s := &state[S]{}
 	for _, b := range m.Blocks {
 		s.Layers = append(s.Layers, b.newState(B))
 	}
@@ -53,65 +60,80 @@ func (m *stack) NewState(B int) arch.State {
 }
 
 // Forward implements arch.Model.
-func (m *stack) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
+func (m *stack[S]) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
 	return arch.InOrder(g, m, tok, s)
 }
 
 // Layers implements arch.Layered.
-func (m *stack) Layers() int { return len(m.Blocks) }
+func (m *stack[S]) Layers() int { return len(m.Blocks) }
 
 // Embed implements arch.Layered.
-func (m *stack) Embed(g *nn.Graph, tok nn.Tokens, _ arch.State) *nn.Tensor {
+func (m *stack[S]) Embed(g *nn.Graph, tok nn.Tokens, _ arch.State) *nn.Tensor {
 	return m.LN0.forward(g, nn.Embedding(g, m.Emb, tok))
 }
 
-var noState layerState
-
 // Layer implements arch.Layered.
-func (m *stack) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor {
-	l := &noState
-	if s, ok := s.(*state); ok {
-		l = s.Layers[i]
+func (m *stack[S]) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor {
+	l := m.stateless
+	if s != nil {
+		l = s.(*state[S]).Layers[i]
 	}
 	return m.Blocks[i].forward(g, x, l)
 }
 
 // Finish implements arch.Layered.
-func (m *stack) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNOut.forward(g, x) }
+func (m *stack[S]) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNOut.forward(g, x) }
 
 // Logits implements arch.Model.
-func (m *stack) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.Head, h) }
+func (m *stack[S]) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.Head, h) }
+
+// Vocab implements arch.Model.
+func (m *stack[S]) Vocab() int { return m.Head.Dim(0) }
+
+// Channels implements arch.Model.
+func (m *stack[S]) Channels() int { return m.Head.Dim(1) }
 
 // block is a time mixing and a channel mixing, each over a norm of its own and
 // beside a residual.
-type block struct {
-	LN1 *norm `w:"ln1"`
-	LN2 *norm `w:"ln2"`
-	Att mixer `w:"att"`
-	FFN mixer `w:"ffn"`
+type block[S layerState] struct {
+	LN1 *norm      `w:"ln1"`
+	LN2 *norm      `w:"ln2"`
+	Att timeMix[S] `w:"att"`
+	FFN channelMix `w:"ffn"`
 }
 
-// mixer is a half of a block.
-type mixer interface {
-	// forward is residual + what the mixer makes of x.
-	forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor
-	// addState adds the mixer's slots for B sequences.
-	addState(s *layerState, B int)
+// timeMix is the half of a block that mixes positions.
+type timeMix[S layerState] interface {
+	// forward is residual + the time mixing of x [B,T,C], continuing from s and
+	// updating it.
+	forward(g *nn.Graph, residual, x *nn.Tensor, s S) *nn.Tensor
+	// newState returns the time mixing's memory of B sequences.
+	newState(B int) S
 }
 
-func (b *block) forward(g *nn.Graph, x *nn.Tensor, s *layerState) *nn.Tensor {
+// channelMix is the half of a block that mixes channels.
+type channelMix interface {
+	// forward is residual + the channel mixing of x [B,T,C]. The position before
+	// the first is last [B,C], which then becomes the last of x; a nil last is
+	// zeros and keeps nothing.
+	forward(g *nn.Graph, residual, x, last *nn.Tensor) *nn.Tensor
+	// newLast returns last for B sequences that have seen nothing, nil without
+	// token shift.
+	newLast(B int) *nn.Tensor
+}
+
+func (b *block[S]) forward(g *nn.Graph, x *nn.Tensor, s S) *nn.Tensor {
 	x = b.Att.forward(g, x, b.LN1.forward(g, x), s)
-	return b.FFN.forward(g, x, b.LN2.forward(g, x), s)
+	return b.FFN.forward(g, x, b.LN2.forward(g, x), s.shifts().FFNX)
 }
 
-func (b *block) newState(B int) *layerState {
-	s := &layerState{}
-	b.Att.addState(s, B)
-	b.FFN.addState(s, B)
+func (b *block[S]) newState(B int) S {
+	s := b.Att.newState(B)
+	s.shifts().FFNX = b.FFN.newLast(B)
 	return s
 }
 
-// norm is a LayerNorm; where it is nil, the part is absent.
+// norm is a LayerNorm; a nil one returns its input.
 type norm struct {
 	Weight *nn.Tensor `w:"weight"` // [C]
 	Bias   *nn.Tensor `w:"bias"`   // [C]
@@ -128,7 +150,7 @@ func (n *norm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
 	return nn.LayerNormEps(g, n.Weight, n.Bias, x, n.eps)
 }
 
-// headNorm is a GroupNorm of the heads; where it is nil, the part is absent.
+// headNorm is a GroupNorm of the heads; a nil one returns its input.
 type headNorm struct {
 	Weight *nn.Tensor `w:"weight"` // [C]
 	Bias   *nn.Tensor `w:"bias"`   // [C]
@@ -156,12 +178,12 @@ type channelMix4 struct {
 	f kernels.Activation
 }
 
-func (m *channelMix4) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
-	mixed := nn.ShiftMix(g, x, s.FFNX, m.MuK, m.MuR)
+func (m *channelMix4) forward(g *nn.Graph, residual, x, last *nn.Tensor) *nn.Tensor {
+	mixed := nn.ShiftMix(g, x, last, m.MuK, m.MuR)
 	return feedForward(g, residual, mixed, m.Key, m.Receptance, m.Value, m.f)
 }
 
-func (m *channelMix4) addState(s *layerState, B int) { s.FFNX = lastOf(B, m.MuK) }
+func (m *channelMix4) newLast(B int) *nn.Tensor { return lastOf(B, m.MuK) }
 
 // feedForward is residual + σ(R·x1)⊙V·f(K·x0).
 func feedForward(g *nn.Graph, residual *nn.Tensor, x [nn.MaxMixes]*nn.Tensor, key, receptance, value *nn.Tensor, f kernels.Activation) *nn.Tensor {
@@ -169,12 +191,20 @@ func feedForward(g *nn.Graph, residual *nn.Tensor, x [nn.MaxMixes]*nn.Tensor, ke
 	return nn.LinearThen(g, value, p[0], nn.Then{Gate: p[1], Residual: residual})
 }
 
-// lastOf is the slot of the last position where a mix weight [C] is there.
+// lastOf returns the slot [B,C] of the last position, nil where there is no token
+// shift and so no mix weight mu [C].
 func lastOf(B int, mu *nn.Tensor) *nn.Tensor {
 	if mu == nil {
 		return nil
 	}
 	return nn.New(B, mu.Len())
+}
+
+// matrices is the memory of a time mixing of C channels that keeps a matrix a
+// head: [B,heads,N key,N value].
+func matrices(B, C, heads int) *nn.Tensor {
+	N := C / heads
+	return nn.New(B, heads, N, N)
 }
 
 // sized are the settings that every version has.
@@ -190,10 +220,11 @@ func (c sized) check() error {
 	return nil
 }
 
-// newStack makes the parts around the blocks, the embedding from U(-r, r).
-// Without small init it is from N(0, 0.02²), as a GPT's.
-func (c sized) newStack(r float64, smallInit, ln0 string) *stack {
-	m := &stack{Emb: nn.New(c.vocab, c.dim), LN0: newNorm(c.dim), LNOut: newNorm(c.dim), Head: nn.New(c.vocab, c.dim)}
+// newStack makes the parts around the blocks. The embedding is drawn from
+// U(-r, r), or without small init from N(0, 0.02²), as in GPT-2. stateless is a
+// state of a block that has no slot.
+func newStack[S layerState](c sized, stateless S, r float64, smallInit, ln0 string) *stack[S] {
+	m := &stack[S]{Emb: nn.New(c.vocab, c.dim), LN0: newNorm(c.dim), LNOut: newNorm(c.dim), Head: nn.New(c.vocab, c.dim), stateless: stateless}
 	if smallInit == on {
 		nn.Uniform(m.Emb, nn.Rand(c.seed, "emb"), r)
 	} else {
@@ -235,7 +266,7 @@ func ramp(C int, power, plus float64) *nn.Tensor {
 	return each(C, func(i int) float64 { return math.Pow(float64(i)/float64(C), power) + plus })
 }
 
-// restOf is 1 - x: what weighs the token before.
+// restOf is 1 - x: the weight of the previous token.
 func restOf(x *nn.Tensor) *nn.Tensor {
 	return each(x.Len(), func(i int) float64 { return 1 - float64(x.Data[i]) })
 }

@@ -19,7 +19,7 @@ func BenchmarkLayer4(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	block := m.(*stack).Blocks[1].(*block)
+	block := m.(*stack[*state4]).Blocks[1].(*block[*state4])
 	nn.Walk(block, func(p nn.Param) {
 		nn.Uniform(p.Tensor, nn.Rand(1, p.Name), 0.1)
 	})
@@ -32,7 +32,7 @@ func BenchmarkLayer4(b *testing.B) {
 	tape := func() {
 		g.Reset()
 		clear(x.Grad)
-		y := block.forward(g, x, &layerState{})
+		y := block.forward(g, x, &state4{})
 		g.BackwardFrom(y, dy.Data)
 	}
 	hand := newHandBlock(block, B, T, C)
@@ -77,7 +77,7 @@ type handBlock struct {
 	dln2, dfk, dfr, dkk, dact, dval, drec, dx2, dffn []float32
 }
 
-func newHandBlock(b *block, B, T, C int) *handBlock {
+func newHandBlock(b *block[*state4], B, T, C int) *handBlock {
 	h := &handBlock{LN1: b.LN1, LN2: b.LN2, Att: b.Att.(*timeMix4), FFN: b.FFN.(*channelMix4), B: B, T: T, C: C, R: B * T, F: 4 * C}
 	for _, p := range []*[]float32{&h.ln1, &h.xk, &h.xv, &h.xr, &h.k, &h.v, &h.r, &h.y, &h.gated, &h.x2,
 		&h.ln2, &h.fk, &h.fr, &h.val, &h.rec,

@@ -12,27 +12,27 @@ import (
 // Config4 is the configuration of RWKV-4 "Dove".
 // Source: Peng et al., arXiv 2305.13048; BlinkDL/RWKV-LM RWKV-v4neo/src/model.py.
 type Config4 struct {
-	Dim               int     `json:"dim" doc:"channels C"`
-	Layers            int     `json:"layers" doc:"blocks L"`
-	Vocab             int     `json:"vocab" doc:"vocabulary V"`
-	FFN               int     `json:"ffn" doc:"hidden channels of the channel mixing; 0 means 4·dim"`
-	TokenShift        string  `json:"token_shift" values:"learned,fixed,none" doc:"how much of the previous token each channel of the time mixing sees: trained, left at its initial value, or nothing"`
-	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none" doc:"the same for the channel mixing; same as token_shift"`
-	TimeDecay         string  `json:"time_decay" values:"learned,fixed,shared,none" doc:"how fast each channel forgets: trained, left at its initial value, one trained value a layer, or never"`
-	DecaySpread       float64 `json:"decay_spread" doc:"how far apart the initial decays of a layer are: 1 as published, 0 all at their mean"`
+	Dim               int     `json:"dim"`
+	Layers            int     `json:"layers"`
+	Vocab             int     `json:"vocab"`
+	FFN               int     `json:"ffn"`
+	TokenShift        string  `json:"token_shift" values:"learned,fixed,none"`
+	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none"`
+	TimeDecay         string  `json:"time_decay" values:"learned,fixed,shared,none"`
+	DecaySpread       float64 `json:"decay_spread"`
 	Bonus             string  `json:"bonus" values:"on,off" doc:"whether the present token has a weight of its own, or counts like the one before"`
 	Receptance        string  `json:"receptance" values:"on,off" doc:"the gate of the time mixing"`
-	ChannelReceptance string  `json:"channel_receptance" values:"on,off" doc:"the gate of the channel mixing"`
-	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu" doc:"the non-linearity of the channel mixing"`
-	SmallInit         string  `json:"small_init" values:"on,off" doc:"a tiny initial embedding, or N(0, 0.02²)"`
-	LN0               string  `json:"ln0" values:"on,off" doc:"the norm after the embedding"`
+	ChannelReceptance string  `json:"channel_receptance" values:"on,off"`
+	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu"`
+	SmallInit         string  `json:"small_init" values:"on,off"`
+	LN0               string  `json:"ln0" values:"on,off"`
 }
 
 // Default4 is the default configuration.
 var Default4 = Config4{Dim: 256, Layers: 6, Vocab: 256, TokenShift: learned, ChannelShift: same, TimeDecay: learned, DecaySpread: 1,
 	Bonus: on, Receptance: on, ChannelReceptance: on, ChannelActivation: "relu2", SmallInit: on, LN0: on}
 
-func init() { arch.Register("rwkv4", Default4, New4) }
+func init() { arch.Register("rwkv4", Default4, New4, docs) }
 
 // Resolve replaces the values that stand for a rule.
 func (c Config4) Resolve() any {
@@ -58,16 +58,22 @@ type timeMix4 struct {
 	bonus    *nn.Tensor                   // [C], First where there is one
 }
 
-func (m *timeMix4) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
+// state4 is what a block remembers: five vectors [B,C].
+type state4 struct {
+	shiftState `s:""`
+	WKV        *nn.WKV4State `s:""` // aa, bb and pp of the recurrence
+}
+
+func (m *timeMix4) forward(g *nn.Graph, residual, x *nn.Tensor, s *state4) *nn.Tensor {
 	mixed := nn.ShiftMix(g, x, s.AttX, m.MuK, m.MuV, m.MuR)
 	p := nn.Linears(g, nn.Product{W: m.Key, X: mixed[0]}, nn.Product{W: m.Value, X: mixed[1]}, nn.Product{W: m.Receptance, X: mixed[2]})
 	k, v, r := p[0], p[1], p[2]
-	y := nn.WKV4(g, m.logDecay(g), m.bonus, k, v, s.WKV4)
+	y := nn.WKV4(g, m.logDecay(g), m.bonus, k, v, s.WKV)
 	return nn.LinearThen(g, m.Output, nn.SigmoidMul(g, r, y), nn.Then{Residual: residual})
 }
 
-func (m *timeMix4) addState(s *layerState, B int) {
-	s.AttX, s.WKV4 = lastOf(B, m.MuK), nn.NewWKV4State(B, m.Output.Dim(0))
+func (m *timeMix4) newState(B int) *state4 {
+	return &state4{shiftState{AttX: lastOf(B, m.MuK)}, nn.NewWKV4State(B, m.Output.Dim(0))}
 }
 
 // New4 builds an RWKV-4 with the official initial weights.
@@ -79,9 +85,9 @@ func New4(c Config4, seed uint64) (arch.Model, error) {
 		return nil, err
 	}
 	const embRange = 6e-4 // the official trainer's initial learning rate
-	m := size.newStack(embRange, c.SmallInit, c.LN0)
+	m := newStack(size, &state4{}, embRange, c.SmallInit, c.LN0)
 	for l := range c.Layers {
-		m.Blocks = append(m.Blocks, &block{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix4(c, size, l), FFN: newChannelMix4(c, size, l)})
+		m.Blocks = append(m.Blocks, &block[*state4]{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix4(c, size, l), FFN: newChannelMix4(c, size, l)})
 	}
 	return m, nil
 }

@@ -14,32 +14,32 @@ import (
 // causal linear attention.
 // Source: Peng et al., arXiv 2404.05892; BlinkDL/RWKV-LM RWKV-v5/src/model.py.
 type Config5 struct {
-	Dim               int     `json:"dim" doc:"channels C"`
-	Layers            int     `json:"layers" doc:"blocks L"`
-	Vocab             int     `json:"vocab" doc:"vocabulary V"`
-	HeadSize          int     `json:"head_size" doc:"channels N of a head; 0 means the largest of 64, 32, … that divides dim"`
-	FFN               int     `json:"ffn" doc:"hidden channels of the channel mixing; 0 means 3.5·dim, down to whole 32s"`
+	Dim               int     `json:"dim"`
+	Layers            int     `json:"layers"`
+	Vocab             int     `json:"vocab"`
+	HeadSize          int     `json:"head_size"`
+	FFN               int     `json:"ffn"`
 	PerHead           bool    `json:"per_head" doc:"one decay and one bonus a head, as in 5.0 and 5.1"`
 	ExpBonus          bool    `json:"exp_bonus" doc:"the bonus is the exponential of its weight time_first, as in 5.0"`
 	GroupNormEps      float64 `json:"group_norm_eps" doc:"added to the variance of a head; files of rwkv.cpp want 1e-5"`
 	TokenShift        string  `json:"token_shift" values:"learned,fixed,none" doc:"how much of the previous token each channel of the time mixing sees: trained, left at its initial value, or nothing; with time_decay=none and channel_shift=none the model is plain linear attention"`
-	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none" doc:"the same for the channel mixing; same as token_shift"`
-	TimeDecay         string  `json:"time_decay" values:"learned,fixed,shared,none" doc:"how fast each channel forgets: trained, left at its initial value, one trained value a layer, or never"`
-	DecaySpread       float64 `json:"decay_spread" doc:"how far apart the initial decays of a layer are: 1 as published, 0 all at their mean"`
-	Bonus             string  `json:"bonus" values:"on,off" doc:"whether the present token has a weight of its own, or counts like a past one"`
+	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none"`
+	TimeDecay         string  `json:"time_decay" values:"learned,fixed,shared,none"`
+	DecaySpread       float64 `json:"decay_spread"`
+	Bonus             string  `json:"bonus" values:"on,off"`
 	OutputGate        string  `json:"output_gate" values:"on,off" doc:"the gate of the time mixing; 5.0 and early 5.1 have none"`
-	GroupNorm         string  `json:"group_norm" values:"on,off" doc:"the norm of each head's memory"`
-	ChannelReceptance string  `json:"channel_receptance" values:"on,off" doc:"the gate of the channel mixing"`
-	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu" doc:"the non-linearity of the channel mixing"`
-	SmallInit         string  `json:"small_init" values:"on,off" doc:"a tiny initial embedding, or N(0, 0.02²)"`
-	LN0               string  `json:"ln0" values:"on,off" doc:"the norm after the embedding"`
+	GroupNorm         string  `json:"group_norm" values:"on,off"`
+	ChannelReceptance string  `json:"channel_receptance" values:"on,off"`
+	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu"`
+	SmallInit         string  `json:"small_init" values:"on,off"`
+	LN0               string  `json:"ln0" values:"on,off"`
 }
 
 // Default5 is the default configuration: 5.2.
 var Default5 = Config5{Dim: 256, Layers: 6, Vocab: 256, GroupNormEps: 64e-5, TokenShift: learned, ChannelShift: same, TimeDecay: learned, DecaySpread: 1,
 	Bonus: on, OutputGate: on, GroupNorm: on, ChannelReceptance: on, ChannelActivation: "relu2", SmallInit: on, LN0: on}
 
-func init() { arch.Register("rwkv5", Default5, New5) }
+func init() { arch.Register("rwkv5", Default5, New5, docs56, docs) }
 
 // Resolve replaces the values that stand for a rule.
 func (c Config5) Resolve() any {
@@ -74,7 +74,14 @@ type timeMix5 struct {
 	bonus    func(g *nn.Graph) *nn.Tensor // [C], nil for 1
 }
 
-func (m *timeMix5) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
+// state5 is what a block remembers: two vectors, and a matrix a head, the
+// decaying sum of kᵀv.
+type state5 struct {
+	shiftState `s:""`
+	WKV        *nn.Tensor `s:"wkv"` // [B,H,N key,N value]
+}
+
+func (m *timeMix5) forward(g *nn.Graph, residual, x *nn.Tensor, s *state5) *nn.Tensor {
 	mixed := nn.ShiftMix(g, x, s.AttX, m.MuK, m.MuV, m.MuR, m.MuG)
 	p := nn.Linears(g, nn.Product{W: m.Key, X: mixed[0]}, nn.Product{W: m.Value, X: mixed[1]},
 		nn.Product{W: m.Receptance, X: mixed[2]}, nn.Product{W: m.Gate, X: mixed[3]})
@@ -84,9 +91,8 @@ func (m *timeMix5) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *
 	return nn.LinearThen(g, m.Output, y, nn.Then{Residual: residual})
 }
 
-func (m *timeMix5) addState(s *layerState, B int) {
-	C := m.Output.Dim(0)
-	s.AttX, s.WKV = lastOf(B, m.MuK), nn.New(B, m.heads, C/m.heads, C/m.heads)
+func (m *timeMix5) newState(B int) *state5 {
+	return &state5{shiftState{AttX: lastOf(B, m.MuK)}, matrices(B, m.Output.Dim(0), m.heads)}
 }
 
 // New5 builds an RWKV-5 with the official initial weights.
@@ -100,9 +106,9 @@ func New5(c Config5, seed uint64) (arch.Model, error) {
 	if err := checkHeads(c.Dim, c.HeadSize); err != nil {
 		return nil, err
 	}
-	m := size.newStack(1e-4, c.SmallInit, c.LN0)
+	m := newStack(size, &state5{}, 1e-4, c.SmallInit, c.LN0)
 	for l := range c.Layers {
-		m.Blocks = append(m.Blocks, &block{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix5(c, size, l), FFN: newChannelMix5(c, size, l)})
+		m.Blocks = append(m.Blocks, &block[*state5]{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix5(c, size, l), FFN: newChannelMix5(c, size, l)})
 	}
 	return m, nil
 }

@@ -38,11 +38,11 @@ func TestLinearAttention(t *testing.T) {
 		t.Fatal(err)
 	}
 	archtest.Jitter(m, 3)
-	a := m.(*stack).Blocks[0].(*block).Att.(*timeMix5)
+	a := m.(*stack[*state5]).Blocks[0].(*block[*state5]).Att.(*timeMix5)
 	g := nn.Inference()
 	x := nn.Uniform(nn.New(1, T, C), nn.Rand(4, "x"), 1)
 	zero := nn.New(1, T, C)
-	got := a.forward(g, zero, x, &layerState{})
+	got := a.forward(g, zero, x, &state5{})
 
 	q, k, v := nn.Linear(g, a.Receptance, x).Data, nn.Linear(g, a.Key, x).Data, nn.Linear(g, a.Value, x).Data
 	sums := nn.New(1, T, C)

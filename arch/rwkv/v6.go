@@ -13,33 +13,33 @@ import (
 // Config6 is the configuration of RWKV-6 "Finch" (x060).
 // Source: Peng et al., arXiv 2404.05892; BlinkDL/RWKV-LM RWKV-v5/src/model.py.
 type Config6 struct {
-	Dim               int     `json:"dim" doc:"channels C"`
-	Layers            int     `json:"layers" doc:"blocks L"`
-	Vocab             int     `json:"vocab" doc:"vocabulary V"`
-	HeadSize          int     `json:"head_size" doc:"channels N of a head; 0 means the largest of 64, 32, … that divides dim"`
-	FFN               int     `json:"ffn" doc:"hidden channels of the channel mixing; 0 means 3.5·dim, down to whole 32s"`
+	Dim               int     `json:"dim"`
+	Layers            int     `json:"layers"`
+	Vocab             int     `json:"vocab"`
+	HeadSize          int     `json:"head_size"`
+	FFN               int     `json:"ffn"`
 	MixRank           int     `json:"mix_rank" doc:"rank of what a token adds to each mix; 0 means 32, from dim 4096 on 64"`
 	DecayRank         int     `json:"decay_rank" doc:"rank of what a token adds to the decay; 0 means 64, from dim 4096 on 128"`
-	GroupNormEps      float64 `json:"group_norm_eps" doc:"added to the variance of a head"`
+	GroupNormEps      float64 `json:"group_norm_eps"`
 	Rescale           int     `json:"rescale" doc:"compute as files for float16 do, which halve the residual stream after every so many layers; 0 never"`
 	TokenShift        string  `json:"token_shift" values:"data-dependent,learned,fixed,none" doc:"how much of the previous token each channel of the time mixing sees: as both tokens say, the same for all tokens, that left at its initial value, or nothing"`
 	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none" doc:"the same for the channel mixing, where learned is as published; same as token_shift"`
-	TimeDecay         string  `json:"time_decay" values:"learned,static,fixed,shared,none" doc:"how fast each channel forgets: as the token says, trained but the same for all tokens, that left at its initial value, one trained value a layer, or never"`
-	DecaySpread       float64 `json:"decay_spread" doc:"how far apart the initial decays of a layer are: 1 as published, 0 all at their mean"`
-	Bonus             string  `json:"bonus" values:"on,off" doc:"whether the present token has a weight of its own, or counts like a past one"`
-	OutputGate        string  `json:"output_gate" values:"on,off" doc:"the gate of the time mixing"`
-	GroupNorm         string  `json:"group_norm" values:"on,off" doc:"the norm of each head's memory"`
-	ChannelReceptance string  `json:"channel_receptance" values:"on,off" doc:"the gate of the channel mixing"`
-	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu" doc:"the non-linearity of the channel mixing"`
-	SmallInit         string  `json:"small_init" values:"on,off" doc:"a tiny initial embedding, or N(0, 0.02²)"`
-	LN0               string  `json:"ln0" values:"on,off" doc:"the norm after the embedding"`
+	TimeDecay         string  `json:"time_decay" values:"learned,static,fixed,shared,none"`
+	DecaySpread       float64 `json:"decay_spread"`
+	Bonus             string  `json:"bonus" values:"on,off"`
+	OutputGate        string  `json:"output_gate" values:"on,off"`
+	GroupNorm         string  `json:"group_norm" values:"on,off"`
+	ChannelReceptance string  `json:"channel_receptance" values:"on,off"`
+	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu"`
+	SmallInit         string  `json:"small_init" values:"on,off"`
+	LN0               string  `json:"ln0" values:"on,off"`
 }
 
 // Default6 is the default configuration.
 var Default6 = Config6{Dim: 256, Layers: 6, Vocab: 256, GroupNormEps: 64e-5, TokenShift: dataDependent, ChannelShift: same, TimeDecay: learned, DecaySpread: 1,
 	Bonus: on, OutputGate: on, GroupNorm: on, ChannelReceptance: on, ChannelActivation: "relu2", SmallInit: on, LN0: on}
 
-func init() { arch.Register("rwkv6", Default6, New6) }
+func init() { arch.Register("rwkv6", Default6, New6, docs56, docs67, docs) }
 
 // Resolve replaces the values that stand for a rule.
 func (c Config6) Resolve() any {
@@ -83,11 +83,19 @@ type timeMix6 struct {
 	heads int
 	// shift makes what the decay, k, v, r and the gate read of x [B,T,C].
 	shift func(g *nn.Graph, x, last *nn.Tensor) [nn.MaxMixes]*nn.Tensor
-	// recall is the memory with the decay that h says, what DecayDown makes.
+	// recall is the recurrence, whose decay may depend on h, the output of
+	// DecayDown.
 	recall func(g *nn.Graph, h, r, k, v, s *nn.Tensor) *nn.Tensor
 }
 
-func (m *timeMix6) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
+// state6 is what a block remembers: as in RWKV-5, two vectors and a matrix a
+// head.
+type state6 struct {
+	shiftState `s:""`
+	WKV        *nn.Tensor `s:"wkv"` // [B,H,N key,N value]
+}
+
+func (m *timeMix6) forward(g *nn.Graph, residual, x *nn.Tensor, s *state6) *nn.Tensor {
 	mixed := m.shift(g, x, s.AttX)
 	p := nn.Linears(g, nn.Product{W: m.Key, X: mixed[1]}, nn.Product{W: m.Value, X: mixed[2]},
 		nn.Product{W: m.Receptance, X: mixed[3]}, nn.Product{W: m.Gate, X: mixed[4]},
@@ -110,15 +118,14 @@ func (m *timeMix6) lerp(g *nn.Graph, x, last *nn.Tensor) [nn.MaxMixes]*nn.Tensor
 	return nn.ShiftMixPrev(g, x, last, m.MuW, m.MuK, m.MuV, m.MuR, m.MuG)
 }
 
-// decaying is the memory with a decay of each token's own.
+// decaying is the recurrence in which each token has a decay of its own.
 func (m *timeMix6) decaying(g *nn.Graph, h, r, k, v, s *nn.Tensor) *nn.Tensor {
 	w := nn.LinearThen(g, m.DecayUp, h, nn.Then{Bias: m.Decay, F: kernels.ActNegExp})
 	return nn.WKV6(g, w, m.Faaaa, r, k, v, m.heads, s)
 }
 
-func (m *timeMix6) addState(s *layerState, B int) {
-	C := m.Output.Dim(0)
-	s.AttX, s.WKV = lastOf(B, m.MuK), nn.New(B, m.heads, C/m.heads, C/m.heads)
+func (m *timeMix6) newState(B int) *state6 {
+	return &state6{shiftState{AttX: lastOf(B, m.MuK)}, matrices(B, m.Output.Dim(0), m.heads)}
 }
 
 // channelMix6 is channelMix4 with weights of the token before.
@@ -132,12 +139,12 @@ type channelMix6 struct {
 	f kernels.Activation
 }
 
-func (m *channelMix6) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
-	mixed := nn.ShiftMixPrev(g, x, s.FFNX, m.MuK, m.MuR)
+func (m *channelMix6) forward(g *nn.Graph, residual, x, last *nn.Tensor) *nn.Tensor {
+	mixed := nn.ShiftMixPrev(g, x, last, m.MuK, m.MuR)
 	return feedForward(g, residual, mixed, m.Key, m.Receptance, m.Value, m.f)
 }
 
-func (m *channelMix6) addState(s *layerState, B int) { s.FFNX = lastOf(B, m.MuK) }
+func (m *channelMix6) newLast(B int) *nn.Tensor { return lastOf(B, m.MuK) }
 
 // New6 builds an RWKV-6 with the official initial weights.
 // Source: BlinkDL/RWKV-LM RWKV-v5/src/model.py, RWKV_Tmix_x060,
@@ -150,9 +157,9 @@ func New6(c Config6, seed uint64) (arch.Model, error) {
 	if err := checkHeads(c.Dim, c.HeadSize); err != nil {
 		return nil, err
 	}
-	m := size.newStack(1e-4, c.SmallInit, c.LN0)
+	m := newStack(size, &state6{}, 1e-4, c.SmallInit, c.LN0)
 	for l := range c.Layers {
-		b := &block{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix6(c, size, l), FFN: newChannelMix6(c, size, l)}
+		b := &block[*state6]{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix6(c, size, l), FFN: newChannelMix6(c, size, l)}
 		b.LN1.eps *= rescaled(l, c.Rescale)
 		b.LN2.eps *= rescaled(l, c.Rescale)
 		m.Blocks = append(m.Blocks, b)
@@ -161,9 +168,10 @@ func New6(c Config6, seed uint64) (arch.Model, error) {
 	return m, nil
 }
 
-// rescaled is what multiplies the eps of a norm that layers come before, where
-// the residual stream is halved after every n of them. Nothing is halved here:
-// a norm of x/2^k with some eps is one of x with 4^k times that, to the bit.
+// rescaled is the factor of the eps of a norm that comes after that many layers,
+// in a model whose residual stream is halved after every n of them. The stream
+// is not halved here: a norm of x/2^k with some eps equals, to the bit, the norm
+// of x with 4^k times that eps.
 func rescaled(layers, n int) float32 {
 	if n == 0 {
 		return 1
@@ -202,8 +210,8 @@ func newTimeMix6(c Config6, size sized, l int) *timeMix6 {
 	return m
 }
 
-// ablateDecay takes what only a data-dependent decay needs from the others,
-// for which the memory is that of RWKV-5.
+// ablateDecay resolves a decay that does not depend on the token: the weights
+// that only a data-dependent one needs go, and the recurrence is RWKV-5's.
 func (m *timeMix6) ablateDecay(kind string) {
 	m.recall = m.decaying
 	if kind == learned {
@@ -216,8 +224,8 @@ func (m *timeMix6) ablateDecay(kind string) {
 	}
 }
 
-// ablateShift gives a data-dependent shift its matrices, for the mixes that
-// are there, and takes its mix from the others.
+// ablateShift resolves the token shift: a data-dependent one gets its matrices,
+// for as many mixes as are left, and any other loses MuX.
 func (m *timeMix6) ablateShift(c Config6, r *rand.Rand) {
 	mus := []**nn.Tensor{&m.MuW, &m.MuK, &m.MuV, &m.MuR, &m.MuG}
 	if c.TokenShift != dataDependent {

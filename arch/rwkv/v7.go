@@ -13,36 +13,36 @@ import (
 // Source: Peng et al., arXiv 2503.14456; BlinkDL/RWKV-LM
 // RWKV-v7/train_temp/src/model.py.
 type Config7 struct {
-	Dim               int     `json:"dim" doc:"channels C"`
-	Layers            int     `json:"layers" doc:"blocks L"`
-	Vocab             int     `json:"vocab" doc:"vocabulary V"`
-	HeadSize          int     `json:"head_size" doc:"channels N of a head; 0 means the largest of 64, 32, … that divides dim"`
-	FFN               int     `json:"ffn" doc:"hidden channels of the channel mixing; 0 means 4·dim"`
+	Dim               int     `json:"dim"`
+	Layers            int     `json:"layers"`
+	Vocab             int     `json:"vocab"`
+	HeadSize          int     `json:"head_size"`
+	FFN               int     `json:"ffn"`
 	DecayRank         int     `json:"decay_rank" doc:"rank of the decay; 0 means 2.5·√dim to the nearest multiple of 32"`
 	ICLRRank          int     `json:"iclr_rank" doc:"rank of the in-context rate; 0 means that of the decay"`
 	ValueRank         int     `json:"value_rank" doc:"rank of the value residual; 0 means 1.7·√dim to the nearest multiple of 32"`
 	GateRank          int     `json:"gate_rank" doc:"rank of the output gate; 0 means 5·√dim to the nearest multiple of 32"`
-	GroupNormEps      float64 `json:"group_norm_eps" doc:"added to the variance of a head"`
-	TokenShift        string  `json:"token_shift" values:"learned,fixed,none" doc:"how much of the previous token each channel of the time mixing sees: trained, left at its initial value, or nothing"`
-	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none" doc:"the same for the channel mixing; same as token_shift"`
-	TimeDecay         string  `json:"time_decay" values:"learned,static,fixed,shared,none" doc:"how fast each channel forgets: as the token says, trained but the same for all tokens, that left at its initial value, one trained value a layer, or never"`
-	DecaySpread       float64 `json:"decay_spread" doc:"how far apart the initial decays of a layer are: 1 as published, 0 all at their mean"`
+	GroupNormEps      float64 `json:"group_norm_eps"`
+	TokenShift        string  `json:"token_shift" values:"learned,fixed,none"`
+	ChannelShift      string  `json:"channel_shift" values:"same,learned,fixed,none"`
+	TimeDecay         string  `json:"time_decay" values:"learned,static,fixed,shared,none"`
+	DecaySpread       float64 `json:"decay_spread"`
 	ICLR              string  `json:"iclr" values:"learned,static,fixed,off" doc:"how much of what its key holds a token replaces, the rate a: as the token says, trained but the same for all tokens, that left at its initial value, or all of it"`
 	Removal           string  `json:"removal" values:"on,off" doc:"whether what a key holds is removed from the memory before its value is added"`
 	ValueResidual     string  `json:"value_residual" values:"on,off" doc:"whether layers mix the first layer's values into theirs"`
 	Bonus             string  `json:"bonus" values:"on,off" doc:"the weight of its own of the present token"`
-	OutputGate        string  `json:"output_gate" values:"on,off" doc:"the gate of the time mixing"`
-	GroupNorm         string  `json:"group_norm" values:"on,off" doc:"the norm of each head's memory"`
-	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu" doc:"the non-linearity of the channel mixing"`
-	SmallInit         string  `json:"small_init" values:"on,off" doc:"a tiny initial embedding, or N(0, 0.02²)"`
-	LN0               string  `json:"ln0" values:"on,off" doc:"the norm after the embedding"`
+	OutputGate        string  `json:"output_gate" values:"on,off"`
+	GroupNorm         string  `json:"group_norm" values:"on,off"`
+	ChannelActivation string  `json:"channel_activation" values:"relu2,relu,gelu,silu"`
+	SmallInit         string  `json:"small_init" values:"on,off"`
+	LN0               string  `json:"ln0" values:"on,off"`
 }
 
 // Default7 is the default configuration.
 var Default7 = Config7{Dim: 256, Layers: 6, Vocab: 256, GroupNormEps: 64e-5, TokenShift: learned, ChannelShift: same, TimeDecay: learned, DecaySpread: 1,
 	ICLR: learned, Removal: on, ValueResidual: on, Bonus: on, OutputGate: on, GroupNorm: on, ChannelActivation: "relu2", SmallInit: on, LN0: on}
 
-func init() { arch.Register("rwkv7", Default7, New7) }
+func init() { arch.Register("rwkv7", Default7, New7, docs67, docs) }
 
 // Resolve replaces the values that stand for a rule.
 func (c Config7) Resolve() any {
@@ -61,6 +61,13 @@ func (c Config7) Resolve() any {
 	return c
 }
 
+// state7 is what a block remembers: two vectors, and a matrix a head that maps
+// a key to its value.
+type state7 struct {
+	shiftState `s:""`
+	WKV        *nn.Tensor `s:"wkv"` // [B,H,N key,N value]
+}
+
 // block7 is a block whose layers after the first also read that one's values.
 type block7 struct {
 	LN1 *norm        `w:"ln1"`
@@ -68,31 +75,32 @@ type block7 struct {
 	Att *timeMix7    `w:"att"`
 	FFN *channelMix7 `w:"ffn"`
 
-	place place
+	values valuePath
 }
 
-// place is where a block stands in the value residual. The stream between two
-// layers is then the residual x and the first layer's values, one behind the
-// other: [2,B,T,C].
-type place struct{ takes, gives bool }
+// valuePath is how the first layer's values come to a block and go on from it.
+// What one layer hands to the next is then a stack [2,B,T,C]: the residual
+// stream x and those values.
+type valuePath struct{ takes, gives bool }
 
-func (b *block7) forward(g *nn.Graph, stream *nn.Tensor, s *layerState) *nn.Tensor {
-	x, first := b.place.take(g, stream)
+func (b *block7) forward(g *nn.Graph, stream *nn.Tensor, s *state7) *nn.Tensor {
+	x, first := b.values.take(g, stream)
 	x, v := b.Att.forward(g, x, b.LN1.forward(g, x), first, s)
-	x = b.FFN.forward(g, x, b.LN2.forward(g, x), s)
-	return b.place.give(g, x, first, v)
+	x = b.FFN.forward(g, x, b.LN2.forward(g, x), s.FFNX)
+	return b.values.give(g, x, first, v)
 }
 
-// take is x and the first layer's values, which the first layer has not.
-func (p place) take(g *nn.Graph, stream *nn.Tensor) (x, first *nn.Tensor) {
+// take splits the stream into x and the first layer's values, nil in the first
+// layer.
+func (p valuePath) take(g *nn.Graph, stream *nn.Tensor) (x, first *nn.Tensor) {
 	if p.takes {
 		return nn.Unstack(g, stream)
 	}
 	return stream, nil
 }
 
-// give is what the next layer takes.
-func (p place) give(g *nn.Graph, x, first, v *nn.Tensor) *nn.Tensor {
+// give makes the stream that the next layer takes.
+func (p valuePath) give(g *nn.Graph, x, first, v *nn.Tensor) *nn.Tensor {
 	switch {
 	case !p.gives:
 		return x
@@ -102,14 +110,13 @@ func (p place) give(g *nn.Graph, x, first, v *nn.Tensor) *nn.Tensor {
 	return nn.Stack(g, x, v)
 }
 
-func (b *block7) newState(B int) *layerState {
-	a := b.Att
-	C := a.Output.Dim(0)
-	return &layerState{AttX: lastOf(B, a.MuR), FFNX: lastOf(B, b.FFN.MuK), WKV: nn.New(B, a.heads, C/a.heads, C/a.heads)}
+func (b *block7) newState(B int) *state7 {
+	shifts := shiftState{AttX: lastOf(B, b.Att.MuR), FFNX: lastOf(B, b.FFN.MuK)}
+	return &state7{shifts, matrices(B, b.Att.Output.Dim(0), b.Att.heads)}
 }
 
-// timeMix7 is the long-term memory: kᵀv a head, out of which every token takes
-// what its key finds there before it adds its own.
+// timeMix7 is the long-term memory: a matrix a head, from which every token
+// removes the value that its key finds there before it adds its own kᵀv.
 type timeMix7 struct {
 	MuR        *nn.Tensor `w:"x_r"`               // [C]
 	MuW        *nn.Tensor `w:"x_w"`               // [C]
@@ -138,16 +145,16 @@ type timeMix7 struct {
 	LNX        *headNorm  `w:"ln_x"`
 
 	heads int
-	// logDecay and rate are what all tokens of a tensor like k share, in place
-	// of the low-rank parts that are nil then.
+	// logDecay and rate return the log-decay and the in-context rate [B,T,C]: own,
+	// which the low-rank weights made, or what all tokens share, in the shape of k.
 	logDecay, rate func(g *nn.Graph, own, k *nn.Tensor) *nn.Tensor
-	// recall is nn.WKV7, or the memory that removes nothing.
+	// recall is the recurrence: nn.WKV7, or one that removes nothing.
 	recall func(g *nn.Graph, w, r, k, v, remove, replace *nn.Tensor, heads int, s *nn.Tensor) *nn.Tensor
 }
 
-// forward is residual + what the time mixing makes of x, and its values. first
-// are those of the first layer, nil there.
-func (m *timeMix7) forward(g *nn.Graph, residual, x, first *nn.Tensor, s *layerState) (y, v *nn.Tensor) {
+// forward returns residual + the time mixing of x, and the values v of this
+// layer. first are the values of the first layer, nil in that layer itself.
+func (m *timeMix7) forward(g *nn.Graph, residual, x, first *nn.Tensor, s *state7) (y, v *nn.Tensor) {
 	mixed := nn.ShiftMixPrev(g, x, s.AttX, m.MuR, m.MuW, m.MuK, m.MuV, m.MuA, m.MuG)
 	xr, xw, xk, xv, xa, xg := mixed[0], mixed[1], mixed[2], mixed[3], mixed[4], mixed[5]
 	p := nn.Linears(g,
@@ -178,8 +185,8 @@ type channelMix7 struct {
 	f kernels.Activation
 }
 
-func (m *channelMix7) forward(g *nn.Graph, residual, x *nn.Tensor, s *layerState) *nn.Tensor {
-	return feedForward(g, residual, nn.ShiftMixPrev(g, x, s.FFNX, m.MuK), m.Key, nil, m.Value, m.f)
+func (m *channelMix7) forward(g *nn.Graph, residual, x, last *nn.Tensor) *nn.Tensor {
+	return feedForward(g, residual, nn.ShiftMixPrev(g, x, last, m.MuK), m.Key, nil, m.Value, m.f)
 }
 
 // New7 builds an RWKV-7 with the official initial weights.
@@ -193,11 +200,11 @@ func New7(c Config7, seed uint64) (arch.Model, error) {
 	if err := checkHeads(c.Dim, c.HeadSize); err != nil {
 		return nil, err
 	}
-	m := size.newStack(1e-4, c.SmallInit, c.LN0)
+	m := newStack(size, &state7{}, 1e-4, c.SmallInit, c.LN0)
 	for l := range c.Layers {
 		b := &block7{LN1: newNorm(c.Dim), LN2: newNorm(c.Dim), Att: newTimeMix7(c, size, l), FFN: newChannelMix7(c, size, l)}
 		if c.ValueResidual == on {
-			b.place = place{takes: l > 0, gives: l < c.Layers-1}
+			b.values = valuePath{takes: l > 0, gives: l < c.Layers-1}
 		}
 		m.Blocks = append(m.Blocks, b)
 	}
@@ -257,7 +264,7 @@ func newChannelMix7(c Config7, size sized, l int) *channelMix7 {
 	return m
 }
 
-// ablate takes away what is off.
+// ablate resolves the ablations of layer l.
 func (m *timeMix7) ablate(c Config7, l int) {
 	if c.ValueResidual == off || l == 0 {
 		m.V0, m.V1, m.V2 = nil, nil, nil

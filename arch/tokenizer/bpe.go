@@ -28,16 +28,17 @@ type bpe struct {
 	sha256   string
 }
 
-// merge is what becomes of two tokens side by side, lowest rank first.
+// merge is the token that two neighbours become; the lowest rank is merged first.
 type merge struct{ rank, token int32 }
 
-// special is a token found as it stands in the text, before all else.
+// special is a token that is looked for as it is written, before the text is cut
+// into words.
 type special struct {
 	text []byte
 	id   int32
 }
 
-// tokenizerJSON is what is read of Hugging Face's file.
+// tokenizerJSON is the part of Hugging Face's file that is read.
 type tokenizerJSON struct {
 	Added []struct {
 		ID         int32  `json:"id"`
@@ -114,8 +115,8 @@ func parseBPE(data []byte) (Tokenizer, error) {
 	return t, t.addMerges(m.Vocab, pairs)
 }
 
-// addSpecial takes in a token that is found as it stands: before the text is
-// composed, or after.
+// addSpecial adds a special token: one that is looked for before the text is
+// composed (Unicode's NFC), or after it, when normalized.
 func (t *bpe) addSpecial(id int32, text []byte, normalized bool) error {
 	if err := t.set(id, text); err != nil {
 		return err
@@ -132,7 +133,7 @@ func (t *bpe) addSpecial(id int32, text []byte, normalized bool) error {
 	return nil
 }
 
-// sortSpecials puts the longest first.
+// sortSpecials puts the longest first, which is the one that is found.
 func (t *bpe) sortSpecials() {
 	for _, list := range [][]special{t.raw, t.composed} {
 		slices.SortStableFunc(list, func(a, b special) int { return len(b.text) - len(a.text) })

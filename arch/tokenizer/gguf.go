@@ -146,7 +146,7 @@ func (s Stored) bpe() (Tokenizer, error) {
 		if !ok {
 			return nil, fmt.Errorf("merge %d, %.40q, is not a pair", i, m)
 		}
-		// Note: merges of what is no token never come to pass, and llama.cpp takes files with some.
+		// Note: a merge of something that is no token never applies, and llama.cpp accepts files with such merges.
 		_, okLeft := vocab[left]
 		if _, okRight := vocab[right]; okLeft && okRight {
 			pairs = append(pairs, [2]string{left, right})

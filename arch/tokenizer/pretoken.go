@@ -34,7 +34,7 @@ func wordLength(text []byte) int {
 	if n == len(text) {
 		return n
 	}
-	// Spaces before a word leave their last one to it.
+	// The last of the spaces before a word belongs to the word.
 	if _, size := utf8.DecodeLastRune(text[:n]); n > size {
 		return n - size
 	}

@@ -45,8 +45,9 @@ func End(t Tokenizer) (id int32, ok bool) {
 	return 0, false
 }
 
-// Fit is t for a model of size tokens, where those beyond are not in use or
-// are no more than one: models of 65,529 tokens lack World's last.
+// Fit is t without its tokens from size on, for a model of size tokens. At most
+// one of those may be in use, as models of 65,529 tokens lack the last of World;
+// with more, Fit returns t as it is.
 func Fit(t Tokenizer, size int) Tokenizer {
 	if size < 1 || size >= t.Vocab() {
 		return t

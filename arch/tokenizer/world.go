@@ -26,8 +26,9 @@ type world struct {
 	roots  [256]int32
 }
 
-// worldVocab is what models over the World vocabulary know: 65,529 tokens, 0
-// and six that are not in use. Smaller vocabularies are as long as they are.
+// worldVocab is the vocabulary of a model over World: the file's 65,529 tokens,
+// the end of a text, which is 0, and six tokens that are not in use. It is not
+// applied to shorter vocabularies in the same form.
 const worldVocab = 65536
 
 // maxToken is the longest token in bytes that is accepted.

@@ -125,6 +125,12 @@ func (m *llama) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
 // Logits implements arch.Model.
 func (m *llama) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.unembed, h) }
 
+// Vocab implements arch.Model.
+func (m *llama) Vocab() int { return m.unembed.Dim(0) }
+
+// Channels implements arch.Model.
+func (m *llama) Channels() int { return m.unembed.Dim(1) }
+
 // forward is residual + attention over x.
 func (a *llamaAttention) forward(g *nn.Graph, residual, x *nn.Tensor, cache *nn.KVCache, pos int) *nn.Tensor {
 	p := nn.Linears(g, nn.Product{W: a.Q, X: x}, nn.Product{W: a.K, X: x}, nn.Product{W: a.V, X: x})

@@ -153,14 +153,21 @@ func (m *model) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNF.forw
 // cacheOf is the cache of layer i and the positions it holds; nil without a
 // state.
 func cacheOf(s arch.State, i int) (*nn.KVCache, int) {
-	if s, ok := s.(*state); ok {
-		return s.Layers[i], s.Layers[i].Positions()
+	if s == nil {
+		return nil, 0
 	}
-	return nil, 0
+	cache := s.(*state).Layers[i]
+	return cache, cache.Positions()
 }
 
 // Logits implements arch.Model.
 func (m *model) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor { return nn.Linear(g, m.unembed, h) }
+
+// Vocab implements arch.Model.
+func (m *model) Vocab() int { return m.unembed.Dim(0) }
+
+// Channels implements arch.Model.
+func (m *model) Channels() int { return m.unembed.Dim(1) }
 
 // forward is residual + attention over x.
 func (a *attention) forward(g *nn.Graph, residual, x *nn.Tensor, cache *nn.KVCache, pos int) *nn.Tensor {

@@ -34,7 +34,7 @@ func (b *bench) layer() error {
 
 	s := newLayerStep(stack, B, T, vocab)
 	whole := &row{Bench: "layer", Arch: name, Impl: kernels.Impl(), DType: "f32", Threads: threads, Unit: "tokens/s",
-		Shape: fmt.Sprintf("B=%d T=%d C=%d", B, T, s.x.Dim(-1))}
+		Shape: fmt.Sprintf("B=%d T=%d C=%d", B, T, m.Channels())}
 	c := newCeilings([]int{threads})
 	spent := map[string][]float64{} // milliseconds
 	p := b.progress(b.repeat + 1)
@@ -75,7 +75,7 @@ func newLayerStep(m arch.Layered, B, T, vocab int) *layerStep {
 	s.x = nn.New(m.Embed(s.g, text(B, T, vocab), nil).Shape...)
 	nn.Uniform(s.x, nn.Rand(1, "x"), 1)
 	s.x.Grad = make([]float32, s.x.Len())
-	s.dy = nn.Uniform(nn.New(s.x.Shape...), nn.Rand(1, "dy"), 1)
+	s.dy = nn.Uniform(nn.New(B, T, m.Channels()), nn.Rand(1, "dy"), 1)
 	s.g.Clock = &nn.Clock{}
 	nn.ZeroGrad(m)
 	return s

@@ -89,7 +89,7 @@ func (b *bench) open(kind string) (m arch.Model, name string, vocab int, err err
 			return nil, "", 0, err
 		}
 		f.close()
-		return f.Model, f.weights.Arch, f.vocab, b.need(kind, f.outline).Fits()
+		return f.Model, f.weights.Arch, f.Vocab(), b.need(kind, f.outline).Fits()
 	}
 	set, err := arch.ParseSet(b.set)
 	if err != nil {
@@ -108,12 +108,10 @@ func (b *bench) open(kind string) (m arch.Model, name string, vocab int, err err
 	}
 	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(b.out.stderr, "making the model's weights") })
 	defer slow.Stop()
-	m, config, err := arch.Filled(b.arch, set, 1)
-	if err == nil {
-		err = nn.Store(m, t)
+	if m, _, err = arch.Filled(b.arch, set, 1); err != nil {
+		return nil, "", 0, err
 	}
-	v, _ := config["vocab"].(float64)
-	return m, b.arch, int(v), err
+	return m, b.arch, m.Vocab(), nn.Store(m, t)
 }
 
 // storedAs is the type that most of a model's bytes are stored as.

@@ -152,6 +152,17 @@ func TestBenchText(t *testing.T) {
 	}
 }
 
+// The gradient that a step begins with is of the last layer's width.
+func TestBenchLayerOfNarrowEmbedding(t *testing.T) {
+	out, _, err := call("bench", "layer", "--arch", "gru", "--set", "dim=32,emb=16,layers=2", "--context", "8", "--tokens", "16", "--repeat", "2", "--format", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := rowsOf(t, out)[0].Shape, "B=2 T=8 C=32"; got != want {
+		t.Errorf("shape %q, want %q", got, want)
+	}
+}
+
 // The parts of a layer's step add up to the step.
 func TestBenchLayer(t *testing.T) {
 	out, _, err := call("bench", "layer", "--arch", "rwkv4", "--set", "dim=128,layers=1", "--context", "64", "--tokens", "512", "--repeat", "5", "--format", "json")

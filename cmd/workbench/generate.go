@@ -156,7 +156,7 @@ func anyPrompt(m *fileModel, v tokenizer.Tokenizer) string {
 			return text
 		}
 	}
-	for id := range min(m.vocab, v.Vocab()) {
+	for id := range min(m.Vocab(), v.Vocab()) {
 		if text := string(v.Token(int32(id))); holds(text) {
 			return text
 		}

@@ -35,7 +35,6 @@ type fileModel struct {
 	arch.Model
 	path    string
 	config  map[string]any // resolved
-	vocab   int            // tokens it knows
 	weights *checkpoint.Weights
 	outline *arch.Outline
 	sum     string // of the weights, once it was wanted
@@ -87,8 +86,6 @@ func (m *fileModel) build(more map[string]any, stored bool, t kernels.DType) (er
 	if m.Model, m.config, err = arch.Empty(w.Arch, w.Config); err != nil {
 		return err
 	}
-	vocab, _ := m.config["vocab"].(float64)
-	m.vocab = int(vocab)
 	if stored {
 		return checkpoint.AssignStored(m.Model, w)
 	}
@@ -115,8 +112,8 @@ func (f *modelFlags) tokens(m *fileModel) (tokenizer.Tokenizer, error) {
 // fits tells whether m can read the tokens, after some that it has read.
 func (m *fileModel) fits(ids []int32, read int) error {
 	for i, id := range ids {
-		if int(id) >= m.vocab {
-			return fmt.Errorf("token %d (number %d) is outside the model's vocabulary of %d", id, i+1, m.vocab)
+		if int(id) >= m.Vocab() {
+			return fmt.Errorf("token %d (number %d) is outside the model's vocabulary of %d", id, i+1, m.Vocab())
 		}
 	}
 	if limit := arch.Context(m.Model); limit > 0 && read+len(ids) > limit {

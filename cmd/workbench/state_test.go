@@ -236,7 +236,7 @@ func FuzzState(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	model := &fileModel{Model: m, path: "model", config: map[string]any{"dim": 4.0}, vocab: 5, weights: &checkpoint.Weights{Arch: "transformer"}}
+	model := &fileModel{Model: m, path: "model", config: map[string]any{"dim": 4.0}, weights: &checkpoint.Weights{Arch: "transformer"}}
 	mem := newMemory(m, 2, &sampling{}, 1)
 	path := filepath.Join(dir, "seed")
 	for _, ids := range [][]int32{nil, {1, 2}} {

@@ -170,7 +170,7 @@ func (f *stateFile) memory(m *fileModel, s *sampling) (*memory, error) {
 		}
 	}
 	for b, s := range mem.samplers {
-		if err := f.sampler(s, strconv.Itoa(b), m.vocab); err != nil {
+		if err := f.sampler(s, strconv.Itoa(b), m.Vocab()); err != nil {
 			return nil, err
 		}
 	}
@@ -304,9 +304,7 @@ const seenUnit = 1 << 20
 
 // lastHidden fills the vectors of the last token.
 func (f *stateFile) lastHidden(m *fileModel, mem *memory) error {
-	g := nn.Inference()
-	C := m.Forward(g, nn.Tokens{IDs: []int32{0}, B: 1, T: 1}, nil).Dim(-1)
-	x, shape, err := f.take("hidden", mem.B, 1, C)
+	x, shape, err := f.take("hidden", mem.B, 1, m.Channels())
 	if err == nil {
 		mem.hidden = &nn.Tensor{Shape: shape, Data: x}
 	}

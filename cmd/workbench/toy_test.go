@@ -33,6 +33,9 @@ type toyState struct {
 	Last *nn.Tensor `s:"last"` // [B,C]
 }
 
+func (m *toyModel) Vocab() int    { return m.Emb.Dim(0) }
+func (m *toyModel) Channels() int { return m.Emb.Dim(1) }
+
 func (m *toyModel) NewState(B int) arch.State { return &toyState{nn.New(B, m.Emb.Dim(1))} }
 
 func (m *toyModel) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {

@@ -56,8 +56,8 @@ func modelVocabulary(m *fileModel, name string) (tokenizer.Tokenizer, error) {
 	if sum := said[tokenSumKey]; sum != "" && sum != v.SHA256() {
 		return nil, fmt.Errorf("%s was trained with another vocabulary than %s: its sha256 is %.12s, not %.12s", m.path, name, sum, v.SHA256())
 	}
-	if v = tokenizer.Fit(v, m.vocab); v.Vocab() > m.vocab {
-		return nil, fmt.Errorf("%s knows %d tokens, the vocabulary %s has %d: give the model's own with --tokenizer", m.path, m.vocab, cmp.Or(name, "found"), v.Vocab())
+	if v = tokenizer.Fit(v, m.Vocab()); v.Vocab() > m.Vocab() {
+		return nil, fmt.Errorf("%s knows %d tokens, the vocabulary %s has %d: give the model's own with --tokenizer", m.path, m.Vocab(), cmp.Or(name, "found"), v.Vocab())
 	}
 	return v, nil
 }
@@ -83,9 +83,9 @@ func (m *fileModel) vocabulary(name string) (tokenizer.Tokenizer, error) {
 		return t, nil
 	}
 	switch {
-	case m.vocab == 256:
+	case m.Vocab() == 256:
 		return tokenizer.Bytes(), nil
-	case m.vocab >= worldTokens && m.vocab <= worldTokens+7:
+	case m.Vocab() >= worldTokens && m.Vocab() <= worldTokens+7:
 		return tokenizer.Find("world", dir, ".")
 	}
 	for _, file := range []string{"tokenizer.json", "20B_tokenizer.json"} {
@@ -95,10 +95,10 @@ func (m *fileModel) vocabulary(name string) (tokenizer.Tokenizer, error) {
 		}
 	}
 	hint := "give --tokenizer FILE"
-	if m.vocab == 50277 || m.vocab == 50304 {
+	if m.Vocab() == 50277 || m.Vocab() == 50304 {
 		hint = "it is probably GPT-NeoX's: give --tokenizer 20B_tokenizer.json (from https://github.com/BlinkDL/ChatRWKV), or put that file beside the model"
 	}
-	return nil, fmt.Errorf("%s does not say what its %d tokens are: %s", m.path, m.vocab, hint)
+	return nil, fmt.Errorf("%s does not say what its %d tokens are: %s", m.path, m.Vocab(), hint)
 }
 
 // marks are the token to be read before a text, -1 for none, and those that end

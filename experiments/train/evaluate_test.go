@@ -48,6 +48,12 @@ func (ramp) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor {
 	return y
 }
 
+// Vocab implements arch.Model.
+func (ramp) Vocab() int { return 256 }
+
+// Channels implements arch.Model.
+func (ramp) Channels() int { return 2 }
+
 // rampBits is -log2 P of the same byte or another after `seen` bytes.
 func rampBits(seen int, same bool) float64 {
 	n := math.Pow(2, float64(seen))
