@@ -274,3 +274,13 @@ func TestDiskFull(t *testing.T) {
 		checkComplete(t, after, records)
 	}
 }
+
+// TestDiskFullForAFailure: a failure that cannot be written down ends the run too.
+func TestDiskFullForAFailure(t *testing.T) {
+	t.Setenv("FAKE", "run rnn panic")
+	appendRecord = func(path string, r *record.Record) error { return syscall.ENOSPC }
+	defer func() { appendRecord = record.Append }()
+	if _, err := Run(context.Background(), parse(t, quick), Options{Profile: "smoke", Out: filepath.Join(t.TempDir(), "run")}); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -95,7 +95,7 @@ type runner struct {
 
 	mu   sync.Mutex // guards what follows: quality cells end side by side
 	run  record.Run
-	have map[string]bool // cells of quality and check that have a record without an error
+	have map[string]bool // cells that have a record without an error
 }
 
 func newRunner(s *Study, o Options) (*runner, error) {
