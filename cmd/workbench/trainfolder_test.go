@@ -35,7 +35,7 @@ func mustCall(t *testing.T, args ...string) (stdout, stderr string) {
 // TestTrainFolderIsClaimed: while a training works in a folder no other does.
 func TestTrainFolderIsClaimed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	c := process(append(tinyRun, "--steps", "10000000", "--out", dir)...)
+	c := process(append(tinyRun, "--steps", "20000", "--out", dir)...)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
