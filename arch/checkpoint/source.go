@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"workbench/arch/files"
 )
 
 // source is the bytes of a file. They are read where they are wanted and never
@@ -18,14 +20,11 @@ type source struct {
 
 // openSource opens a regular file.
 func openSource(path string) (*os.File, source, error) {
-	f, err := os.Open(path)
+	f, err := files.Open(path)
 	if err != nil {
 		return nil, source{}, err
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a file", path)
-	}
 	if err != nil {
 		f.Close()
 		return nil, source{}, err

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"workbench/arch/files"
 )
 
 // maxBytes bounds a text read from files.
@@ -23,8 +25,6 @@ func openPath(path string) (*Text, error) {
 		return nil, fmt.Errorf("corpus %w", err)
 	case info.IsDir():
 		return openFolder(path)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("corpus %s is not a regular file", path)
 	}
 	data, err := readUpTo(nil, path, maxBytes)
 	if err != nil {
@@ -117,7 +117,7 @@ func joinFiles(root string, limit int, enter func(rel string, d fs.DirEntry) boo
 
 // readUpTo appends a file to data, as much of it as limit bytes in all allow.
 func readUpTo(data []byte, path string, limit int) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := files.OpenStream(path)
 	if err != nil {
 		return nil, fmt.Errorf("corpus %w", err)
 	}

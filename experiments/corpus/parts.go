@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"workbench/arch/files"
 )
 
 // Parts calls f with a text of any length in parts that follow each other, of
@@ -19,7 +21,7 @@ func Parts(name string, most int, f func(part *Text, share float64) error) error
 		}
 		return f(t, 1)
 	}
-	file, err := os.Open(name)
+	file, err := files.Open(name)
 	if err != nil {
 		return fmt.Errorf("corpus %w", err)
 	}
