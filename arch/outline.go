@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"runtime/debug"
 
 	"workbench/arch/nn"
 	"workbench/kernels"
@@ -18,6 +19,8 @@ type Outline struct {
 	models []Model
 	made   []float64 // elements of all tensors that building each made
 	more   float64   // layers beyond those of the first
+	build  func(layers int64) (Model, error)
+	layers int64
 }
 
 // fewLayers is more than differ from one another in any architecture.
@@ -35,6 +38,8 @@ func NewOutline(name string, config map[string]any) (o *Outline, err error) {
 		return nil, err
 	}
 	n, _ := integer(o.Config["layers"])
+	o.layers = n
+	o.build = func(layers int64) (Model, error) { return e.make(name, withLayers(c, layers), nn.Blank) }
 	counts := []int64{n}
 	if n > fewLayers {
 		counts, o.more = []int64{fewLayers, fewLayers - 1}, float64(n-fewLayers)
@@ -146,7 +151,7 @@ func (o *Outline) StateBytes(B, positions int) float64 {
 
 // TrainBytes is what training on that many tokens at a time takes at least: the
 // weights, their gradients and two moments, and what the matrices make of each
-// token, with its gradient. Recomputing layers saves the latter.
+// token, which recomputing layers saves.
 func (o *Outline) TrainBytes(tokens float64, recompute bool) (weights, activations float64) {
 	outputs := o.vocab()
 	if !recompute {
@@ -159,7 +164,61 @@ func (o *Outline) TrainBytes(tokens float64, recompute bool) (weights, activatio
 			return n
 		})
 	}
-	return 4 * o.WeightBytes(kernels.F32), 2 * 4 * tokens * outputs
+	return 4 * o.WeightBytes(kernels.F32), 4 * tokens * outputs
+}
+
+// StepBytes is what a training step on B rows of T tokens takes beside what
+// TrainBytes says of weights: measured on few layers, rows and tokens, in each
+// of which it is linear, with room for what the arena cannot fill. It makes and
+// runs models of these few layers.
+func (o *Outline) StepBytes(B, T int, recompute bool) (float64, error) {
+	const few, unfilled = 3, 1.25
+	counts := []int64{o.layers}
+	if o.layers >= few {
+		counts = []int64{few, few - 1}
+	}
+	var bytes []float64
+	for _, n := range counts {
+		m, err := o.build(n)
+		if err != nil {
+			return 0, err
+		}
+		nn.ZeroGrad(m)
+		bytes = append(bytes, rowsBytes(m, B, T, recompute))
+	}
+	if len(bytes) > 1 {
+		bytes[0] = along(bytes[1], bytes[0], float64(o.layers-few+2))
+	}
+	debug.FreeOSMemory()
+	return unfilled * bytes[0], nil
+}
+
+// rowsBytes is that of a model with as many layers.
+func rowsBytes(m Model, B, T int, recompute bool) float64 {
+	row := func(B int) float64 {
+		short := min(T, 8)
+		one := stepBytes(m, B, short, recompute)
+		if short == T {
+			return one
+		}
+		return along(one, stepBytes(m, B, 2*short, recompute), float64(T)/float64(short))
+	}
+	if B == 1 {
+		return row(1)
+	}
+	return along(row(1), row(2), float64(B))
+}
+
+// along is the value at x of the line through one at 1 and two at 2.
+func along(one, two, x float64) float64 { return one + (x-1)*(two-one) }
+
+// stepBytes is the memory of one forward and backward pass.
+func stepBytes(m Model, B, T int, recompute bool) float64 {
+	g := nn.NewGraph()
+	g.Recompute = recompute
+	tok := nn.Tokens{IDs: make([]int32, B*T), B: B, T: T}
+	g.Backward(nn.CrossEntropy(g, m.Logits(g, m.Forward(g, tok, nil)), tok.IDs))
+	return float64(g.HighWater())
 }
 
 // ReadBytes is what reading that many tokens at once takes at least beside the

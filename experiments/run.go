@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -285,6 +286,9 @@ var describe = meter.Describe
 func (r *runner) openCorpus(name string) error {
 	if r.texts[name] != nil {
 		return nil
+	}
+	if info, err := os.Stat(name); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		return fmt.Errorf("%s is a pipe, and every process of a run reads the text: give a file", name)
 	}
 	t, err := corpus.Open(name)
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-echarts/go-echarts/v2/charts"
 	"github.com/go-echarts/go-echarts/v2/opts"
+
+	"workbench/arch/files"
 )
 
 // The one script that a report may inline: Apache ECharts, the full build,
@@ -29,7 +31,7 @@ func echarts() string {
 	if err != nil {
 		return ""
 	}
-	b, err := os.ReadFile(filepath.Join(dir, "workbench", echartsFile))
+	b, err := files.Read(filepath.Join(dir, "workbench", echartsFile), 16<<20)
 	if err != nil {
 		return ""
 	}

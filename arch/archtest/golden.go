@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"workbench/arch"
+	"workbench/arch/files"
 	"workbench/arch/nn"
 	"workbench/kernels"
 )
@@ -154,7 +155,7 @@ func relative(a []float32, b []float64) float64 {
 }
 
 func readJSON(path string, v any) error {
-	b, err := os.ReadFile(path)
+	b, err := files.Read(path, maxCase)
 	if err == nil {
 		err = json.Unmarshal(b, v)
 	}

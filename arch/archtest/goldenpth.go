@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"workbench/arch/checkpoint"
+	"workbench/arch/files"
 )
 
 const expectedSuffix = ".expected.safetensors"
@@ -42,7 +42,7 @@ func goldenTorch(r *Result, dir string, _ Options) error {
 }
 
 func isZip(path string) bool {
-	f, err := os.Open(path)
+	f, err := files.Open(path)
 	if err != nil {
 		return true
 	}

@@ -6,13 +6,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"golang.org/x/text/unicode/norm"
 
 	"workbench/arch/checkpoint"
+	"workbench/arch/files"
 	"workbench/arch/tokenizer"
 )
 
@@ -148,7 +148,7 @@ func findBySum(sum string, size int64, dirs ...string) (found string, err error)
 			if info, err := d.Info(); err != nil || info.Size() != size {
 				return nil
 			}
-			data, err := os.ReadFile(path)
+			data, err := files.Read(path, size)
 			if err != nil {
 				return nil
 			}

@@ -5,14 +5,22 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
+
+	"workbench/arch/files"
+)
+
+// maxArray and maxCase bound the files of a golden case that are read whole, in
+// bytes.
+const (
+	maxArray = 1 << 30
+	maxCase  = 64 << 20
 )
 
 // readNPY reads a NumPy file of whole numbers.
 func readNPY(path string) (shape []int, data []int64, err error) {
-	b, err := os.ReadFile(path)
+	b, err := files.Read(path, maxArray)
 	if err == nil {
 		shape, data, err = parseNPY(b)
 	}

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"workbench/arch/files"
 )
 
 // A Tokenizer is a vocabulary. It may be used by several goroutines.
@@ -227,17 +229,10 @@ func findWorld(beside []string) (Tokenizer, error) {
 // maxFile is the largest vocabulary that is read.
 const maxFile = 64 << 20
 
-// Read opens a vocabulary's file: a tokenizer.json, or World's lines of a
-// number, a Python literal and a length.
+// Read opens a vocabulary's file, or a pipe of one: a tokenizer.json, or World's
+// lines of a number, a Python literal and a length.
 func Read(path string) (Tokenizer, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("vocabulary %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("vocabulary %s is not a regular file of at most %d MiB", path, maxFile>>20)
-	}
-	data, err := os.ReadFile(path)
+	data, err := files.Read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("vocabulary %w", err)
 	}

@@ -89,7 +89,7 @@ func (b *bench) open(kind string) (m arch.Model, name string, vocab int, err err
 			return nil, "", 0, err
 		}
 		f.close()
-		return f.Model, f.weights.Arch, f.Vocab(), b.need(kind, f.outline).Fits()
+		return f.Model, f.weights.Arch, f.Vocab(), b.fits(kind, f.outline)
 	}
 	set, err := arch.ParseSet(b.set)
 	if err != nil {
@@ -103,7 +103,7 @@ func (b *bench) open(kind string) (m arch.Model, name string, vocab int, err err
 	if err != nil {
 		return nil, "", 0, usageError{err}
 	}
-	if err := b.need(kind, o, b.weights(o, t)).Fits(); err != nil {
+	if err := b.fits(kind, o, b.weights(o, t)); err != nil {
 		return nil, "", 0, err
 	}
 	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(b.out.stderr, "making the model's weights") })

@@ -51,11 +51,46 @@ func (j *trainJob) fits(config map[string]any) error {
 		return usageError{err}
 	}
 	p := j.Plan
-	weights, activations := o.TrainBytes(float64(p.Batch)*float64(p.Context), p.Recompute)
-	return meter.Need{What: "training", Parts: []meter.Part{
+	tokens := float64(p.Batch) * float64(p.Context)
+	weights, activations := o.TrainBytes(tokens, p.Recompute)
+	n := meter.Need{What: "training", Parts: []meter.Part{
 		{Name: "weights, gradients and moments", Bytes: weights, Smaller: smallerModel + " in --set"},
+		{Name: "evaluation", Bytes: o.ReadBytes(tokens) + o.LogitBytes(tokens), Smaller: "a smaller --batch or --context"},
 		{Name: "activations", Bytes: activations, Smaller: "a smaller --batch or --context, or --recompute"},
-	}}.Fits()
+	}}
+	return fitsStep(n, o, p.Batch, p.Context, p.Recompute)
+}
+
+// fitsStep tells whether a need fits whose last part is the least that the
+// activations of a training step take. Where it is not certain that these fit
+// they are measured.
+func fitsStep(n meter.Need, o *arch.Outline, B, T int, recompute bool) error {
+	free := meter.AtHand()
+	if err := n.Within(free); err != nil {
+		return err
+	}
+	activations := &n.Parts[len(n.Parts)-1].Bytes
+	if *activations *= atMost; n.Within(free) == nil {
+		return nil
+	}
+	bytes, err := o.StepBytes(B, T, recompute)
+	if err != nil {
+		return err
+	}
+	*activations = bytes
+	return n.Within(free)
+}
+
+// atMost is how many times the least the activations of any architecture take.
+const atMost = 12
+
+// fits refuses to time what memory cannot hold, beside the parts given.
+func (b *bench) fits(kind string, o *arch.Outline, parts ...meter.Part) error {
+	n := b.need(kind, o, parts...)
+	if B, T := b.window(kind); trains(kind) {
+		return fitsStep(n, o, B, T, false)
+	}
+	return n.Fits()
 }
 
 // need is what timing a model takes of memory: parts of it given, its work.
@@ -73,7 +108,7 @@ func (b *bench) need(kind string, o *arch.Outline, parts ...meter.Part) meter.Ne
 		gradients := meter.Part{Name: "gradients and moments", Bytes: weights * 3 / 4, Smaller: smallerModel}
 		if kind == "layer" {
 			gradients = meter.Part{Name: "gradients", Bytes: weights / 4, Smaller: smallerModel}
-			activations -= 2 * o.LogitBytes(float64(B)*float64(T))
+			activations -= o.LogitBytes(float64(B) * float64(T))
 		}
 		parts = append(parts, gradients, meter.Part{Name: "activations", Bytes: activations, Smaller: "a smaller --context, --batch or --tokens"})
 	}

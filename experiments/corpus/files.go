@@ -117,7 +117,7 @@ func joinFiles(root string, limit int, enter func(rel string, d fs.DirEntry) boo
 
 // readUpTo appends a file to data, as much of it as limit bytes in all allow.
 func readUpTo(data []byte, path string, limit int) ([]byte, error) {
-	f, err := files.Open(path)
+	f, err := files.OpenStream(path)
 	if err != nil {
 		return nil, fmt.Errorf("corpus %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"workbench/arch/files"
 )
 
 // goBytes is where the text of Go's standard library is cut: 16 MiB, about
@@ -82,7 +84,7 @@ func goRoot() (string, error) {
 
 // goVersion reads "Go 1.26.8" from the toolchain's VERSION file.
 func goVersion(root string) string {
-	b, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	b, err := files.Read(filepath.Join(root, "VERSION"), 1<<16)
 	if err != nil {
 		return "Go"
 	}

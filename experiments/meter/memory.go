@@ -45,9 +45,10 @@ const (
 
 // Fits tells whether a need can be met by the memory at hand. Where a system
 // does not tell what there is, everything fits.
-func (n Need) Fits() error { return n.within(AtHand()) }
+func (n Need) Fits() error { return n.Within(AtHand()) }
 
-func (n Need) within(rooms []Room) error {
+// Within is Fits with what AtHand said before.
+func (n Need) Within(rooms []Room) error {
 	for _, r := range rooms {
 		parts, beside := n.Parts, float64(besideMemory)
 		if r.address {

@@ -57,7 +57,7 @@ func TestMemoryAtHand(t *testing.T) {
 
 func TestNeed(t *testing.T) {
 	need := Need{What: "a model", Parts: []Part{{"weights", 100 << 20, "a smaller dim"}, {"state", 300 << 20, "a smaller --batch"}}}
-	if err := need.within([]Room{{512 << 20, "this machine's", false}}); err != nil {
+	if err := need.Within([]Room{{512 << 20, "this machine's", false}}); err != nil {
 		t.Errorf("400 MiB of 512: %v", err)
 	}
 	for _, c := range []struct {
@@ -68,15 +68,15 @@ func TestNeed(t *testing.T) {
 			"a model needs at least 400.0 MiB of memory (weights 100.0 MiB, state 300.0 MiB) and 400.0 MiB are free (this machine's): take a smaller --batch"},
 		{Room{512 << 20, "of ulimit -v", true}, "raise that limit, or take a smaller --batch"},
 	} {
-		if err := need.within([]Room{c.room}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := need.Within([]Room{c.room}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v", c.room, err)
 		}
 	}
 	need.Reserved = 8 << 40
-	if err := need.within([]Room{{512 << 20, "this machine's", false}}); err != nil {
+	if err := need.Within([]Room{{512 << 20, "this machine's", false}}); err != nil {
 		t.Errorf("what is reserved alone counts as memory: %v", err)
 	}
-	if err := need.within([]Room{{1 << 40, "ulimit -v", true}}); err == nil {
+	if err := need.Within([]Room{{1 << 40, "ulimit -v", true}}); err == nil {
 		t.Error("what is reserved does not count as address space")
 	}
 	if runtime.GOOS == "linux" && (Need{What: "all", Parts: []Part{{"weights", 1e300, "less"}}}).Fits() == nil {

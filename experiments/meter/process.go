@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"workbench/arch/files"
 )
 
 // proc is the root of a proc file system.
@@ -116,7 +118,7 @@ func (p proc) read(name string) (string, error) {
 
 // readFile returns the trimmed text of a small file.
 func readFile(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := files.Open(path)
 	if err != nil {
 		return "", err
 	}
