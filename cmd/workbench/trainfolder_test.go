@@ -117,7 +117,8 @@ func TestResumeOfFinished(t *testing.T) {
 // word; without one, the error names the file.
 func TestResumeFromDamage(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	mustCall(t, append(tinyRun, "--out", dir)...)
+	// Long enough that an earlier session is kept beside the last.
+	mustCall(t, append(tinyRun, "--steps", "2000", "--out", dir)...)
 	want := modelBytes(t, dir)
 	session := filepath.Join(dir, sessionFile)
 	b, err := os.ReadFile(session)
@@ -130,7 +131,7 @@ func TestResumeFromDamage(t *testing.T) {
 	}
 	os.WriteFile(session, b, 0o666)
 	_, errs := mustCall(t, "train", "--resume", dir)
-	if !strings.Contains(errs, session+" is damaged") || !strings.Contains(errs, "of step 28") || !bytes.Equal(want, modelBytes(t, dir)) {
+	if !strings.Contains(errs, session+" is damaged") || !strings.Contains(errs, "is used, of step ") || !bytes.Equal(want, modelBytes(t, dir)) {
 		t.Errorf("%s", errs)
 	}
 	os.Remove(filepath.Join(dir, logFile))

@@ -70,6 +70,7 @@ type Session struct {
 	trainer      *Trainer
 	tok, targets []int32    // [Batch,Context]
 	state        arch.State // carried along a stream
+	kept         time.Time  // when Save last left a session beside the last
 	since        mean       // losses since the last point
 	tokens       int        // trained on
 }

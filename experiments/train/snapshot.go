@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"workbench/arch"
 	"workbench/arch/checkpoint"
@@ -46,18 +47,30 @@ func (s *Session) snapshot() snapshot {
 	return snap
 }
 
+// keepEvery is the shortest time between the sessions that Save leaves beside
+// the last: of checkpoints made faster, losing one or the one before it is the
+// same loss.
+var keepEvery = time.Second / 4 // less in tests
+
 // Save writes the session to path, as safetensors with a checksum, whole or
-// not at all. The session that was there stays beside it, as before(path).
+// not at all. The session that was there stays beside it, as before(path), at
+// most once in keepEvery.
 func (s *Session) Save(path string) error {
 	at, err := json.Marshal(progress{s.Made(), s.tokens, s.since.sum, s.since.n, s.Curve})
 	if err != nil {
 		return err
 	}
-	if err := keepBefore(path); err != nil {
-		return err
+	if s.kept.IsZero() {
+		s.kept = time.Now()
+	}
+	if time.Since(s.kept) >= keepEvery {
+		if err := keepBefore(path); err != nil {
+			return err
+		}
+		s.kept = time.Now()
 	}
 	err = checkpoint.SaveSummed(path, s.snapshot(), map[string]string{"session": string(at)})
-	if err != nil {
+	if _, gone := os.Stat(path); err != nil && gone != nil {
 		os.Rename(before(path), path)
 	}
 	return err

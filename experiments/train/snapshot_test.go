@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"workbench/arch/checkpoint"
 	"workbench/arch/nn"
@@ -119,6 +120,8 @@ func TestLoadRefuses(t *testing.T) {
 // A session with any byte changed is refused as damaged, and the one before it
 // used; so it is where the last is missing.
 func TestDamagedSession(t *testing.T) {
+	defer func(d time.Duration) { keepEvery = d }(keepEvery)
+	keepEvery = 0
 	text, heldOut := texts(t)
 	session := func() *Session {
 		s, err := NewSession(build(t, "rnn", "dim=8,layers=1"), text, heldOut, small)
