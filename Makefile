@@ -11,7 +11,7 @@ RACE := ./arch/nn ./experiments ./experiments/meter
 
 export CGO_ENABLED := 0
 
-.PHONY: run build charts test check fmt vet staticcheck generate generated purego arm64 race smoke clean
+.PHONY: run build charts test check fmt vet staticcheck generate generated purego arm64 race fuzz smoke clean
 
 run: build charts
 	bin/workbench run
@@ -29,7 +29,7 @@ charts:
 test:
 	go test ./...
 
-check: fmt vet staticcheck generated test purego arm64 race smoke
+check: fmt vet staticcheck generated test purego arm64 race fuzz smoke
 
 fmt:
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "gofmt differs in:"; echo "$$files"; exit 1; }
@@ -78,6 +78,18 @@ race:
 	else \
 		echo "race detector: left out, it needs a C compiler and there is none"; \
 	fi
+
+# Every fuzz target for a little: without -fuzzminimizetime 1x those that find
+# new inputs fast do little but make them smaller.
+FUZZTIME := 2s
+
+fuzz:
+	@for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "fuzz: $$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg | tail -n 20; \
+		done; \
+	done
 
 smoke: build
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \

@@ -2,6 +2,7 @@ package archtest
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -57,7 +58,8 @@ func goldenInit(r *Result, dir string, _ Options) error {
 	weights := map[string]*nn.Tensor{}
 	nn.Walk(m, func(p nn.Param) { weights[p.Name] = official(p) })
 	dummies := 0
-	for name, shape := range c.Shapes {
+	for _, name := range slices.Sorted(maps.Keys(c.Shapes)) {
+		shape := c.Shapes[name]
 		t := weights[name]
 		if t == nil && isDummy(name) {
 			dummies++
@@ -84,7 +86,8 @@ func goldenInit(r *Result, dir string, _ Options) error {
 		}
 		r.within("zeros", maxAbs(weights[name].Data, make([]float64, weights[name].Len())), 0, name)
 	}
-	for name, d := range c.Random {
+	for _, name := range slices.Sorted(maps.Keys(c.Random)) {
+		d := c.Random[name]
 		if isDummy(name) {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -178,7 +179,8 @@ func (t *bpe) addVocab(vocab map[string]int32) error {
 	for i := range t.single {
 		t.single[i] = -1
 	}
-	for s, id := range vocab {
+	for _, s := range slices.Sorted(maps.Keys(vocab)) {
+		id := vocab[s]
 		text, err := fromVisible(s)
 		if err != nil {
 			text = []byte(s) // special, as it stands
