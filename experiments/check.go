@@ -43,8 +43,8 @@ func (s *Study) normalise() error {
 		p.Title = firstOf(p.Title, p.Name)
 	}
 	s.Seeds, s.Corpus = 0, ""
-	for name, parts := range s.Profiles {
-		for part := range parts {
+	for _, name := range slices.Sorted(maps.Keys(s.Profiles)) {
+		for _, part := range slices.Sorted(maps.Keys(s.Profiles[name])) {
 			if !seen[part] {
 				return faultf(at("profiles", name, part), "profile %s: there is no part %q", name, part)
 			}
