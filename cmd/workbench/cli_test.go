@@ -79,7 +79,7 @@ func TestMistakes(t *testing.T) {
 		{"run --resume " + absent, 1, "absent"},
 		{"run --resume " + dir, 1, "start it again with --out " + dir},
 		{"run --profile smoke --resume " + dir, 2, "leave out --profile"},
-		{"run token-shift --resume " + dir, 2, "leave out token-shift"},
+		{"run token-shift --resume " + dir, 2, "leave out \"token-shift\""},
 		{"bench", 2, "kernels, prefill, decode, train"},
 		{"bench speed", 2, "kernels, prefill, decode, train"},
 		{"bench decode rwkv4", 2, `unexpected argument "rwkv4"`},

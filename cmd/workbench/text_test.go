@@ -168,7 +168,7 @@ func TestEveryArchitecture(t *testing.T) {
 			Bits       float64 `json:"bits_per_byte"`
 			Perplexity float64
 		}
-		if err := json.Unmarshal([]byte(out), &score); err != nil || score.Tokens != 944 || score.Loss < 1 || score.Loss > 8 ||
+		if err := json.Unmarshal([]byte(out), &score); err != nil || score.Tokens != 959 || score.Loss < 1 || score.Loss > 8 ||
 			math.Abs(score.Bits-score.Loss/math.Ln2) > 1e-9 || math.Abs(score.Perplexity-math.Exp(score.Loss)) > 1e-6 {
 			t.Errorf("%s: %s %v", name, out, err)
 		}
