@@ -119,7 +119,7 @@ func TestOpenTensorsErrors(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		empty:                        "0 bytes are no model file",
-		dir:                          "not a file",
+		dir:                          "should be a file",
 		filepath.Join(dir, "absent"): "no such file",
 	} {
 		if _, err := OpenTensors(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {

@@ -240,7 +240,7 @@ func TestShards(t *testing.T) {
 		{`{"weight_map":{"a":"/etc/passwd"}}`, "outside the folder"},
 		{`{"weight_map":{"a":""}}`, "outside the folder"},
 		{`{"weight_map":{"a":"model.safetensors.index.json"}}`, "not a safetensors"},
-		{`{"weight_map":{"a":"."}}`, "not a file"},
+		{`{"weight_map":{"a":"."}}`, "should be a file"},
 		{`{"weight_map":{}}`, "without a weight_map"},
 		{`{"weight_map":{"a":1}}`, "index: "},
 		{`{"weight_map":`, "index: "},

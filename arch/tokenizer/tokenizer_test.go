@@ -188,7 +188,7 @@ func TestMalformed(t *testing.T) {
 			t.Errorf("%.60q: %v, want %q", c.text, err, c.want)
 		}
 	}
-	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "should be a file") {
 		t.Errorf("a folder: %v", err)
 	}
 }
@@ -337,5 +337,23 @@ func BenchmarkEncode(b *testing.B) {
 				ids, _ = tok.Encode(ids[:0], text)
 			}
 		})
+	}
+}
+
+// What is wrong with a vocabulary is said in the same words every time.
+func TestMalformedSameMessage(t *testing.T) {
+	text := strings.Replace(tinyBPE(""), `"aa":256`, `"aa":5,"ab":6,"ac":7,"ad":8,"ae":9`, 1)
+	first := ""
+	for range 20 {
+		_, err := parse([]byte(text))
+		if err == nil {
+			t.Fatal("five numbers are taken twice and nothing is said")
+		}
+		if first == "" {
+			first = err.Error()
+		}
+		if err.Error() != first {
+			t.Fatalf("once %q, once %q", first, err)
+		}
 	}
 }

@@ -146,7 +146,7 @@ func TestOpenErrors(t *testing.T) {
 		dir + "/absent":      "neither a file nor a folder",
 		dir + "/empty.txt":   "is empty",
 		dir + "/only-binary": "holds no text",
-		"/dev/null":          "not a regular file",
+		"/dev/null":          "should be a file",
 	} {
 		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: error %v, want %q", path, err, want)
