@@ -75,7 +75,9 @@ func TestFlags(t *testing.T) {
 		{"logits --model " + model + " --tokens 1 --chunk -5", "--chunk -5"},
 	} {
 		out, _, err := call(strings.Fields(c.args)...)
-		if err == nil || status(err) != 2 || !strings.Contains(oneLine(err), c.says) || out != "" {
+		if err == nil {
+			t.Errorf("%s: no error, printed %q", c.args, out)
+		} else if status(err) != 2 || !strings.Contains(oneLine(err), c.says) || out != "" {
 			t.Errorf("%s: status %d, want 2; says %q, want %q; printed %q", c.args, status(err), oneLine(err), c.says, out)
 		}
 	}
@@ -174,7 +176,9 @@ func TestTooLarge(t *testing.T) {
 		{"run " + study + " --out " + filepath.Join(dir, "d"), "decode.depth"},
 	} {
 		_, _, err := call(strings.Fields(c.args)...)
-		if err == nil || status(err) != 1 || !strings.Contains(oneLine(err), c.says) {
+		if err == nil {
+			t.Errorf("%s: no error", c.args)
+		} else if status(err) != 1 || !strings.Contains(oneLine(err), c.says) {
 			t.Errorf("%s: status %d, want 1; says %q, want %q", c.args, status(err), oneLine(err), c.says)
 		}
 	}

@@ -138,8 +138,8 @@ func bandwidthFloats(caches map[string]int64) int {
 		largest = max(largest, size)
 	}
 	size := min(max(8*largest, 64<<20), 512<<20)
-	if free, err := Free(); err == nil {
-		size = min(size, free/4)
+	for _, r := range AtHand() {
+		size = min(size, r.Free/4)
 	}
 	return max(int(size/4), 1<<16)
 }
