@@ -21,6 +21,22 @@ func allocated() uint64 {
 // fuzz opens bytes as every caller would. Whatever they are, an error or a
 // model must come of it, at a cost in proportion.
 func fuzz(t *testing.T, b []byte) {
+	// Note: one byte of a pickle can make an empty dictionary.
+	limit := 1<<20 + 512*uint64(len(b))
+	cost := openAll(t, b)
+	for range 2 { // the counter is the process's: what others allocate meanwhile is not there again
+		if cost > limit {
+			cost = min(cost, openAll(t, b))
+		}
+	}
+	if cost > limit {
+		t.Fatalf("%d bytes were allocated for a file of %d", cost, len(b))
+	}
+}
+
+// openAll opens and reads all of what bytes may hold, and returns what was
+// allocated meanwhile.
+func openAll(t *testing.T, b []byte) uint64 {
 	before := allocated()
 	f, err := parse(b)
 	if err == nil {
@@ -33,10 +49,7 @@ func fuzz(t *testing.T, b []byte) {
 			weigh(t, w)
 		}
 	}
-	// Note: one byte of a pickle can make an empty dictionary.
-	if cost := allocated() - before; cost > 1<<20+512*uint64(len(b)) {
-		t.Fatalf("%d bytes were allocated for a file of %d", cost, len(b))
-	}
+	return allocated() - before
 }
 
 // weigh reads every weight.
