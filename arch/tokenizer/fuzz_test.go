@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/metrics"
@@ -19,9 +20,17 @@ func allocated() uint64 {
 // fuzzed reads a vocabulary of some bytes, at a cost in proportion, and holds
 // what comes of it against what every vocabulary must do.
 func fuzzed(t *testing.T, size int, read func() (Tokenizer, error)) {
-	before := allocated()
-	tok, err := read()
-	if cost := allocated() - before; cost > 4<<20+1024*uint64(size) {
+	var tok Tokenizer
+	var err error
+	cost, limit := uint64(math.MaxUint64), 4<<20+1024*uint64(size)
+	for range 3 { // the counter is the process's: what others allocate meanwhile is not there again
+		if cost > limit {
+			before := allocated()
+			tok, err = read()
+			cost = min(cost, allocated()-before)
+		}
+	}
+	if cost > limit {
 		t.Fatalf("%d bytes were allocated for a vocabulary of %d", cost, size)
 	}
 	if err != nil {
