@@ -42,7 +42,7 @@ staticcheck:
 	go run $(STATICCHECK) ./...
 	go run $(STATICCHECK) -tags purego $(PUREGO)
 
-# Writes the assembly anew.
+# Writes the assembly, its declarations and the choice among implementations.
 generate:
 	go generate ./kernels/...
 
@@ -50,7 +50,7 @@ generate:
 generated:
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	cp -r go.mod go.sum kernels "$$tmp"; \
-	(cd "$$tmp" && go generate ./kernels/...); \
+	(cd "$$tmp" && go generate ./kernels/... && go test -C kernels/_asm ./...); \
 	diff -r kernels "$$tmp/kernels" || { echo "generated assembly is not fresh: make generate"; exit 1; }
 
 # Ablations change no kernel: their contract is held with the assembly alone.

@@ -131,7 +131,7 @@ func randomSequence(r *rand.Rand, T, C int) sequence {
 func (s sequence) run() (y, a, b, p []float32) {
 	y = make([]float32, s.T*s.C)
 	a, b, p = append([]float32(nil), s.a...), append([]float32(nil), s.b...), append([]float32(nil), s.p...)
-	kernels.WKV4(y, a, b, p, s.w, s.u, s.k, s.v, 1, s.T, s.C)
+	kernels.WKV4(y, kernels.WKV4State{A: a, B: b, P: p}, kernels.WKV4Inputs{W: s.w, U: s.u, K: s.k, V: s.v}, 1, s.T, s.C)
 	return y, a, b, p
 }
 

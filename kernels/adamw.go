@@ -2,33 +2,43 @@ package kernels
 
 import "math"
 
-// AdamW makes one step (step counts from 1) of decoupled weight decay,
-// torch.optim.AdamW's arithmetic:
+// AdamWStep is one step of AdamW.
+type AdamWStep struct {
+	Step         int     // counts from 1
+	LR           float32 // learning rate
+	Beta1, Beta2 float32 // of the mean and of the square
+	Eps          float32 // added to the root of the square
+	Decay        float32 // decay of the weights
+	Scale        float32 // what the gradient is multiplied by, such as to clip it
+}
+
+// AdamW makes one step of decoupled weight decay, torch.optim.AdamW's
+// arithmetic:
 //
-//	g *= gscale;  p -= lr·decay·p
+//	g *= scale;  p -= lr·decay·p
 //	m += (1-β1)·(g-m);  v = β2·v + (1-β2)·g²
 //	p -= lr/(1-β1^step) · m / (√v/√(1-β2^step) + eps)
 //
 // All slices have the length of p; g is not changed. The scalars are worked
 // out in float64 and rounded once.
 // Source: Loshchilov & Hutter (1711.05101).
-func AdamW(p, g, m, v []float32, lr, beta1, beta2, eps, decay float32, step int, gscale float32) {
+func AdamW(p, g, m, v []float32, s AdamWStep) {
 	need("AdamW", "g", g, len(p))
 	need("AdamW", "m", m, len(p))
 	need("AdamW", "v", v, len(p))
-	if step < 1 {
+	if s.Step < 1 {
 		panic("kernels: AdamW: steps count from 1")
 	}
-	b1, b2 := float64(beta1), float64(beta2)
+	b1, b2, lr, step := float64(s.Beta1), float64(s.Beta2), float64(s.LR), float64(s.Step)
 	adamJobs.run(len(p), blockFloats, adamJob{p, g, m, v, adamScalars{
-		gscale: gscale,
-		keep:   float32(1 - float64(lr)*float64(decay)),
+		gscale: s.Scale,
+		keep:   float32(1 - lr*float64(s.Decay)),
 		blend1: float32(1 - b1),
-		beta2:  beta2,
+		beta2:  s.Beta2,
 		blend2: float32(1 - b2),
-		root2:  float32(1 / math.Sqrt(1-math.Pow(b2, float64(step)))),
-		eps:    eps,
-		rate:   float32(float64(lr) / (1 - math.Pow(b1, float64(step)))),
+		root2:  float32(1 / math.Sqrt(1-math.Pow(b2, step))),
+		eps:    s.Eps,
+		rate:   float32(lr / (1 - math.Pow(b1, step))),
 	}})
 }
 

@@ -16,6 +16,10 @@ type AttentionShape struct {
 	W             int // a query sees its own key and the W-1 before; 0: all before
 }
 
+// QKV are the queries, keys and values of attention, or the gradients of them,
+// laid out as an AttentionShape says.
+type QKV struct{ Q, K, V []float32 }
+
 // Attention is causal softmax attention, for every sequence and head, over the
 // keys s with S-T+t-W < s ≤ S-T+t:
 //
@@ -29,32 +33,32 @@ type AttentionShape struct {
 // Source: Attention Is All You Need (1706.03762), tiles and running sums:
 // FlashAttention (2205.14135); groups: GQA (2305.13245); window: Longformer
 // (2004.05150), as in Mistral (2310.06825).
-func Attention(y, lse, q, k, v []float32, s AttentionShape) {
-	s = s.check("Attention", q, k, v)
+func Attention(y, lse []float32, in QKV, s AttentionShape) {
+	s = s.check("Attention", in)
 	need("Attention", "y", y, s.B*s.T*s.H*s.D)
 	needOrNil("Attention", "lse", lse, s.B*s.H*s.T)
 	if len(y) == 0 {
 		return
 	}
 	if s.T == 1 {
-		attendOne(y, lse, q, k, v, s)
+		attendOne(y, lse, in.Q, in.K, in.V, s)
 		return
 	}
 	tile := s.tile()
 	tiles := (s.T + tile - 1) / tile
-	attentionJobs.run(s.B*s.H*tiles, 1, attentionJob{y, lse, q, k, v, s, tile, tiles})
+	attentionJobs.run(s.B*s.H*tiles, 1, attentionJob{y, lse, in.Q, in.K, in.V, s, tile, tiles})
 }
 
-// AttentionGrad adds the gradients of Attention to dq (laid out as q) and dk,
-// dv (as k, v), given that of y. With p as above, dp = dy·vᵀ and d = dy·y,
+// AttentionGrad adds the gradients of Attention to those of d, given that of y
+// and what Attention left. With p as above, dp = dy·vᵀ and δ = dy·y,
 //
-//	ds = p·(dp-d)/√D;  dq += ds·k;  dk += dsᵀ·q;  dv += pᵀ·dy
+//	ds = p·(dp-δ)/√D;  dq += ds·k;  dk += dsᵀ·q;  dv += pᵀ·dy
 //
 // p is computed again from lse, a tile at a time: with T = S, 5·T²·D
 // operations a head.
-func AttentionGrad(dq, dk, dv, dy, y, lse, q, k, v []float32, s AttentionShape) {
-	s.check("AttentionGrad", q, k, v)
-	s = s.check("AttentionGrad", dq, dk, dv)
+func AttentionGrad(d QKV, dy, y, lse []float32, in QKV, s AttentionShape) {
+	s.check("AttentionGrad: gradient", d)
+	s = s.check("AttentionGrad", in)
 	need("AttentionGrad", "dy", dy, s.B*s.T*s.H*s.D)
 	need("AttentionGrad", "y", y, s.B*s.T*s.H*s.D)
 	need("AttentionGrad", "lse", lse, s.B*s.H*s.T)
@@ -64,15 +68,15 @@ func AttentionGrad(dq, dk, dv, dy, y, lse, q, k, v []float32, s AttentionShape) 
 	block := s.block()
 	groups := min((s.S+block-1)/block, (attentionUnits+s.B*s.HKV-1)/(s.B*s.HKV))
 	owner, parts := borrow((groups - 1) * s.B * s.H * s.T * s.D)
-	attentionGradJobs.run(s.B*s.HKV*groups, 1, attentionGradJob{dq, dk, dv, dy, y, lse, q, k, v, parts, s, block, groups})
+	attentionGradJobs.run(s.B*s.HKV*groups, 1, attentionGradJob{d.Q, d.K, d.V, dy, y, lse, in.Q, in.K, in.V, parts, s, block, groups})
 	if groups > 1 {
-		attentionJoinJobs.run(s.B*s.H*s.T, rowGrain(groups*s.D), attentionJoinJob{dq, parts, s})
+		attentionJoinJobs.run(s.B*s.H*s.T, rowGrain(groups*s.D), attentionJoinJob{d.Q, parts, s})
 	}
 	floatBuffers.Put(owner)
 }
 
 // check returns the shape with 0 of HKV and W replaced by what it means.
-func (s AttentionShape) check(op string, q, k, v []float32) AttentionShape {
+func (s AttentionShape) check(op string, x QKV) AttentionShape {
 	needDims(op, s.B, s.T, s.S, s.H, s.D, s.QB, s.QT, s.KB, s.KS, s.HKV, s.W)
 	if s.T > s.S {
 		panic("kernels: " + op + ": more queries than keys")
@@ -89,9 +93,9 @@ func (s AttentionShape) check(op string, q, k, v []float32) AttentionShape {
 	if s.H%s.HKV != 0 {
 		panic("kernels: " + op + ": the query heads do not split into groups")
 	}
-	needReach(op, "q", q, (s.B-1)*s.QB+(s.T-1)*s.QT, s.H*s.D)
-	needReach(op, "k", k, (s.B-1)*s.KB+(s.S-1)*s.KS, s.HKV*s.D)
-	needReach(op, "v", v, (s.B-1)*s.KB+(s.S-1)*s.KS, s.HKV*s.D)
+	needReach(op, "q", x.Q, (s.B-1)*s.QB+(s.T-1)*s.QT, s.H*s.D)
+	needReach(op, "k", x.K, (s.B-1)*s.KB+(s.S-1)*s.KS, s.HKV*s.D)
+	needReach(op, "v", x.V, (s.B-1)*s.KB+(s.S-1)*s.KS, s.HKV*s.D)
 	return s
 }
 

@@ -69,11 +69,7 @@ func scores(p, k, panel []float32, i, keys, ld, D int) {
 	attentionSetAVX2(&p[i], attentionRows, at(k), ld, 1, &panel[i*ld], 16, D, 6*attentionRows, 6*ld, 0, 0, (keys+5)/6)
 }
 
-func attendTile(j *attentionJob, b, h, t0, rows int) {
-	if !useAVX2 {
-		attendTileGeneric(j, b, h, t0, rows)
-		return
-	}
+func attendTileAVX2(j *attentionJob, b, h, t0, rows int) {
 	s := &j.s
 	ld, by := attentionLd(s.D), s.scale()
 	owner, scratch := borrow(2*attentionKeys*ld + attentionKeys*attentionRows + 3*attentionRows*ld + 3*attentionRows)
@@ -152,11 +148,7 @@ func farSlots(n int) (slots, ld int) {
 	return slots, slots + 16
 }
 
-func headDots(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
-	if !useAVX2 || D%8 != 0 {
-		headDotsGeneric(scores, q, k, n, stride, H, G, D)
-		return n, n
-	}
+func headDotsAVX2(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
 	slots, ld = farSlots(n)
 	rows := n / 4
 	if rows > 0 {
@@ -174,11 +166,7 @@ func headDots(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
 	return slots, ld
 }
 
-func headSums(y, p, v []float32, n, stride, H, G, D int) {
-	if !useAVX2 || D%8 != 0 {
-		headSumsGeneric(y, p, v, n, stride, H, G, D)
-		return
-	}
+func headSumsAVX2(y, p, v []float32, n, stride, H, G, D int) {
 	clear(y[:H*G*D])
 	_, ld := farSlots(n)
 	rows := n / 4

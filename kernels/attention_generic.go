@@ -57,13 +57,14 @@ func attendBackGeneric(j *attentionGradJob, b, h, group, k0, n int) {
 }
 
 // headDotsGeneric is scores[h,i] = q[h]·k[i,h/G] for n rows of k, stride apart,
-// of H heads, each of G query heads.
-func headDotsGeneric(scores, q, k []float32, n, stride, H, G, D int) {
+// of H heads, each of G query heads, without gaps.
+func headDotsGeneric(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
 	for i := range n {
 		for h := range H * G {
 			scores[h*n+i] = dotGeneric(q[h*D:(h+1)*D], k[i*stride+h/G*D:])
 		}
 	}
+	return n, n
 }
 
 // headSumsGeneric is y[h] = Σ_i p[h,i]·v[i,h/G] over n rows of v, likewise.

@@ -12,11 +12,7 @@ type attentionBackward struct {
 	lse, d       []float32 // of each query
 }
 
-func attendBack(j *attentionGradJob, b, h, group, k0, n int) {
-	if !useAVX2 {
-		attendBackGeneric(j, b, h, group, k0, n)
-		return
-	}
+func attendBackAVX2(j *attentionGradJob, b, h, group, k0, n int) {
 	s := &j.s
 	ld, key := attentionLd(s.D), s.key(b, h)+k0*s.KS
 	owner, scratch := borrow(4*attentionKeys*ld + 2*attentionKeys*attentionRows + 5*attentionRows*ld + 2*attentionRows)
@@ -52,7 +48,7 @@ func (t *attentionBackward) head(j *attentionGradJob, b, h, group, k0, n int) {
 		copy(t.lse, j.lse[(b*s.H+h)*s.T+t0:][:rows])
 		for i := range rows {
 			at := out + i*s.H*s.D
-			t.d[i] = dot(j.dy[at:at+s.D], j.y[at:at+s.D])
+			t.d[i] = dot2(j.dy[at:at+s.D], j.y[at:at+s.D])
 		}
 		edge := s.S - s.T + t0 - k0
 		block := attentionBlock{rows, n, edge + 1 - s.W, edge}

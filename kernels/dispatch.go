@@ -1,12 +1,11 @@
 // Package kernels is arithmetic on slices of float32: no models, no tensors,
 // and no allocation once warm. Every kernel has a generic form in Go, which is
-// always compiled and is its documentation, and may have one in assembly for
-// AVX2 and FMA, chosen when the program starts. Matrices are row-major.
-// Gradients add to what they are given. Results do not depend on the number
-// of threads.
+// always compiled and is its documentation, and may have others, in assembly,
+// chosen when the program starts. Matrices are row-major. Gradients add to what
+// they are given. Results do not depend on the number of threads.
 package kernels
 
-//go:generate go run -C _asm ./matmul -out ../matmul_amd64.s -stubs ../matmul_amd64.go -pkg kernels
+//go:generate go run -C _asm .
 
 import (
 	"fmt"
@@ -15,8 +14,29 @@ import (
 	"strings"
 )
 
-// useAVX2 is read by every kernel that has an AVX2 form.
-var useAVX2 = hasAVX2
+// level numbers the implementations of this kind of processor, from generic on.
+type level uint8
+
+// implementation is what an implementation is called, and whether this machine
+// runs it.
+type implementation struct {
+	name string
+	runs bool
+}
+
+// inUse is the implementation that operations choose, or the nearest below it
+// that they have.
+var inUse = fastest()
+
+func fastest() level {
+	top := generic
+	for l, i := range levels {
+		if i.runs {
+			top = level(l)
+		}
+	}
+	return top
+}
 
 func init() {
 	if impl := os.Getenv("WORKBENCH_IMPL"); impl != "" {
@@ -28,27 +48,26 @@ func init() {
 }
 
 // Impls lists the implementations this machine can run, the fastest first.
-func Impls() []string {
-	if hasAVX2 {
-		return []string{"avx2", "generic"}
+func Impls() (names []string) {
+	for _, i := range slices.Backward(levels[:]) {
+		if i.runs {
+			names = append(names, i.name)
+		}
 	}
-	return []string{"generic"}
+	return names
 }
 
 // Impl is the implementation in use.
-func Impl() string {
-	if useAVX2 {
-		return "avx2"
-	}
-	return "generic"
-}
+func Impl() string { return levels[inUse].name }
 
 // Use chooses the implementation. It must not be called while kernels run.
 // The environment variable WORKBENCH_IMPL chooses it from outside.
 func Use(impl string) error {
-	if !slices.Contains(Impls(), impl) {
-		return fmt.Errorf("kernel implementation %q is not one of %s", impl, strings.Join(Impls(), ", "))
+	for l, i := range levels {
+		if i.runs && i.name == impl {
+			inUse = level(l)
+			return nil
+		}
 	}
-	useAVX2 = impl == "avx2"
-	return nil
+	return fmt.Errorf("kernel implementation %q is not one of %s", impl, strings.Join(Impls(), ", "))
 }

@@ -13,9 +13,10 @@ func Elman(h, x, w, h0 []float32, B, T, H int) {
 	if B*T*H == 0 {
 		return
 	}
-	m := hidden{w: w, n: H, K: H, bk: 1, bn: H}.prepare(1, B, T)
+	m := hidden{w: w, n: H, K: H, bk: 1, bn: H}
+	packHidden(&m, 1, B, T)
 	elmans.run(elman{h: h, in: x, h0: h0, w: m, T: T}, B, T, H*H, false)
-	giveBack(m.owner)
+	giveBack(m.packed)
 	keepLast(h0, h, B, T, H)
 }
 
@@ -50,9 +51,10 @@ func ElmanGrad(dx, dw, dh, h, w, h0 []float32, B, T, H int) {
 	if B*T*H == 0 {
 		return
 	}
-	m := hidden{w: w, n: H, K: H, bk: H, bn: 1}.prepare(1, B, T)
+	m := hidden{w: w, n: H, K: H, bk: H, bn: 1}
+	packHidden(&m, 1, B, T)
 	elmans.run(elman{h: dx, in: dh, out: h, w: m, T: T}, B, T, H*H, true)
-	giveBack(m.owner)
+	giveBack(m.packed)
 	if dw != nil {
 		hiddenGrad(dw, dx, h, h0, B, T, H, H)
 	}

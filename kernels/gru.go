@@ -1,58 +1,65 @@
 package kernels
 
+// GRUCells are the units of a GRU on its way over T steps.
+type GRUCells struct {
+	H, Q []float32 // [B,T,H]: output of every step, and its q
+	G    []float32 // [B,T,3H]: x, which the gates r, z, n take the place of
+	Bias []float32 // [3H]: b
+	H0   []float32 // [B,H]: the output of the step before the first; nil: zeros
+}
+
 // GRU runs a gated recurrent unit over T steps of H units:
 //
 //	yr, yz, q = W·h[t-1] + b;  r, z = σ(x[t] + y);  n = tanh(x[t] + r⊙q)
 //	h[t] = n + z⊙(h[t-1] - n)
 //
-// g [B,T,3H] holds x, parts r, z, n, and is overwritten by the three gates; h,
-// q are [B,T,H]; w is [3H,H], b [3H]. h0 [B,H] is h[-1] and receives the last
-// h; nil starts from zeros and keeps nothing.
+// w is [3H,H]. H0 receives the last h, where it is not nil.
 // Source: Cho et al., arXiv 1406.1078; torch.nn.GRU, whose reset gate follows
 // the product, with x = W_ih·input + b_ih.
-func GRU(h, q, g, w, b, h0 []float32, B, T, H int) {
-	needGRU("GRU", h, q, g, b, h0, B, T, H)
+func GRU(c GRUCells, w []float32, B, T, H int) {
+	c.need("GRU", B, T, H)
 	need("GRU", "w", w, 3*H*H)
 	if B*T*H == 0 {
 		return
 	}
-	m := hidden{w: w, n: H, K: H, bk: 1, bn: H}.prepare(3, B, T)
-	owner, first := orZeros(h0, B*H)
-	grus.run(gru{h, q, g, b, h0, first, m, T}, B, T, 3*H*H, false)
-	giveBack(owner, m.owner)
-	keepLast(h0, h, B, T, H)
+	m := hidden{w: w, n: H, K: H, bk: 1, bn: H}
+	packHidden(&m, 3, B, T)
+	owner, first := orZeros(c.H0, B*H)
+	grus.run(gru{c.H, c.Q, c.G, c.Bias, c.H0, first, m, T}, B, T, 3*H*H, false)
+	giveBack(owner, m.packed)
+	keepLast(c.H0, c.H, B, T, H)
 }
 
 // GRUStored is GRU with a stored matrix, for inference.
-func GRUStored(h, q, g []float32, w *Matrix, b, h0 []float32, B, T, H int) {
-	needGRU("GRUStored", h, q, g, b, h0, B, T, H)
+func GRUStored(c GRUCells, w *Matrix, B, T, H int) {
+	c.need("GRUStored", B, T, H)
 	if B*T*H == 0 {
 		return
 	}
-	owner, first := orZeros(h0, B*H)
-	m := gru{h, q, g, b, h0, first, hidden{n: H}, T}
-	storedSteps(h, h0, w, B, T, H, func(t int, y []float32) {
+	owner, first := orZeros(c.H0, B*H)
+	m := gru{c.H, c.Q, c.G, c.Bias, c.H0, first, hidden{n: H}, T}
+	storedSteps(c.H, c.H0, w, B, T, H, func(t int, y []float32) {
 		for row := range B {
 			at := (row*T + t) * H
-			copy(q[at:at+H], y[(3*row+2)*H:])
-			accumulate(g[3*at:3*at+2*H], y[3*row*H:(3*row+2)*H])
+			copy(c.Q[at:at+H], y[(3*row+2)*H:])
+			accumulate(c.G[3*at:3*at+2*H], y[3*row*H:(3*row+2)*H])
 		}
 		m.gates(t, 0, B, 0, H)
 	})
 	giveBack(owner)
-	keepLast(h0, h, B, T, H)
+	keepLast(c.H0, c.H, B, T, H)
 }
 
 // GRUGrad overwrites dx [B,T,3H] with the gradient to x and adds those to w and
-// b to dw [3H,H] and db [3H] (may be nil), given dh and GRU's h, q and gates g.
-// h0 [B,H] is the state before the call (nil: zeros); no gradient flows into
-// it. Backwards from e = 0, at each t:
+// b to dw [3H,H] and db [3H] (may be nil), given dh and what GRU left in c, with
+// the state before that call in H0; no gradient flows into it. Backwards from
+// e = 0, at each t:
 //
 //	e += dh[t];  dn = e⊙(1-z)⊙(1-n²);  dq = dn⊙r
 //	dr = dn⊙q⊙r⊙(1-r);  dz = e⊙(h[t-1] - n)⊙z⊙(1-z);  dx[t] = dr, dz, dn
 //	dy = dr, dz, dq;  dw += dyᵀ·h[t-1];  db += dy;  e = e⊙z + Wᵀ·dy
-func GRUGrad(dx, dw, db, dh, h, q, g, w, b, h0 []float32, B, T, H int) {
-	needGRU("GRUGrad", h, q, g, b, h0, B, T, H)
+func GRUGrad(dx, dw, db, dh []float32, c GRUCells, w []float32, B, T, H int) {
+	c.need("GRUGrad", B, T, H)
 	need("GRUGrad", "w", w, 3*H*H)
 	need("GRUGrad", "dx", dx, 3*B*T*H)
 	need("GRUGrad", "dh", dh, B*T*H)
@@ -61,18 +68,19 @@ func GRUGrad(dx, dw, db, dh, h, q, g, w, b, h0 []float32, B, T, H int) {
 	if B*T*H == 0 {
 		return
 	}
-	m := hidden{w: w, n: H, K: 3 * H, bk: H, bn: 1}.prepare(1, B, T)
-	zeros, first := orZeros(h0, B*H)
+	m := hidden{w: w, n: H, K: 3 * H, bk: H, bn: 1}
+	packHidden(&m, 1, B, T)
+	zeros, first := orZeros(c.H0, B*H)
 	carry, e := orZeros(nil, B*H)
 	owner, dy := borrow(3 * B * T * H)
-	gruGrads.run(gruGrad{dx, dy, dh, h, q, g, first, e, m, T}, B, T, 3*H*H, true)
+	gruGrads.run(gruGrad{dx, dy, dh, c.H, c.Q, c.G, first, e, m, T}, B, T, 3*H*H, true)
 	if dw != nil {
-		hiddenGrad(dw, dy, h, h0, B, T, 3*H, H)
+		hiddenGrad(dw, dy, c.H, c.H0, B, T, 3*H, H)
 	}
 	if db != nil {
 		BiasGrad(db, dy, B*T, 3*H)
 	}
-	giveBack(zeros, carry, owner, m.owner)
+	giveBack(zeros, carry, owner, m.packed)
 }
 
 // gru is GRU's arguments; first is h0 or zeros.
@@ -141,11 +149,11 @@ func (m *gruGrad) step(t, b0, b1, lo, hi, chunks int) {
 	}
 }
 
-func needGRU(op string, h, q, g, b, h0 []float32, B, T, H int) {
+func (c *GRUCells) need(op string, B, T, H int) {
 	needDims(op, B, T, H)
-	need(op, "h", h, B*T*H)
-	need(op, "q", q, B*T*H)
-	need(op, "g", g, 3*B*T*H)
-	need(op, "b", b, 3*H)
-	needOrNil(op, "h0", h0, B*H)
+	need(op, "h", c.H, B*T*H)
+	need(op, "q", c.Q, B*T*H)
+	need(op, "g", c.G, 3*B*T*H)
+	need(op, "b", c.Bias, 3*H)
+	needOrNil(op, "h0", c.H0, B*H)
 }

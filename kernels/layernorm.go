@@ -1,71 +1,78 @@
 package kernels
 
-// LayerNorm normalises each of R rows of C floats:
+// Norm is what LayerNorm and GroupNorm read, and the statistics they leave for
+// the gradient.
+type Norm struct {
+	X          []float32 // [R,C]
+	W, B       []float32 // [C]: weight and bias
+	Mean, RStd []float32 // [R,H]: μ and r; nil: not kept
+	R, C       int       // rows and channels
+	H          int       // groups of channels; LayerNorm has one whatever this says
+	Eps        float32   // added to the variance
+}
+
+// LayerNorm normalises each row of C floats, leaving y [R,C]:
 //
 //	μ = mean(x);  r = 1/√(mean((x-μ)²) + eps);  y[c] = (x[c]-μ)·r·w[c] + b[c]
-//
-// x, y are [R,C]; w, b are [C]; mean and rstd [R] receive μ and r and may be nil.
-func LayerNorm(y, mean, rstd, x, w, b []float32, R, C int, eps float32) {
-	norm("LayerNorm", y, mean, rstd, x, w, b, R, C, 1, eps)
+func LayerNorm(y []float32, n Norm) {
+	n.H = 1
+	n.run("LayerNorm", y)
 }
 
 // GroupNorm is LayerNorm of each of H groups of C/H channels of a row by
-// itself; mean and rstd are [R,H] and may be nil. eps is added to the variance:
-// RWKV-5 … 7 take 64e-5 for heads of 64.
+// itself. RWKV-5 … 7 take an eps of 64e-5 for heads of 64.
 // Source: Wu & He (1803.08494); BlinkDL/RWKV-LM RWKV-v5/src/model.py, ln_x.
-func GroupNorm(y, mean, rstd, x, w, b []float32, R, C, H int, eps float32) {
-	norm("GroupNorm", y, mean, rstd, x, w, b, R, C, H, eps)
-}
+func GroupNorm(y []float32, n Norm) { n.run("GroupNorm", y) }
 
 // LayerNormGrad is, with h = (x-mean)·rstd and g = dy·w,
 //
 //	dx += rstd·(g - mean_c(g) - h·mean_c(g·h));  dw += Σ_r dy·h;  db += Σ_r dy
 //
-// mean and rstd [R] are those of LayerNorm; rows are summed in order, within
-// blocks that are joined in order. Any of dx [R,C], dw, db [C] may be nil.
-func LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd []float32, R, C int) {
-	normGrad("LayerNormGrad", dx, dw, db, dy, x, w, mean, rstd, R, C, 1)
+// for the statistics that LayerNorm left; bias and eps are not read. Rows are
+// summed in order, within blocks that are joined in order. Any of dx [R,C],
+// dw, db [C] may be nil.
+func LayerNormGrad(dx, dw, db, dy []float32, n Norm) {
+	n.H = 1
+	n.grad("LayerNormGrad", dx, dw, db, dy)
 }
 
 // GroupNormGrad is LayerNormGrad with the means over each group of C/H
-// channels; mean and rstd [R,H] are those of GroupNorm.
-func GroupNormGrad(dx, dw, db, dy, x, w, mean, rstd []float32, R, C, H int) {
-	normGrad("GroupNormGrad", dx, dw, db, dy, x, w, mean, rstd, R, C, H)
-}
+// channels.
+func GroupNormGrad(dx, dw, db, dy []float32, n Norm) { n.grad("GroupNormGrad", dx, dw, db, dy) }
 
-func needGroups(op string, R, C, H int) {
-	needDims(op, R, C, H)
-	if H == 0 || C%H != 0 {
+// need checks what both directions read.
+func (n *Norm) need(op string) {
+	needDims(op, n.R, n.C, n.H)
+	if n.H == 0 || n.C%n.H != 0 {
 		panic("kernels: " + op + ": the channels do not split into the groups")
 	}
+	need(op, "x", n.X, n.R*n.C)
+	need(op, "w", n.W, n.C)
 }
 
-func norm(op string, y, mean, rstd, x, w, b []float32, R, C, H int, eps float32) {
-	needGroups(op, R, C, H)
-	need(op, "y", y, R*C)
-	need(op, "x", x, R*C)
-	need(op, "w", w, C)
-	need(op, "b", b, C)
-	needOrNil(op, "mean", mean, R*H)
-	needOrNil(op, "rstd", rstd, R*H)
-	if R*C == 0 {
+func (n Norm) run(op string, y []float32) {
+	n.need(op)
+	need(op, "y", y, n.R*n.C)
+	need(op, "b", n.B, n.C)
+	needOrNil(op, "mean", n.Mean, n.R*n.H)
+	needOrNil(op, "rstd", n.RStd, n.R*n.H)
+	if len(y) == 0 {
 		return
 	}
-	owner, unwanted := borrow(R * H)
-	if mean == nil {
-		mean = unwanted
+	owner, unwanted := borrow(n.R * n.H)
+	if n.Mean == nil {
+		n.Mean = unwanted
 	}
-	if rstd == nil {
-		rstd = unwanted
+	if n.RStd == nil {
+		n.RStd = unwanted
 	}
-	normJobs.run(R, rowGrain(C), normJob{y, mean, rstd, x, w, b, C, H, eps})
+	normJobs.run(n.R, rowGrain(n.C), normJob{n, y})
 	floatBuffers.Put(owner)
 }
 
 type normJob struct {
-	y, mean, rstd, x, w, b []float32
-	C, H                   int
-	eps                    float32
+	Norm
+	y []float32
 }
 
 var normJobs jobs[normJob, *normJob]
@@ -73,36 +80,36 @@ var normJobs jobs[normJob, *normJob]
 func (j *normJob) span(lo, hi int) {
 	for r := lo; r < hi; r++ {
 		i, k, g := r*j.C, (r+1)*j.C, r*j.H
-		normRow(j.y[i:k], j.x[i:k], j.w, j.b, j.mean[g:g+j.H], j.rstd[g:g+j.H], j.eps)
+		normRow(j.y[i:k], j.X[i:k], j.W, j.B, j.Mean[g:g+j.H], j.RStd[g:g+j.H], j.C/j.H, j.Eps)
 	}
 }
 
-func normGrad(op string, dx, dw, db, dy, x, w, mean, rstd []float32, R, C, H int) {
-	needGroups(op, R, C, H)
+func (n Norm) grad(op string, dx, dw, db, dy []float32) {
+	R, C := n.R, n.C
+	n.need(op)
 	needOrNil(op, "dx", dx, R*C)
 	needOrNil(op, "dw", dw, C)
 	needOrNil(op, "db", db, C)
 	need(op, "dy", dy, R*C)
-	need(op, "x", x, R*C)
-	need(op, "w", w, C)
-	need(op, "mean", mean, R*H)
-	need(op, "rstd", rstd, R*H)
+	need(op, "mean", n.Mean, R*n.H)
+	need(op, "rstd", n.RStd, R*n.H)
 	if R*C == 0 {
 		return
 	}
 	rows := partRows(R, C)
-	n := (R + rows - 1) / rows
-	owner, parts := borrow(n * 3 * C)
-	normGradJobs.run(R, rows, normGradJob{dx, dy, x, w, mean, rstd, parts, C, H, rows})
-	addParts(dw, parts, n, 3*C)
-	addParts(db, parts[C:], n, 3*C)
+	blocks := (R + rows - 1) / rows
+	owner, parts := borrow(blocks * 3 * C)
+	normGradJobs.run(R, rows, normGradJob{n, dx, dy, parts, rows})
+	addParts(dw, parts, blocks, 3*C)
+	addParts(db, parts[C:], blocks, 3*C)
 	floatBuffers.Put(owner)
 }
 
 // normGradJob leaves dw, db and a row for a dx nobody wants in parts [n,3,C].
 type normGradJob struct {
-	dx, dy, x, w, mean, rstd, parts []float32
-	C, H, rows                      int
+	Norm
+	dx, dy, parts []float32
+	rows          int
 }
 
 var normGradJobs jobs[normGradJob, *normGradJob]
@@ -118,7 +125,7 @@ func (j *normGradJob) span(lo, hi int) {
 			if j.dx != nil {
 				dx = j.dx[i:k]
 			}
-			normGradRow(dx, dw, db, j.dy[i:k], j.x[i:k], j.w, j.mean[g:g+j.H], j.rstd[g:g+j.H])
+			normGradRow(dx, dw, db, j.dy[i:k], j.X[i:k], j.W, j.Mean[g:g+j.H], j.RStd[g:g+j.H], j.C/j.H)
 		}
 	}
 }

@@ -2,9 +2,8 @@ package kernels
 
 import "math"
 
-// normRowGeneric does one row of len(mean) groups.
-func normRowGeneric(y, x, w, b, mean, rstd []float32, eps float32) {
-	n := len(x) / len(mean)
+// normRowGeneric does one row of len(mean) groups of n.
+func normRowGeneric(y, x, w, b, mean, rstd []float32, n int, eps float32) {
 	for g := range mean {
 		var sum, squares float64
 		group := x[g*n : (g+1)*n]
@@ -23,8 +22,7 @@ func normRowGeneric(y, x, w, b, mean, rstd []float32, eps float32) {
 	}
 }
 
-func normGradRowGeneric(dx, dw, db, dy, x, w, mean, rstd []float32) {
-	n := len(x) / len(mean)
+func normGradRowGeneric(dx, dw, db, dy, x, w, mean, rstd []float32, n int) {
 	for k := range mean {
 		var sumG, sumGH float64
 		for c := k * n; c < (k+1)*n; c++ {

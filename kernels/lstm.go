@@ -1,59 +1,64 @@
 package kernels
 
+// LSTMCells are the units of an LSTM on its way over T steps.
+type LSTMCells struct {
+	H, C   []float32 // [B,T,H]: output and cell of every step
+	Z      []float32 // [B,T,4H]: x, which the gates i, f, g, o take the place of
+	H0, C0 []float32 // [B,H]: those of the step before the first; nil: zeros
+}
+
 // LSTM runs a long short-term memory over T steps of H units:
 //
 //	i, f, g, o = x[t] + W·h[t-1];  i, f, g, o = σ(i), σ(f), tanh(g), σ(o)
 //	c[t] = f⊙c[t-1] + i⊙g;  h[t] = o⊙tanh(c[t])
 //
-// z [B,T,4H] holds x and is overwritten by the four gates; h, c are [B,T,H]; w
-// is [4H,H]. h0, c0 [B,H] are h[-1] and c[-1] and receive the last; nil starts
-// from zeros and keeps nothing.
+// w is [4H,H]. H0 and C0 receive the last h and c, where they are not nil.
 // Source: Hochreiter and Schmidhuber 1997, Gers et al. 2000; torch.nn.LSTM with
 // x = W_ih·input + b_ih + b_hh.
-func LSTM(h, c, z, w, h0, c0 []float32, B, T, H int) {
-	needLSTM("LSTM", h, c, z, h0, c0, B, T, H)
+func LSTM(c LSTMCells, w []float32, B, T, H int) {
+	c.need("LSTM", B, T, H)
 	need("LSTM", "w", w, 4*H*H)
 	if B*T*H == 0 {
 		return
 	}
-	m := hidden{w: w, n: H, K: H, bk: 1, bn: H}.prepare(4, B, T)
-	owner, first := orZeros(c0, B*H)
-	lstms.run(lstm{h, c, z, h0, first, m, T}, B, T, 4*H*H, false)
-	giveBack(owner, m.owner)
-	keepLast(h0, h, B, T, H)
-	keepLast(c0, c, B, T, H)
+	m := hidden{w: w, n: H, K: H, bk: 1, bn: H}
+	packHidden(&m, 4, B, T)
+	owner, first := orZeros(c.C0, B*H)
+	lstms.run(lstm{c.H, c.C, c.Z, c.H0, first, m, T}, B, T, 4*H*H, false)
+	giveBack(owner, m.packed)
+	keepLast(c.H0, c.H, B, T, H)
+	keepLast(c.C0, c.C, B, T, H)
 }
 
 // LSTMStored is LSTM with a stored matrix, for inference.
-func LSTMStored(h, c, z []float32, w *Matrix, h0, c0 []float32, B, T, H int) {
-	needLSTM("LSTMStored", h, c, z, h0, c0, B, T, H)
+func LSTMStored(c LSTMCells, w *Matrix, B, T, H int) {
+	c.need("LSTMStored", B, T, H)
 	if B*T*H == 0 {
 		return
 	}
-	owner, first := orZeros(c0, B*H)
-	m := lstm{h, c, z, h0, first, hidden{n: H}, T}
-	storedSteps(h, h0, w, B, T, H, func(t int, y []float32) {
+	owner, first := orZeros(c.C0, B*H)
+	m := lstm{c.H, c.C, c.Z, c.H0, first, hidden{n: H}, T}
+	storedSteps(c.H, c.H0, w, B, T, H, func(t int, y []float32) {
 		for b := range B {
-			accumulate(z[(b*T+t)*4*H:(b*T+t+1)*4*H], y[b*4*H:(b+1)*4*H])
+			accumulate(c.Z[(b*T+t)*4*H:(b*T+t+1)*4*H], y[b*4*H:(b+1)*4*H])
 		}
 		m.gates(t, 0, B, 0, H)
 	})
 	giveBack(owner)
-	keepLast(h0, h, B, T, H)
-	keepLast(c0, c, B, T, H)
+	keepLast(c.H0, c.H, B, T, H)
+	keepLast(c.C0, c.C, B, T, H)
 }
 
 // LSTMGrad overwrites dx [B,T,4H] with the gradient to x and adds that to w to
-// dw [4H,H] (may be nil), given dh and LSTM's h, c and gates z. h0, c0 [B,H]
-// are the state before the call (nil: zeros); no gradient flows into it.
-// Backwards from e = dc = 0, at each t:
+// dw [4H,H] (may be nil), given dh and what LSTM left in c, with the state
+// before that call in H0 and C0; no gradient flows into it. Backwards from e = dc = 0, at each t:
 //
 //	e += dh[t];  do = e⊙tanh(c[t]);  dc += e⊙o⊙(1 - tanh²(c[t]))
 //	di = dc⊙g;  df = dc⊙c[t-1];  dg = dc⊙i;  dc = dc⊙f
 //	dx[t] = di⊙i⊙(1-i), df⊙f⊙(1-f), dg⊙(1-g²), do⊙o⊙(1-o)
 //	dw += dx[t]ᵀ·h[t-1];  e = Wᵀ·dx[t]
-func LSTMGrad(dx, dw, dh, h, c, z, w, h0, c0 []float32, B, T, H int) {
-	needLSTM("LSTMGrad", h, c, z, h0, c0, B, T, H)
+func LSTMGrad(dx, dw, dh []float32, c LSTMCells, w []float32, B, T, H int) {
+	c.need("LSTMGrad", B, T, H)
 	need("LSTMGrad", "w", w, 4*H*H)
 	need("LSTMGrad", "dx", dx, 4*B*T*H)
 	need("LSTMGrad", "dh", dh, B*T*H)
@@ -61,14 +66,15 @@ func LSTMGrad(dx, dw, dh, h, c, z, w, h0, c0 []float32, B, T, H int) {
 	if B*T*H == 0 {
 		return
 	}
-	m := hidden{w: w, n: H, K: 4 * H, bk: H, bn: 1}.prepare(1, B, T)
-	zeros, first := orZeros(c0, B*H)
+	m := hidden{w: w, n: H, K: 4 * H, bk: H, bn: 1}
+	packHidden(&m, 1, B, T)
+	zeros, first := orZeros(c.C0, B*H)
 	owner, e := borrow(B * H)
 	carry, dc := orZeros(nil, B*H)
-	lstmGrads.run(lstmGrad{dx, dh, c, z, first, e, dc, m, T}, B, T, 4*H*H, true)
-	giveBack(zeros, owner, carry, m.owner)
+	lstmGrads.run(lstmGrad{dx, dh, c.C, c.Z, first, e, dc, m, T}, B, T, 4*H*H, true)
+	giveBack(zeros, owner, carry, m.packed)
 	if dw != nil {
-		hiddenGrad(dw, dx, h, h0, B, T, 4*H, H)
+		hiddenGrad(dw, dx, c.H, c.H0, B, T, 4*H, H)
 	}
 }
 
@@ -128,11 +134,11 @@ func (m *lstmGrad) step(t, b0, b1, lo, hi, chunks int) {
 	}
 }
 
-func needLSTM(op string, h, c, z, h0, c0 []float32, B, T, H int) {
+func (c *LSTMCells) need(op string, B, T, H int) {
 	needDims(op, B, T, H)
-	need(op, "h", h, B*T*H)
-	need(op, "c", c, B*T*H)
-	need(op, "z", z, 4*B*T*H)
-	needOrNil(op, "h0", h0, B*H)
-	needOrNil(op, "c0", c0, B*H)
+	need(op, "h", c.H, B*T*H)
+	need(op, "c", c.C, B*T*H)
+	need(op, "z", c.Z, 4*B*T*H)
+	needOrNil(op, "h0", c.H0, B*H)
+	needOrNil(op, "c0", c.C0, B*H)
 }

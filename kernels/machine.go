@@ -63,11 +63,11 @@ func ReadCached(n int, d time.Duration) float64 {
 	})
 }
 
-// fmaRoundsGeneric does n rounds of 12 chains of 8 multiply-adds.
-func fmaRoundsGeneric(n int) float32 {
+// fmaRoundsGeneric does rounds of 12 chains of 8 multiply-adds.
+func fmaRoundsGeneric(rounds int) float32 {
 	var s [12]float32
 	x := float32(0.5)
-	for range 8 * n {
+	for range 8 * rounds {
 		for i := range s {
 			s[i] += s[i]*x + x
 		}

@@ -5,7 +5,7 @@ package kernels
 import "sync"
 
 const (
-	tileM, tileN = 6, 16
+	tileM = 6
 	// maxK is the most of k that a tile sums up at once. A panel of b then
 	// streams from L2; shorter ones that stay in L1 cost more in passes over c.
 	maxK = 1024
@@ -53,19 +53,19 @@ func (l *lender) borrow(n int) (owner *[]float32, x []float32) {
 	return owner, (*owner)[:n]
 }
 
-// avx2 chooses the way: dot products for few rows of a·bᵀ, else 6x16 tiles
+// multiplyMatricesAVX2 chooses the way: dot products for few rows of a·bᵀ, else 6x16 tiles
 // over panels of b. Chunks may follow the number of threads: an element's sum
 // runs over k in the same order whatever they are.
-func (p product) avx2(threaded bool) {
+func multiplyMatricesAVX2(p *product) {
 	threads := 1
-	if threaded && p.M*p.N*p.K > serialWork {
+	if p.M*p.N*p.K > serialWork {
 		threads = Threads()
 	}
 	panels := (p.N + tileN - 1) / tileN
 	switch {
 	case p.ak == 1 && p.bk == 1 && p.M <= skinny:
-		chunks := (p.N + dotRows - 1) / dotRows
-		d := dotting{p, (chunks + threads - 1) / threads * threads} // as many for every thread
+		chunks := (p.N + dotColumns - 1) / dotColumns
+		d := dotting{*p, (chunks + threads - 1) / threads * threads} // as many for every thread
 		if threads > 1 {
 			skinnys.run(d.chunks, 1, d)
 		} else {
@@ -76,7 +76,7 @@ func (p product) avx2(threaded bool) {
 	default:
 		group := max(1, groupFloats/(p.K*tileN))
 		for n := 0; n < panels; n += group {
-			q := p
+			q := *p
 			q.N = min(group*tileN, p.N-n*tileN)
 			q.b, q.c, q.then = p.b[n*tileN*p.bn:], p.c[n*tileN:], p.then.from(n*tileN)
 			q.group(min(group, panels-n), threads)
@@ -231,7 +231,7 @@ func (p *transposing) span(lo, hi int) {
 	m0, m1 := lo*tileM, min(hi*tileM, p.M)
 	for k0 := 0; k0 < p.K; k0 += p.blockK() {
 		kc := min(p.blockK(), p.K-k0)
-		pack6(&p.shared[p.sharedAt(k0)+m0*(kc+pad)], tileM*(kc+pad), &p.a[m0*p.am+k0*p.ak], p.ak, m1-m0, kc)
+		pack6AVX2(&p.shared[p.sharedAt(k0)+m0*(kc+pad)], tileM*(kc+pad), &p.a[m0*p.am+k0*p.ak], p.ak, m1-m0, kc)
 	}
 }
 
@@ -249,7 +249,7 @@ func (p *product) rows(scratch []float32, m0, m1, k0, kc int) aBlock {
 	x := p.a[m0*p.am+k0*p.ak:]
 	switch {
 	case p.ak != 1:
-		pack6(&scratch[0], tileM*(kc+pad), &x[0], p.ak, m1-m0, kc)
+		pack6AVX2(&scratch[0], tileM*(kc+pad), &x[0], p.ak, m1-m0, kc)
 		return aBlock{scratch, 1, tileM, kc + pad}
 	case kc < p.K:
 		for m := range m1 - m0 {
@@ -293,13 +293,13 @@ func (p *product) packB(dst []float32, n, cols, k0, kc int) {
 	switch {
 	case p.bn == 1 && full > 0:
 		for i := 0; i < full; i += 4 {
-			copy16(&dst[i*kc*tileN], &b[i*tileN], p.bk, min(4, full-i), kc)
+			copy16AVX2(&dst[i*kc*tileN], &b[i*tileN], p.bk, min(4, full-i), kc)
 		}
 		k = kc
 	case kc >= 8:
 		k = kc &^ 7
 		for i := range full {
-			pack16(&dst[i*kc*tileN], &b[i*tileN*p.bn], p.bn, k)
+			pack16AVX2(&dst[i*kc*tileN], &b[i*tileN*p.bn], p.bn, k)
 		}
 	}
 	for i := range full {
@@ -325,22 +325,22 @@ func packSlowly(dst, b []float32, bk, bn, cols, k0, k1 int) {
 func tile(rows int, c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, next *float32, acc bool) {
 	switch rows {
 	case 1:
-		tile1x16(c, ldc, a, am, ak, b, bk, k, next, acc)
+		tile1x16AVX2(c, ldc, a, am, ak, b, bk, k, next, acc)
 	case 2:
-		tile2x16(c, ldc, a, am, ak, b, bk, k, next, acc)
+		tile2x16AVX2(c, ldc, a, am, ak, b, bk, k, next, acc)
 	case 3:
-		tile3x16(c, ldc, a, am, ak, b, bk, k, next, acc)
+		tile3x16AVX2(c, ldc, a, am, ak, b, bk, k, next, acc)
 	case 4:
-		tile4x16(c, ldc, a, am, ak, b, bk, k, next, acc)
+		tile4x16AVX2(c, ldc, a, am, ak, b, bk, k, next, acc)
 	case 5:
-		tile5x16(c, ldc, a, am, ak, b, bk, k, next, acc)
+		tile5x16AVX2(c, ldc, a, am, ak, b, bk, k, next, acc)
 	default:
-		tile6x16(c, ldc, a, am, ak, b, bk, k, next, acc)
+		tile6x16AVX2(c, ldc, a, am, ak, b, bk, k, next, acc)
 	}
 }
 
-// dotRows is about the rows of b in a chunk of a skinny product.
-const dotRows = 48
+// dotColumns is about the columns of a chunk of a skinny product.
+const dotColumns = 48
 
 // dotting computes chunks of columns of c by dot products, four rows of a at a
 // time and then what is left of them.
@@ -349,9 +349,8 @@ type dotting struct {
 	chunks int
 }
 
-// dots computes chunks lo … hi-1 of p on this thread.
-func (p product) dots(lo, hi, chunks int) {
-	d := dotting{p, chunks}
+func multiplyFewAVX2(p *product, lo, hi, chunks int) {
+	d := dotting{*p, chunks}
 	d.span(lo, hi)
 }
 
@@ -362,17 +361,17 @@ func (p *dotting) span(lo, hi int) {
 		a, c := &p.a[m*p.am], p.c[m*p.ldc:]
 		n := n0
 		for ; n+3 <= n1; n += 3 {
-			dots4x3(&c[n], p.ldc, 1, a, p.am, &p.b[n*p.bn], p.bn, p.K, p.acc)
+			dots4x3AVX2(&c[n], p.ldc, 1, a, p.am, &p.b[n*p.bn], p.bn, p.K, p.acc)
 		}
 		for ; n < n1; n++ {
-			dots4x1(&c[n], p.ldc, 1, a, p.am, &p.b[n*p.bn], p.bn, p.K, p.acc)
+			dots4x1AVX2(&c[n], p.ldc, 1, a, p.am, &p.b[n*p.bn], p.bn, p.K, p.acc)
 		}
 	}
 	for m := fours; m < p.M; m += 2 {
 		if m+2 <= p.M {
-			p.stream(dots4x2, dots1x2, m, n0, n1)
+			p.stream(dots4x2AVX2, dots1x2AVX2, m, n0, n1)
 		} else {
-			p.stream(dots4x1, dots1x1, m, n0, n1)
+			p.stream(dots4x1AVX2, dots1x1AVX2, m, n0, n1)
 		}
 	}
 	p.then.rows(p.c, p.ldc, 0, p.M, n0, n1)

@@ -1,5 +1,18 @@
 package kernels
 
+var genericProducts jobs[product, *product]
+
+func multiplyMatricesGeneric(p *product) {
+	genericProducts.run(p.M, max(1, 1<<15/(p.N*p.K)), *p)
+}
+
+func multiplyFewGeneric(p *product, lo, hi, chunks int) {
+	q := *p
+	n0 := p.column(lo, chunks)
+	q.c, q.b, q.N = p.c[n0:], p.b[n0*p.bn:], p.column(hi, chunks)-n0
+	q.span(0, q.M)
+}
+
 // span does rows lo … hi-1 of c, in the order of k.
 func (p *product) span(lo, hi int) {
 	for m := lo; m < hi; m++ {

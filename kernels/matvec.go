@@ -1,7 +1,5 @@
 package kernels
 
-//go:generate go run -C _asm ./matvec -out ../matvec_amd64.s -stubs ../matvec_amd64.go -pkg kernels
-
 import "sync"
 
 // MatVec is y[N] = W[N,K]·x[K]: a linear layer for one token.
@@ -174,10 +172,10 @@ func (v *vector) span(lo, hi int) {
 // rows does rows lo … hi-1 of the streams, and those left over.
 func (v *vector) rows(y, x []float32, lo, hi int, rest bool) {
 	if lo < hi {
-		v.m.dotRows(y, x, lo, hi-lo, v.far)
+		dotRows(&v.m, y, x, lo, hi-lo, v.far)
 	}
 	if rest {
-		v.m.dotRows(y, x, 4*v.far, v.m.N-4*v.far, 0)
+		dotRows(&v.m, y, x, 4*v.far, v.m.N-4*v.far, 0)
 	}
 }
 
@@ -185,18 +183,18 @@ func (v *vector) rows(y, x []float32, lo, hi int, rest bool) {
 // the last may have fewer rows.
 func (v *vector) groups(y []float32, x []actBlock, lo, hi int, rest bool) {
 	if lo < hi {
-		v.m.dotGroups(y[lo*groupRows:], x, lo, hi-lo, v.far)
+		dotGroups(&v.m, y[lo*groupRows:], x, lo, hi-lo, v.far)
 	}
 	if !rest {
 		return
 	}
 	first, full := 4*v.far, v.m.N/groupRows
 	if first < full {
-		v.m.dotGroups(y[first*groupRows:], x, first, full-first, 0)
+		dotGroups(&v.m, y[first*groupRows:], x, first, full-first, 0)
 	}
 	if tail := y[full*groupRows:]; len(tail) > 0 {
 		var part [groupRows]float32
-		v.m.dotGroups(part[:], x, full, 1, 0)
+		dotGroups(&v.m, part[:], x, full, 1, 0)
 		copy(tail, part[:])
 	}
 }
@@ -214,7 +212,7 @@ func mulUnpacked(y, x []float32, m *Matrix, M int, then Epilogue) {
 		*w = grown(*w, (rows+groupRows-1)*u.ld)
 		u.dst = *w
 		unpackings.run(u.units, max(1, unpackFloats/(rows*u.ld/u.units)), u)
-		product{c: y[n0:], a: x, b: *w, M: M, N: rows, K: m.K, ldc: m.N, am: m.K, ak: 1, bk: 1, bn: u.ld, then: then.from(n0)}.run(true)
+		product{c: y[n0:], a: x, b: *w, M: M, N: rows, K: m.K, ldc: m.N, am: m.K, ak: 1, bk: 1, bn: u.ld, then: then.from(n0)}.run()
 	}
 	floats.Put(w)
 }

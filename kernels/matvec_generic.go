@@ -4,7 +4,7 @@ import "encoding/binary"
 
 // dotRowsGeneric does n rows from row on of each of four streams far rows
 // apart, or of one where far is 0.
-func (m *Matrix) dotRowsGeneric(y, x []float32, row, n, far int) {
+func dotRowsGeneric(m *Matrix, y, x []float32, row, n, far int) {
 	for s := range streams(far) {
 		for i := row + s*far; i < row+s*far+n; i++ {
 			if m.Type == F32 {
@@ -52,7 +52,7 @@ func dotHalfGeneric(t DType, w []uint16, x []float32) (sum float32) {
 
 // dotGroupsGeneric does n groups from group on of each of four streams far
 // groups apart, or of one where far is 0; y starts at group's first row.
-func (m *Matrix) dotGroupsGeneric(y []float32, x []actBlock, group, n, far int) {
+func dotGroupsGeneric(m *Matrix, y []float32, x []actBlock, group, n, far int) {
 	size := m.groupBytes()
 	for s := range streams(far) {
 		for i := s * far; i < s*far+n; i++ {

@@ -79,47 +79,23 @@ type stepOf[N any, P interface {
 
 func (w *stepOf[N, P]) span(lo, hi int) { P(&w.net).step(w.t, 0, w.B, lo, hi, w.chunks) }
 
+// tileN is the columns of a panel.
+const tileN = 16
+
 // hidden is a network's matrix as its steps multiply by it: blocks of n columns
 // over K weights each, element (k,j) of block g being at w[g·n·bn + k·bk + j·bn].
 // Packed, a block is panels of 16 columns, [K,16], made once for all steps.
 type hidden struct {
-	w, panels []float32
-	n, K      int
-	bk, bn    int
-	owner     *[]float32 // of panels, nil: not packed
-}
-
-// prepare packs the matrix for that many steps of that many rows where it pays.
-// Whether it does follows from the shapes alone: both ways round differently.
-//
-// Note: a transposed matrix has no other way with AVX2, and no use in one step.
-func (m hidden) prepare(blocks, rows, steps int) hidden {
-	if useAVX2 && (m.bk != 1 && steps > 1 || rows >= 4 && steps >= 4) {
-		m.owner, m.panels = borrow(blocks * m.blockSize())
-		hiddenBlocks.run(blocks, 1, hiddenBlock{m})
-	}
-	return m
-}
-
-// blockSize is the floats of a packed block.
-func (m *hidden) blockSize() int { return (m.n + tileN - 1) / tileN * tileN * m.K }
-
-// hiddenBlock packs blocks of a hidden matrix.
-type hiddenBlock struct{ hidden }
-
-var hiddenBlocks jobs[hiddenBlock, *hiddenBlock]
-
-func (h *hiddenBlock) span(lo, hi int) {
-	for ; lo < hi; lo++ {
-		p := product{b: h.w[lo*h.n*h.bn:], bk: h.bk, bn: h.bn, N: h.n, K: h.K}
-		p.pack(h.panels[lo*h.blockSize():])
-	}
+	w      []float32
+	n, K   int
+	bk, bn int
+	packed *[]float32 // borrowed panels, nil: not packed
 }
 
 // border is where chunk i of the columns begins: a multiple of what products
 // of few rows take at once, so that borders change no sum.
 func (m *hidden) border(i, chunks int) int {
-	if m.owner != nil {
+	if m.packed != nil {
 		return min(i*((m.n+tileN-1)/tileN)/chunks*tileN, m.n)
 	}
 	p := product{N: m.n}
@@ -133,14 +109,16 @@ func (m *hidden) addTo(c []float32, ldc int, a []float32, lda, rows, g, n0, n1 i
 		return
 	}
 	p := product{c: c[n0:], a: a, M: rows, N: n1 - n0, K: m.K, ldc: ldc, am: lda, ak: 1, acc: true}
-	if m.owner != nil {
-		p.b = m.panels[g*m.blockSize()+n0*m.K:]
-		p.panels()
-		return
-	}
-	p.b, p.bk, p.bn = m.w[(g*m.n+n0)*m.bn:], m.bk, m.bn
-	p.few(0, 1, 1)
+	addHidden(m, &p, g, n0)
 }
+
+func addHiddenGeneric(m *hidden, p *product, block, from int) {
+	p.b, p.bk, p.bn = m.w[(block*m.n+from)*m.bn:], m.bk, m.bn
+	multiplyFew(p, 0, 1, 1)
+}
+
+// packHiddenGeneric leaves the matrix as it is.
+func packHiddenGeneric(m *hidden, blocks, rows, steps int) {}
 
 // hiddenGrad is dw[N,H] += Σ z[t]ᵀ·h[t-1] over z [B,T,N] and h [B,T,H], h0 [B,H]
 // being h[-1], nil: zeros.

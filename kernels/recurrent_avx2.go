@@ -2,8 +2,39 @@
 
 package kernels
 
-// pack copies b into panels of 16 columns.
-func (p *product) pack(to []float32) { p.packB(to, 0, p.N, 0, p.K) }
+// packHiddenAVX2 packs by the shapes alone: both ways round differently.
+//
+// Note: a transposed matrix has no other way, and no use in one step.
+func packHiddenAVX2(m *hidden, blocks, rows, steps int) {
+	if m.bk != 1 && steps > 1 || rows >= 4 && steps >= 4 {
+		m.packed, _ = borrow(blocks * m.blockSize())
+		hiddenBlocks.run(blocks, 1, hiddenBlock{*m})
+	}
+}
+
+// blockSize is the floats of a packed block.
+func (m *hidden) blockSize() int { return (m.n + tileN - 1) / tileN * tileN * m.K }
+
+// hiddenBlock packs blocks of a hidden matrix into panels of 16 columns.
+type hiddenBlock struct{ hidden }
+
+var hiddenBlocks jobs[hiddenBlock, *hiddenBlock]
+
+func (h *hiddenBlock) span(lo, hi int) {
+	for ; lo < hi; lo++ {
+		p := product{b: h.w[lo*h.n*h.bn:], bk: h.bk, bn: h.bn, N: h.n, K: h.K}
+		p.packB((*h.packed)[lo*h.blockSize():], 0, p.N, 0, p.K)
+	}
+}
+
+func addHiddenAVX2(m *hidden, p *product, block, from int) {
+	if m.packed == nil {
+		addHiddenGeneric(m, p, block, from)
+		return
+	}
+	p.b = (*m.packed)[block*m.blockSize()+from*m.K:]
+	p.panels()
+}
 
 // panels is a product of few rows whose b is packed, rows in groups alike.
 func (p *product) panels() {
@@ -30,4 +61,9 @@ func (p *product) panels() {
 			}
 		}
 	}
+}
+
+func lstmCellGradAVX2(dx, dc, e, c, c0, z []float32, H int) {
+	lstmOutGradAVX2(at(dx[3*H:]), at(dc), at(e), at(c), at(z[3*H:]), len(e))
+	lstmInGradAVX2(at(dx), at(dx[H:]), at(dx[2*H:]), at(dc), at(c0), at(z), at(z[H:]), at(z[2*H:]), len(e))
 }

@@ -5,73 +5,78 @@ import (
 	"sync"
 )
 
-// RoPE turns pairs of channels by an angle that grows with the position:
-//
-//	φ = (pos0+t)·theta^(-2i/D);  y[i] = x[i]·cos φ - x[i+D/2]·sin φ
-//	                             y[i+D/2] = x[i+D/2]·cos φ + x[i]·sin φ
-//
-// for i < D/2 in each of H heads of D channels (D even). Row (b,t) of x and y
-// starts at (b·T+t)·stride; floats between rows are not touched. y may be x.
-// Source: RoFormer (2104.09864), in the rotate-half order of GPT-NeoX.
-func RoPE(y, x []float32, B, T, H, D, stride, pos0 int, theta float64) {
-	ropeRun("RoPE", y, x, B, T, H, D, stride, pos0, theta, false, rotate)
+// RoPEShape lays out rows of H heads of D channels, for T positions of B
+// sequences: row (b,t) starts at (b·T+t)·Stride; floats between rows are not
+// touched.
+type RoPEShape struct {
+	B, T, H, D, Stride int     // D is even, Stride at least H·D
+	Pos                int     // position of the first row of a sequence
+	Theta              float64 // base of the angles
 }
 
+// RoPE turns pairs of channels by an angle that grows with the position:
+//
+//	φ = (pos+t)·theta^(-2i/D);  y[i] = x[i]·cos φ - x[i+D/2]·sin φ
+//	                             y[i+D/2] = x[i+D/2]·cos φ + x[i]·sin φ
+//
+// for i < D/2 in each head. y may be x.
+// Source: RoFormer (2104.09864), in the rotate-half order of GPT-NeoX.
+func RoPE(y, x []float32, s RoPEShape) { s.run("RoPE", y, x, false, rotate) }
+
 // RoPEGrad is dx += dy turned by the negative angle, laid out as in RoPE.
-func RoPEGrad(dx, dy []float32, B, T, H, D, stride, pos0 int, theta float64) {
-	ropeRun("RoPEGrad", dx, dy, B, T, H, D, stride, pos0, theta, false, rotateBackAdd)
-}
+func RoPEGrad(dx, dy []float32, s RoPEShape) { s.run("RoPEGrad", dx, dy, false, rotateBackAdd) }
 
 // RoPEPairs is RoPE with neighbours as pairs: i and i+D/2 there are 2i and
 // 2i+1 here. Source: RoFormer's own order, that of Meta's Llama and llama2.c.
-func RoPEPairs(y, x []float32, B, T, H, D, stride, pos0 int, theta float64) {
-	ropeRun("RoPEPairs", y, x, B, T, H, D, stride, pos0, theta, true, rotatePairs)
-}
+func RoPEPairs(y, x []float32, s RoPEShape) { s.run("RoPEPairs", y, x, true, rotatePairs) }
 
 // RoPEPairsGrad is dx += dy turned by the negative angle, as in RoPEPairs.
-func RoPEPairsGrad(dx, dy []float32, B, T, H, D, stride, pos0 int, theta float64) {
-	ropeRun("RoPEPairsGrad", dx, dy, B, T, H, D, stride, pos0, theta, true, rotatePairsBackAdd)
+func RoPEPairsGrad(dx, dy []float32, s RoPEShape) {
+	s.run("RoPEPairsGrad", dx, dy, true, rotatePairsBackAdd)
 }
 
-func ropeRun(op string, y, x []float32, B, T, H, D, stride, pos0 int, theta float64, pairs bool, f func(y, x, cos, sin []float32)) {
-	needDims(op, B, T, H, D, pos0)
-	if D%2 != 0 || stride < H*D {
-		panic("kernels: " + op + ": D must be even and stride at least H·D")
+func (s RoPEShape) run(op string, y, x []float32, pairs bool, f func(y, x, cos, sin []float32)) {
+	needDims(op, s.B, s.T, s.H, s.D, s.Pos)
+	row := s.H * s.D
+	if s.D%2 != 0 || s.Stride < row {
+		panic("kernels: " + op + ": D must be even and the stride at least H·D")
 	}
-	if B*T == 0 || H*D == 0 {
+	if s.B*s.T == 0 || row == 0 {
 		return
 	}
-	needReach(op, "y", y, (B*T-1)*stride, H*D)
-	needReach(op, "x", x, (B*T-1)*stride, H*D)
-	a := angles{D, theta, pairs}
-	j := ropeJob{y: y, x: x, T: T, H: H, D: D, stride: stride, half: a.row() / 2, f: f}
-	if pos0+T <= ropeKept {
-		j.table = a.table(pos0 + T)[pos0*a.row():]
-		ropeJobs.run(B*T, rowGrain(H*D), j)
+	needReach(op, "y", y, (s.B*s.T-1)*s.Stride, row)
+	needReach(op, "x", x, (s.B*s.T-1)*s.Stride, row)
+	a := angles{s.D, s.Theta, pairs}
+	j := ropeJob{y: y, x: x, s: s, half: a.row() / 2, f: f}
+	if s.Pos+s.T <= ropeKept {
+		j.table = a.table(s.Pos + s.T)[s.Pos*a.row():]
+		ropeJobs.run(s.B*s.T, rowGrain(row), j)
 		return
 	}
-	owner, table := borrow(T * a.row())
-	a.fill(table, pos0)
+	owner, table := borrow(s.T * a.row())
+	a.fill(table, s.Pos)
 	j.table = table
-	ropeJobs.run(B*T, rowGrain(H*D), j)
+	ropeJobs.run(s.B*s.T, rowGrain(row), j)
 	floatBuffers.Put(owner)
 }
 
 // ropeJob's table has a row for each of T positions: half cosines, half sines.
 type ropeJob struct {
-	y, x, table           []float32
-	T, H, D, stride, half int
-	f                     func(y, x, cos, sin []float32)
+	y, x, table []float32
+	s           RoPEShape
+	half        int
+	f           func(y, x, cos, sin []float32)
 }
 
 var ropeJobs jobs[ropeJob, *ropeJob]
 
 func (j *ropeJob) span(lo, hi int) {
+	D := j.s.D
 	for r := lo; r < hi; r++ {
-		angles := j.table[r%j.T*2*j.half:]
-		for h := range j.H {
-			at := r*j.stride + h*j.D
-			j.f(j.y[at:at+j.D], j.x[at:at+j.D], angles[:j.half], angles[j.half:2*j.half])
+		angles := j.table[r%j.s.T*2*j.half:]
+		for h := range j.s.H {
+			at := r*j.s.Stride + h*D
+			j.f(j.y[at:at+D], j.x[at:at+D], angles[:j.half], angles[j.half:2*j.half])
 		}
 	}
 }

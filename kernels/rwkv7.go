@@ -1,18 +1,25 @@
 package kernels
 
-// Keys7 makes the keys of RWKV-7's memory of the key k and the in-context rate
-// a, for R tokens of H heads of N channels:
+// Keys7Inputs are what Keys7 reads of R tokens of H heads of N channels, or the
+// gradients of that. Parts may be absent: a nil A is 1, KA and Key are then nil
+// too; a nil KK makes no Remove and Replace, which are then nil.
+type Keys7Inputs struct {
+	K, A   []float32 // [R,H·N]: key and in-context rate
+	KK, KA []float32 // [H·N]: weights of the removal key and of the rate
+}
+
+// Keys7Outputs are what Keys7 makes, [R,H·N] each, or the gradients of that.
+type Keys7Outputs struct{ Remove, Replace, Key []float32 }
+
+// Keys7 makes the keys of RWKV-7's memory:
 //
 //	κ = k·kk;  κ̂ = κ / max(‖κ‖ of the head, 1e-12)
 //	remove = -κ̂;  replace = κ̂·a;  key = k·(1 + (a-1)·ka)
 //
-// k, a, remove, replace and key are [R,H·N], kk and ka [H·N]; scale [R,H]
-// receives 1/max(‖κ‖, 1e-12) for the gradient and may be nil. Parts may be
-// absent: a nil a is 1, ka and key are then nil too; a nil kk makes no remove
-// and replace, which are then nil.
+// scale [R,H] receives 1/max(‖κ‖, 1e-12) for the gradient and may be nil.
 // Source: BlinkDL/RWKV-LM RWKV-v7/train_temp/src/model.py, RWKV_Tmix_x070.
-func Keys7(remove, replace, key, scale, k, a, kk, ka []float32, R, H, N int) {
-	j := keys7Job{remove: remove, replace: replace, key: key, scale: scale, k: k, a: a, kk: kk, ka: ka, H: H, N: N}
+func Keys7(out Keys7Outputs, scale []float32, in Keys7Inputs, R, H, N int) {
+	j := keys7Job{out, scale, in, H, N}
 	j.need("Keys7", R)
 	if R*H*N > 0 {
 		keys7Jobs.run(R, rowGrain(H*N), j)
@@ -24,23 +31,23 @@ func Keys7(remove, replace, key, scale, k, a, kk, ka []float32, R, H, N int) {
 //	dκ = (dκ̂ - κ̂·Σ κ̂·dκ̂)·scale;  dk += dκ·kk + dkey·(1 + (a-1)·ka);  dkk += Σ_r dκ·k
 //	da += dreplace·κ̂ + dkey·k·ka;  dka += Σ_r dkey·k·(a-1)
 //
-// given what Keys7 made; what was nil there is nil here. dkk and dka may be
-// nil besides. Rows are summed in order, within blocks that are joined in order.
-func Keys7Grad(dk, da, dkk, dka, dremove, dreplace, dkey, remove, scale, k, a, kk, ka []float32, R, H, N int) {
+// given the remove and scale that Keys7 made; what was nil there is nil here.
+// dkk and dka may be nil besides. Rows are summed in order, within blocks that
+// are joined in order.
+func Keys7Grad(d Keys7Inputs, dout Keys7Outputs, remove, scale []float32, in Keys7Inputs, R, H, N int) {
 	C := H * N
-	j := keys7GradJob{dk: dk, da: da, dremove: dremove, dreplace: dreplace, dkey: dkey,
-		keys7Job: keys7Job{remove: remove, replace: dreplace, key: dkey, scale: scale, k: k, a: a, kk: kk, ka: ka, H: H, N: N}}
+	j := keys7GradJob{d: d, remove: remove, keys7Job: keys7Job{dout, scale, in, H, N}}
 	j.need("Keys7Grad", R)
-	need("Keys7Grad", "dk", dk, R*C)
-	if a != nil {
-		need("Keys7Grad", "da", da, R*C)
+	need("Keys7Grad", "dk", d.K, R*C)
+	if in.A != nil {
+		need("Keys7Grad", "da", d.A, R*C)
 	}
-	if kk != nil {
-		need("Keys7Grad", "dremove", dremove, R*C)
+	if in.KK != nil {
+		need("Keys7Grad", "remove", remove, R*C)
 		need("Keys7Grad", "scale", scale, R*H)
 	}
-	needOrNil("Keys7Grad", "dkk", dkk, C)
-	needOrNil("Keys7Grad", "dka", dka, C)
+	needOrNil("Keys7Grad", "dkk", d.KK, C)
+	needOrNil("Keys7Grad", "dka", d.KA, C)
 	if R*C == 0 {
 		return
 	}
@@ -49,30 +56,32 @@ func Keys7Grad(dk, da, dkk, dka, dremove, dreplace, dkey, remove, scale, k, a, k
 	owner, parts := borrow(n * 2 * C)
 	j.parts = parts
 	keys7GradJobs.run(R, j.rows, j)
-	addParts(dkk, parts, n, 2*C)
-	addParts(dka, parts[C:], n, 2*C)
+	addParts(d.KK, parts, n, 2*C)
+	addParts(d.KA, parts[C:], n, 2*C)
 	floatBuffers.Put(owner)
 }
 
 type keys7Job struct {
-	remove, replace, key, scale, k, a, kk, ka []float32
-	H, N                                      int
+	out   Keys7Outputs
+	scale []float32
+	in    Keys7Inputs
+	H, N  int
 }
 
 func (j *keys7Job) need(op string, R int) {
 	C := j.H * j.N
 	needDims(op, R, j.H, j.N)
-	need(op, "k", j.k, R*C)
-	if j.kk != nil {
-		need(op, "kk", j.kk, C)
-		need(op, "remove", j.remove, R*C)
-		need(op, "replace", j.replace, R*C)
+	need(op, "k", j.in.K, R*C)
+	if j.in.KK != nil {
+		need(op, "kk", j.in.KK, C)
+		need(op, "remove", j.out.Remove, R*C)
+		need(op, "replace", j.out.Replace, R*C)
 		needOrNil(op, "scale", j.scale, R*j.H)
 	}
-	if j.a != nil {
-		need(op, "a", j.a, R*C)
-		need(op, "ka", j.ka, C)
-		need(op, "key", j.key, R*C)
+	if j.in.A != nil {
+		need(op, "a", j.in.A, R*C)
+		need(op, "ka", j.in.KA, C)
+		need(op, "key", j.out.Key, R*C)
 	}
 }
 
@@ -84,14 +93,14 @@ func (j *keys7Job) span(lo, hi int) {
 		for h := range j.H {
 			at, c := r*C+h*j.N, h*j.N
 			end, to := at+j.N, c+j.N
-			k := j.k[at:end]
+			k := j.in.K[at:end]
 			var a []float32
-			if j.a != nil {
-				a = j.a[at:end]
-				keys7Scaled(j.key[at:end], k, a, j.ka[c:to])
+			if j.in.A != nil {
+				a = j.in.A[at:end]
+				keys7Scaled(j.out.Key[at:end], k, a, j.in.KA[c:to])
 			}
-			if j.kk != nil {
-				s := keys7Removal(j.remove[at:end], j.replace[at:end], k, a, j.kk[c:to])
+			if j.in.KK != nil {
+				s := keys7Removal(j.out.Remove[at:end], j.out.Replace[at:end], k, a, j.in.KK[c:to])
 				if j.scale != nil {
 					j.scale[r*j.H+h] = s
 				}
@@ -100,11 +109,13 @@ func (j *keys7Job) span(lo, hi int) {
 	}
 }
 
-// keys7GradJob leaves dkk and dka in parts [blocks of rows, 2, C].
+// keys7GradJob has the gradients of the outputs in out. It leaves dkk and dka
+// in parts [blocks of rows, 2, C].
 type keys7GradJob struct {
 	keys7Job
-	dk, da, dremove, dreplace, dkey, parts []float32
-	rows                                   int
+	d             Keys7Inputs
+	remove, parts []float32
+	rows          int
 }
 
 var keys7GradJobs jobs[keys7GradJob, *keys7GradJob]
@@ -125,29 +136,35 @@ func (j *keys7GradJob) row(r int, dkk, dka []float32) {
 	for h := range j.H {
 		at, c := r*C+h*j.N, h*j.N
 		end, to := at+j.N, c+j.N
-		k, dk := j.k[at:end], j.dk[at:end]
+		k, dk := j.in.K[at:end], j.d.K[at:end]
 		var a, da []float32
-		if j.a != nil {
-			a, da = j.a[at:end], j.da[at:end]
-			keys7ScaledGrad(dk, da, dka[c:to], j.dkey[at:end], k, a, j.ka[c:to])
+		if j.in.A != nil {
+			a, da = j.in.A[at:end], j.d.A[at:end]
+			keys7ScaledGrad(dk, da, dka[c:to], j.out.Key[at:end], k, a, j.in.KA[c:to])
 		}
-		if j.kk != nil {
-			keys7RemovalGrad(dk, da, dkk[c:to], j.dremove[at:end], j.dreplace[at:end], j.remove[at:end], k, a, j.kk[c:to], j.scale[r*j.H+h])
+		if j.in.KK != nil {
+			keys7RemovalGrad(dk, da, dkk[c:to], j.out.Remove[at:end], j.out.Replace[at:end], j.remove[at:end], k, a, j.in.KK[c:to], j.scale[r*j.H+h])
 		}
 	}
 }
 
-// Gate7 is what follows RWKV-7's memory x, for R tokens of H heads of N
-// channels: the bonus of the present token, and the output gate g:
+// Gate7Inputs are what Gate7 reads of R tokens of H heads of N channels, or the
+// gradients of that. A nil RK is no bonus, a nil G no gate; what only they need
+// may then be nil.
+type Gate7Inputs struct {
+	X, R, Key, V, G []float32 // [R,H·N]: memory, receptance, key, value, gate
+	RK              []float32 // [H·N]: weight of the bonus
+}
+
+// Gate7 is what follows RWKV-7's memory x: the bonus of the present token, and
+// the output gate g:
 //
 //	bonus = Σ of the head r·key·rk;  y = (x + bonus·v)·g
 //
-// y, x, r, key, v and g are [R,H·N], rk [H·N]; bonus [R,H] is written for the
-// gradient and may be nil. A nil rk is no bonus, a nil g no gate; what only
-// they need may then be nil.
+// y is [R,H·N]; bonus [R,H] is written for the gradient and may be nil.
 // Source: BlinkDL/RWKV-LM RWKV-v7/train_temp/src/model.py, RWKV_Tmix_x070.
-func Gate7(y, bonus, x, r, key, rk, v, g []float32, R, H, N int) {
-	j := gate7Job{y: y, bonus: bonus, x: x, r: r, key: key, rk: rk, v: v, g: g, H: H, N: N}
+func Gate7(y, bonus []float32, in Gate7Inputs, R, H, N int) {
+	j := gate7Job{y, bonus, in, H, N}
 	j.need("Gate7", R)
 	if R*H*N > 0 {
 		gate7Jobs.run(R, rowGrain(H*N), j)
@@ -161,22 +178,21 @@ func Gate7(y, bonus, x, r, key, rk, v, g []float32, R, H, N int) {
 //
 // given the bonus that Gate7 made; what was nil there is nil here. drk may be
 // nil besides. Rows are summed in order, within blocks that are joined in order.
-func Gate7Grad(dx, dr, dkey, drk, dv, dg, dy, bonus, x, r, key, rk, v, g []float32, R, H, N int) {
+func Gate7Grad(d Gate7Inputs, dy, bonus []float32, in Gate7Inputs, R, H, N int) {
 	C := H * N
-	j := gate7GradJob{dx: dx, dr: dr, dkey: dkey, dv: dv, dg: dg,
-		gate7Job: gate7Job{y: dy, bonus: bonus, x: x, r: r, key: key, rk: rk, v: v, g: g, H: H, N: N}}
+	j := gate7GradJob{d: d, gate7Job: gate7Job{dy, bonus, in, H, N}}
 	j.need("Gate7Grad", R)
-	need("Gate7Grad", "dx", dx, R*C)
-	if g != nil {
-		need("Gate7Grad", "dg", dg, R*C)
+	need("Gate7Grad", "dx", d.X, R*C)
+	if in.G != nil {
+		need("Gate7Grad", "dg", d.G, R*C)
 	}
-	if rk != nil {
+	if in.RK != nil {
 		need("Gate7Grad", "bonus", bonus, R*H)
-		need("Gate7Grad", "dr", dr, R*C)
-		need("Gate7Grad", "dkey", dkey, R*C)
-		need("Gate7Grad", "dv", dv, R*C)
+		need("Gate7Grad", "dr", d.R, R*C)
+		need("Gate7Grad", "dkey", d.Key, R*C)
+		need("Gate7Grad", "dv", d.V, R*C)
 	}
-	needOrNil("Gate7Grad", "drk", drk, C)
+	needOrNil("Gate7Grad", "drk", d.RK, C)
 	if R*C == 0 {
 		return
 	}
@@ -185,26 +201,27 @@ func Gate7Grad(dx, dr, dkey, drk, dv, dg, dy, bonus, x, r, key, rk, v, g []float
 	owner, parts := borrow(n * 2 * C)
 	j.parts = parts
 	gate7GradJobs.run(R, j.rows, j)
-	addParts(drk, parts, n, 2*C)
+	addParts(d.RK, parts, n, 2*C)
 	floatBuffers.Put(owner)
 }
 
 type gate7Job struct {
-	y, bonus, x, r, key, rk, v, g []float32
-	H, N                          int
+	y, bonus []float32
+	in       Gate7Inputs
+	H, N     int
 }
 
 func (j *gate7Job) need(op string, R int) {
 	C := j.H * j.N
 	needDims(op, R, j.H, j.N)
 	need(op, "y", j.y, R*C)
-	need(op, "x", j.x, R*C)
-	needOrNil(op, "g", j.g, R*C)
-	if j.rk != nil {
-		need(op, "rk", j.rk, C)
-		need(op, "r", j.r, R*C)
-		need(op, "key", j.key, R*C)
-		need(op, "v", j.v, R*C)
+	need(op, "x", j.in.X, R*C)
+	needOrNil(op, "g", j.in.G, R*C)
+	if j.in.RK != nil {
+		need(op, "rk", j.in.RK, C)
+		need(op, "r", j.in.R, R*C)
+		need(op, "key", j.in.Key, R*C)
+		need(op, "v", j.in.V, R*C)
 		needOrNil(op, "bonus", j.bonus, R*j.H)
 	}
 }
@@ -215,22 +232,22 @@ func (j *gate7Job) span(lo, hi int) {
 	C := j.H * j.N
 	for row := lo; row < hi; row++ {
 		from, to := row*C, (row+1)*C
-		y, x := j.y[from:to], j.x[from:to]
-		if j.rk != nil {
+		y, x := j.y[from:to], j.in.X[from:to]
+		if j.in.RK != nil {
 			for h := range j.H {
 				c, end := h*j.N, (h+1)*j.N
 				at, last := from+c, from+end
-				s := dot3(j.r[at:last], j.key[at:last], j.rk[c:end])
-				addScaled(y[c:end], x[c:end], j.v[at:last], s)
+				s := dot3(j.in.R[at:last], j.in.Key[at:last], j.in.RK[c:end])
+				addScaled(y[c:end], x[c:end], j.in.V[at:last], s)
 				if j.bonus != nil {
 					j.bonus[row*j.H+h] = s
 				}
 			}
 			x = y
 		}
-		if j.g != nil {
-			multiply(y, x, j.g[from:to])
-		} else if j.rk == nil {
+		if j.in.G != nil {
+			multiply(y, x, j.in.G[from:to])
+		} else if j.in.RK == nil {
 			copy(y, x)
 		}
 	}
@@ -240,8 +257,9 @@ func (j *gate7Job) span(lo, hi int) {
 // rows, 2, C].
 type gate7GradJob struct {
 	gate7Job
-	dx, dr, dkey, dv, dg, parts []float32
-	rows                        int
+	d     Gate7Inputs
+	parts []float32
+	rows  int
 }
 
 var gate7GradJobs jobs[gate7GradJob, *gate7GradJob]
@@ -261,24 +279,24 @@ func (j *gate7GradJob) row(row int, drk, d []float32) {
 	C := j.H * j.N
 	from, to := row*C, (row+1)*C
 	dy := j.y[from:to]
-	if j.g != nil {
-		multiply(d, dy, j.g[from:to])
-		negExpGrad(j.dg[from:to], dy, j.x[from:to]) // y += a·b
+	if j.in.G != nil {
+		multiply(d, dy, j.in.G[from:to])
+		negExpGrad(j.d.G[from:to], dy, j.in.X[from:to]) // y += a·b
 		dy = d
 	}
-	accumulate(j.dx[from:to], dy)
-	if j.rk == nil {
+	accumulate(j.d.X[from:to], dy)
+	if j.in.RK == nil {
 		return
 	}
 	for h := range j.H {
 		c, end := h*j.N, (h+1)*j.N
 		at, last := from+c, from+end
-		s, d, v := j.bonus[row*j.H+h], dy[c:end], j.v[at:last]
-		e := dot3(d, v, nil)
-		bonus7Grad(j.dr[at:last], j.dkey[at:last], drk[c:end], j.r[at:last], j.key[at:last], j.rk[c:end], e)
-		axpy(j.dv[at:last], d, s)
-		if j.g != nil {
-			mulAxpy(j.dg[at:last], j.y[at:last], v, s)
+		s, d, v := j.bonus[row*j.H+h], dy[c:end], j.in.V[at:last]
+		e := dot2(d, v)
+		bonus7Grad(j.d.R[at:last], j.d.Key[at:last], drk[c:end], j.in.R[at:last], j.in.Key[at:last], j.in.RK[c:end], e)
+		axpy(j.d.V[at:last], d, s)
+		if j.in.G != nil {
+			mulAxpy(j.d.G[at:last], j.y[at:last], v, s)
 		}
 	}
 }

@@ -61,15 +61,20 @@ func keys7RemovalGradGeneric(dk, da, dkk, dremove, dreplace, remove, k, a, kk []
 	}
 }
 
-// dot3Generic is Σ a·b·c, c nil being 1.
+// dot2Generic is Σ a·b.
+func dot2Generic(a, b []float32) float32 {
+	var sum float64
+	for i, v := range a {
+		sum += float64(v) * float64(b[i])
+	}
+	return float32(sum)
+}
+
+// dot3Generic is Σ a·b·c.
 func dot3Generic(a, b, c []float32) float32 {
 	var sum float64
 	for i, v := range a {
-		p := float64(v) * float64(b[i])
-		if c != nil {
-			p *= float64(c[i])
-		}
-		sum += p
+		sum += float64(v) * float64(b[i]) * float64(c[i])
 	}
 	return float32(sum)
 }

@@ -2,18 +2,26 @@ package kernels
 
 import "fmt"
 
-// maxMixes is the most outputs of ShiftMix: RWKV-7's.
-const maxMixes = 6
+// MaxMixes is the most outputs of ShiftMix: RWKV-7's.
+const MaxMixes = 6
+
+// MixInputs are what token shifts read: B sequences of T rows of C floats, and
+// the weights of each output. As gradients they are those of X, Mu and M.
+type MixInputs struct {
+	X    []float32           // [B,T,C]
+	Last []float32           // [B,C]: the row before the first one; nil: zeros
+	Mu   [MaxMixes][]float32 // [C] each
+	M    [MaxMixes][]float32 // [B,T,C] each: what ShiftMixBy adds to Mu; of it alone
+}
 
 // ShiftMix is RWKV's token shift, with several weights at once:
 //
 //	y[i][b,t] = mu[i]·x[b,t] + (1-mu[i])·x[b,t-1],  x[b,-1] = last[b]
 //
-// x and each of up to six y are [B,T,C], each mu is [C], last is [B,C] or nil
-// for zeros. x is read once for all of them.
+// There are up to six y, each [B,T,C]. x is read once for all of them.
 // Source: BlinkDL/RWKV-LM RWKV-v4neo/src/model.py, time_shift.
-func ShiftMix(y [][]float32, x, last []float32, mu [][]float32, B, T, C int) {
-	shiftMixJob{T: T, C: C}.mix("ShiftMix", y, x, last, mu, B)
+func ShiftMix(y [][]float32, in MixInputs, B, T, C int) {
+	shiftMixJob{T: T, C: C}.mix("ShiftMix", y, in, B)
 }
 
 // ShiftMixPrev is ShiftMix with the weights of the token before, as RWKV-6 and
@@ -22,18 +30,18 @@ func ShiftMix(y [][]float32, x, last []float32, mu [][]float32, B, T, C int) {
 //	y[i][b,t] = x[b,t] + mu[i]·(x[b,t-1] - x[b,t])
 //
 // Source: BlinkDL/RWKV-LM RWKV-v7/train_temp/src/model.py, RWKV_Tmix_x070.
-func ShiftMixPrev(y [][]float32, x, last []float32, mu [][]float32, B, T, C int) {
-	shiftMixJob{T: T, C: C, ofPrev: true}.mix("ShiftMixPrev", y, x, last, mu, B)
+func ShiftMixPrev(y [][]float32, in MixInputs, B, T, C int) {
+	shiftMixJob{T: T, C: C, ofPrev: true}.mix("ShiftMixPrev", y, in, B)
 }
 
-func (j shiftMixJob) mix(op string, y [][]float32, x, last []float32, mu [][]float32, B int) {
+func (j shiftMixJob) mix(op string, y [][]float32, in MixInputs, B int) {
 	T, C := j.T, j.C
-	j.need(op, y, x, last, mu, B)
+	j.need(op, y, in, B)
 	if B*T*C == 0 {
 		return
 	}
 	owner, zeros := borrow(C)
-	j.start(last, zeros)
+	j.start(in.Last, zeros)
 	shiftMixJobs.run(B*T, rowGrain(C), j)
 	floatBuffers.Put(owner)
 }
@@ -43,29 +51,26 @@ func (j shiftMixJob) mix(op string, y [][]float32, x, last []float32, mu [][]flo
 //	dx[b,t] += Σ_i mu[i]·dy[i][b,t] + (1-mu[i])·dy[i][b,t+1]
 //	dmu[i] += Σ_b,t dy[i][b,t]·(x[b,t] - x[b,t-1])
 //
-// with nothing from beyond the last token, and none to last. dx and each dmu
-// may be nil. Rows are summed in order, within blocks that are joined in order.
-func ShiftMixGrad(dx []float32, dmu, dy [][]float32, x, last []float32, mu [][]float32, B, T, C int) {
-	shiftMixGradJob{dx: dx, shiftMixJob: shiftMixJob{T: T, C: C}}.mix("ShiftMixGrad", dmu, dy, x, last, mu, B)
+// with nothing from beyond the last token, and none to last. d's X and each of
+// its Mu may be nil. Rows are summed in order, within blocks that are joined in order.
+func ShiftMixGrad(d MixInputs, dy [][]float32, in MixInputs, B, T, C int) {
+	shiftMixGradJob{dx: d.X, shiftMixJob: shiftMixJob{T: T, C: C}}.mix("ShiftMixGrad", d, dy, in, B)
 }
 
 // ShiftMixPrevGrad adds the gradients of ShiftMixPrev likewise:
 //
 //	dx[b,t] += Σ_i (1-mu[i])·dy[i][b,t] + mu[i]·dy[i][b,t+1]
 //	dmu[i] += Σ_b,t dy[i][b,t]·(x[b,t-1] - x[b,t])
-func ShiftMixPrevGrad(dx []float32, dmu, dy [][]float32, x, last []float32, mu [][]float32, B, T, C int) {
-	shiftMixGradJob{dx: dx, shiftMixJob: shiftMixJob{T: T, C: C, ofPrev: true}}.mix("ShiftMixPrevGrad", dmu, dy, x, last, mu, B)
+func ShiftMixPrevGrad(d MixInputs, dy [][]float32, in MixInputs, B, T, C int) {
+	shiftMixGradJob{dx: d.X, shiftMixJob: shiftMixJob{T: T, C: C, ofPrev: true}}.mix("ShiftMixPrevGrad", d, dy, in, B)
 }
 
-func (j shiftMixGradJob) mix(op string, dmu, dy [][]float32, x, last []float32, mu [][]float32, B int) {
+func (j shiftMixGradJob) mix(op string, d MixInputs, dy [][]float32, in MixInputs, B int) {
 	T, C := j.T, j.C
-	j.need(op, dy, x, last, mu, B)
+	j.need(op, dy, in, B)
 	needOrNil(op, "dx", j.dx, B*T*C)
-	if len(dmu) != j.n {
-		panic(fmt.Sprintf("kernels: %s: %d dmu for %d mu", op, len(dmu), j.n))
-	}
-	for _, d := range dmu {
-		needOrNil(op, "dmu", d, C)
+	for _, dmu := range d.Mu[:j.n] {
+		needOrNil(op, "dmu", dmu, C)
 	}
 	if B*T*C == 0 {
 		return
@@ -74,16 +79,16 @@ func (j shiftMixGradJob) mix(op string, dmu, dy [][]float32, x, last []float32, 
 	n, stride := (B*T+j.rows-1)/j.rows, (j.n+1)*C
 	owner, scratch := borrow(n*stride + C)
 	j.parts = scratch[C:]
-	j.start(last, scratch[:C])
+	j.start(in.Last, scratch[:C])
 	shiftMixGradJobs.run(B*T, j.rows, j)
-	for i, d := range dmu {
-		addParts(d, j.parts[i*C:], n, stride)
+	for i, dmu := range d.Mu[:j.n] {
+		addParts(dmu, j.parts[i*C:], n, stride)
 	}
 	floatBuffers.Put(owner)
 }
 
 // mixSet is one slice for each output.
-type mixSet [maxMixes][]float32
+type mixSet [MaxMixes][]float32
 
 type shiftMixJob struct {
 	y, mu      mixSet
@@ -93,18 +98,18 @@ type shiftMixJob struct {
 	ofPrev     bool
 }
 
-func (j *shiftMixJob) need(op string, y [][]float32, x, last []float32, mu [][]float32, B int) {
+func (j *shiftMixJob) need(op string, y [][]float32, in MixInputs, B int) {
 	needDims(op, B, j.T, j.C)
-	j.n, j.x = len(mu), x
-	if j.n < 1 || j.n > maxMixes || len(y) != j.n {
-		panic(fmt.Sprintf("kernels: %s: %d mu and %d y, want as many, 1 to %d", op, len(mu), len(y), maxMixes))
+	j.n, j.x, j.mu = len(y), in.X, in.Mu
+	if j.n < 1 || j.n > MaxMixes {
+		panic(fmt.Sprintf("kernels: %s: %d y, want 1 to %d", op, len(y), MaxMixes))
 	}
-	need(op, "x", x, B*j.T*j.C)
-	needOrNil(op, "last", last, B*j.C)
-	for i := range mu {
-		need(op, "mu", mu[i], j.C)
+	need(op, "x", in.X, B*j.T*j.C)
+	needOrNil(op, "last", in.Last, B*j.C)
+	for i := range y {
+		need(op, "mu", in.Mu[i], j.C)
 		need(op, "y", y[i], B*j.T*j.C)
-		j.mu[i], j.y[i] = mu[i], y[i]
+		j.y[i] = y[i]
 	}
 }
 

@@ -1,23 +1,20 @@
 package kernels
 
-import "fmt"
-
 // ShiftMixBy is ShiftMixPrev with weights that each token adds to, RWKV-6's
 // data-dependent token shift:
 //
 //	y[i][b,t] = x[b,t] + (mu[i] + m[i][b,t])·(x[b,t-1] - x[b,t]),  x[b,-1] = last[b]
 //
-// x, up to six y and as many m are [B,T,C], each mu is [C], last is [B,C] or
-// nil for zeros.
+// There are up to six y, each [B,T,C].
 // Source: BlinkDL/RWKV-LM RWKV-v5/src/model.py, RWKV_Tmix_x060.
-func ShiftMixBy(y [][]float32, x, last []float32, mu, m [][]float32, B, T, C int) {
+func ShiftMixBy(y [][]float32, in MixInputs, B, T, C int) {
 	j := shiftMixByJob{shiftMixJob: shiftMixJob{T: T, C: C}}
-	j.need("ShiftMixBy", y, x, last, mu, m, B)
+	j.need("ShiftMixBy", y, in, B)
 	if B*T*C == 0 {
 		return
 	}
 	owner, zeros := borrow(C)
-	j.start(last, zeros)
+	j.start(in.Last, zeros)
 	shiftMixByJobs.run(B*T, rowGrain(C), j)
 	floatBuffers.Put(owner)
 }
@@ -27,20 +24,17 @@ func ShiftMixBy(y [][]float32, x, last []float32, mu, m [][]float32, B, T, C int
 //	dx[b,t] += Σ_i (1-mu[i]-m[i][b,t])·dy[i][b,t] + (mu[i]+m[i][b,t+1])·dy[i][b,t+1]
 //	dm[i][b,t] += dy[i][b,t]·(x[b,t-1] - x[b,t]);  dmu[i] += Σ_b,t of it
 //
-// with nothing from beyond the last token, and none to last. dx and each dmu
-// may be nil. Rows are summed in order, within blocks that are joined in order.
-func ShiftMixByGrad(dx []float32, dmu, dm, dy [][]float32, x, last []float32, mu, m [][]float32, B, T, C int) {
-	j := shiftMixByGradJob{dx: dx, shiftMixByJob: shiftMixByJob{shiftMixJob: shiftMixJob{T: T, C: C}}}
-	j.need("ShiftMixByGrad", dy, x, last, mu, m, B)
-	needOrNil("ShiftMixByGrad", "dx", dx, B*T*C)
-	if len(dmu) != j.n || len(dm) != j.n {
-		panic(fmt.Sprintf("kernels: ShiftMixByGrad: %d dmu and %d dm for %d mu", len(dmu), len(dm), j.n))
+// with nothing from beyond the last token, and none to last. d's X and each of
+// its Mu may be nil. Rows are summed in order, within blocks that are joined in order.
+func ShiftMixByGrad(d MixInputs, dy [][]float32, in MixInputs, B, T, C int) {
+	j := shiftMixByGradJob{dx: d.X, shiftMixByJob: shiftMixByJob{shiftMixJob: shiftMixJob{T: T, C: C}}}
+	j.need("ShiftMixByGrad", dy, in, B)
+	needOrNil("ShiftMixByGrad", "dx", d.X, B*T*C)
+	for i := range j.n {
+		needOrNil("ShiftMixByGrad", "dmu", d.Mu[i], C)
+		need("ShiftMixByGrad", "dm", d.M[i], B*T*C)
 	}
-	for i := range dmu {
-		needOrNil("ShiftMixByGrad", "dmu", dmu[i], C)
-		need("ShiftMixByGrad", "dm", dm[i], B*T*C)
-		j.dm[i] = dm[i]
-	}
+	j.dm = d.M
 	if B*T*C == 0 {
 		return
 	}
@@ -48,10 +42,10 @@ func ShiftMixByGrad(dx []float32, dmu, dm, dy [][]float32, x, last []float32, mu
 	n, stride := (B*T+j.rows-1)/j.rows, (j.n+1)*C
 	owner, scratch := borrow(n*stride + C)
 	j.parts = scratch[C:]
-	j.start(last, scratch[:C])
+	j.start(in.Last, scratch[:C])
 	shiftMixByGradJobs.run(B*T, j.rows, j)
-	for i, d := range dmu {
-		addParts(d, j.parts[i*C:], n, stride)
+	for i, dmu := range d.Mu[:j.n] {
+		addParts(dmu, j.parts[i*C:], n, stride)
 	}
 	floatBuffers.Put(owner)
 }
@@ -61,15 +55,12 @@ type shiftMixByJob struct {
 	m mixSet
 }
 
-func (j *shiftMixByJob) need(op string, y [][]float32, x, last []float32, mu, m [][]float32, B int) {
-	j.shiftMixJob.need(op, y, x, last, mu, B)
-	if len(m) != j.n {
-		panic(fmt.Sprintf("kernels: %s: %d m for %d mu", op, len(m), j.n))
+func (j *shiftMixByJob) need(op string, y [][]float32, in MixInputs, B int) {
+	j.shiftMixJob.need(op, y, in, B)
+	for _, m := range in.M[:j.n] {
+		need(op, "m", m, B*j.T*j.C)
 	}
-	for i := range m {
-		need(op, "m", m[i], B*j.T*j.C)
-		j.m[i] = m[i]
-	}
+	j.m = in.M
 }
 
 var shiftMixByJobs jobs[shiftMixByJob, *shiftMixByJob]

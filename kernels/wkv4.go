@@ -6,36 +6,41 @@ import "sync"
 // Any huge negative number works; this is the official inference code's.
 const WKV4Start = -1e30
 
+// WKV4Inputs are what WKV4 reads, or the gradients of that.
+type WKV4Inputs struct {
+	W, U []float32 // [C]: the log-decay of a step, w ≤ 0, and the bonus of the present one
+	K, V []float32 // [B,T,C]: key and value
+}
+
+// WKV4State is the memory of B sequences, [B,C] each: the true state is
+// (a·eᵖ, b·eᵖ); p keeps the exponentials in range. A fresh one is a = b = 0,
+// p = WKV4Start.
+type WKV4State struct{ A, B, P []float32 }
+
 // WKV4 runs the RWKV-4 recurrence over T steps of C channels in B sequences,
-// updating the state a, b, p. The true state is (a·eᵖ, b·eᵖ); p keeps the
-// exponentials in range. Per channel:
+// leaving y [B,T,C] and updating the state. Per channel:
 //
 //	q  = max(p, u+k);  y  = (e^(p-q)·a + e^(u+k-q)·v) / (e^(p-q)·b + e^(u+k-q))
 //	p' = max(w+p, k);  a' = e^(w+p-p')·a + e^(k-p')·v;  b' = e^(w+p-p')·b + e^(k-p')
 //
-// k, v, y are [B,T,C]; w, u are [C]; a, b, p are [B,C]. w ≤ 0 is the log-decay
-// of a step. A fresh state is a = b = 0, p = WKV4Start.
 // Source: BlinkDL/RWKV-LM RWKV-v4neo/cuda/wkv_cuda.cu.
-func WKV4(y, a, b, p, w, u, k, v []float32, B, T, C int) {
+func WKV4(y []float32, s WKV4State, in WKV4Inputs, B, T, C int) {
 	needDims("WKV4", B, T, C)
-	for _, x := range [...]struct {
-		name string
-		x    []float32
-		n    int
-	}{{"y", y, B * T * C}, {"a", a, B * C}, {"b", b, B * C}, {"p", p, B * C},
-		{"w", w, C}, {"u", u, C}, {"k", k, B * T * C}, {"v", v, B * T * C}} {
-		need("WKV4", x.name, x.x, x.n)
-	}
+	in.need("WKV4", B, T, C, need)
+	need("WKV4", "y", y, B*T*C)
+	need("WKV4", "a", s.A, B*C)
+	need("WKV4", "b", s.B, B*C)
+	need("WKV4", "p", s.P, B*C)
 	if T == 0 {
 		return
 	}
 	blocks := (C + wkvBlock - 1) / wkvBlock
-	wkv4Jobs.run(B*blocks, wkvGrain(T), wkv4Job{y, a, b, p, w, u, k, v, T, C, blocks})
+	wkv4Jobs.run(B*blocks, wkvGrain(T), wkv4Job{y, s, in, T, C, blocks})
 }
 
-// WKV4Grad adds the gradients of WKV4 to dw, du [C] and dk, dv [B,T,C], given
-// that of y. a0, b0, p0 [B,C] are the state before the call (nil: fresh); no
-// gradient flows into it. Any of dw, du, dk, dv may be nil.
+// WKV4Grad adds the gradients of WKV4 to d, of which any may be nil, given that
+// of y. s0 is the state before the call (the zero value: fresh); no gradient
+// flows into it.
 //
 // With true sums A, B, E = e^(u+k), D = dy/(B+E) and A_w, B_w the derivatives
 // of A, B by w, forwards in time
@@ -48,28 +53,29 @@ func WKV4(y, a, b, p, w, u, k, v []float32, B, T, C int) {
 //
 // A, B, A_w, B_w carry the exponent p of WKV4, and P, Q one of their own.
 // Batches are summed in order.
-func WKV4Grad(dw, du, dk, dv, dy, a0, b0, p0, w, u, k, v []float32, B, T, C int) {
+func WKV4Grad(d WKV4Inputs, dy []float32, s0 WKV4State, in WKV4Inputs, B, T, C int) {
 	needDims("WKV4Grad", B, T, C)
-	for _, x := range [...]struct {
-		name     string
-		x        []float32
-		n        int
-		optional bool
-	}{{"dw", dw, C, true}, {"du", du, C, true}, {"dk", dk, B * T * C, true}, {"dv", dv, B * T * C, true},
-		{"dy", dy, B * T * C, false}, {"a0", a0, B * C, true}, {"b0", b0, B * C, true}, {"p0", p0, B * C, true},
-		{"w", w, C, false}, {"u", u, C, false}, {"k", k, B * T * C, false}, {"v", v, B * T * C, false}} {
-		if !x.optional || x.x != nil {
-			need("WKV4Grad", x.name, x.x, x.n)
-		}
-	}
-	if (a0 == nil) != (b0 == nil) || (a0 == nil) != (p0 == nil) {
-		panic("kernels: WKV4Grad: a0, b0, p0 are given together or not at all")
+	d.need("WKV4Grad: gradient", B, T, C, needOrNil)
+	in.need("WKV4Grad", B, T, C, need)
+	need("WKV4Grad", "dy", dy, B*T*C)
+	needOrNil("WKV4Grad", "a0", s0.A, B*C)
+	needOrNil("WKV4Grad", "b0", s0.B, B*C)
+	needOrNil("WKV4Grad", "p0", s0.P, B*C)
+	if (s0.A == nil) != (s0.B == nil) || (s0.A == nil) != (s0.P == nil) {
+		panic("kernels: WKV4Grad: a, b and p of a state are given together or not at all")
 	}
 	if B*T == 0 {
 		return
 	}
 	blocks := (C + wkvBlock - 1) / wkvBlock
-	wkv4GradJobs.run(blocks, wkvGrain(4*B*T), wkv4GradJob{dw, du, dk, dv, dy, a0, b0, p0, w, u, k, v, B, T, C})
+	wkv4GradJobs.run(blocks, wkvGrain(4*B*T), wkv4GradJob{d, dy, s0, in, B, T, C})
+}
+
+func (in *WKV4Inputs) need(op string, B, T, C int, need func(op, name string, x []float32, n int)) {
+	need(op, "w", in.W, C)
+	need(op, "u", in.U, C)
+	need(op, "k", in.K, B*T*C)
+	need(op, "v", in.V, B*T*C)
 }
 
 // wkvBlock is the channels of one call: a cache line of a row.
@@ -80,8 +86,10 @@ const wkvBlock = 16
 func wkvGrain(T int) int { return max(1, blockFloats/(T*wkvBlock)) }
 
 type wkv4Job struct {
-	y, a, b, p, w, u, k, v []float32
-	T, C, blocks           int
+	y            []float32
+	s            WKV4State
+	in           WKV4Inputs
+	T, C, blocks int
 }
 
 var wkv4Jobs jobs[wkv4Job, *wkv4Job]
@@ -91,13 +99,16 @@ func (j *wkv4Job) span(lo, hi int) {
 		batch, c0 := i/j.blocks, i%j.blocks*wkvBlock
 		c1 := min(c0+wkvBlock, j.C)
 		row, s0, s1 := batch*j.T*j.C+c0, batch*j.C+c0, batch*j.C+c1
-		wkv4(j.y[row:], j.a[s0:s1], j.b[s0:s1], j.p[s0:s1], j.w[c0:c1], j.u[c0:c1], j.k[row:], j.v[row:], j.T, j.C)
+		wkv4(j.y[row:], j.s.A[s0:s1], j.s.B[s0:s1], j.s.P[s0:s1], j.in.W[c0:c1], j.in.U[c0:c1], j.in.K[row:], j.in.V[row:], j.T, j.C)
 	}
 }
 
 type wkv4GradJob struct {
-	dw, du, dk, dv, dy, a0, b0, p0, w, u, k, v []float32
-	B, T, C                                    int
+	d       WKV4Inputs
+	dy      []float32
+	s0      WKV4State
+	in      WKV4Inputs
+	B, T, C int
 }
 
 var wkv4GradJobs jobs[wkv4GradJob, *wkv4GradJob]
@@ -132,29 +143,29 @@ func (j *wkv4GradJob) block(tape *wkvTape, c0, c1 int) {
 		for c := range n {
 			tape.a[c], tape.b[c], tape.p[c] = 0, 0, WKV4Start
 		}
-		if s := batch*j.C + c0; j.a0 != nil {
-			copy(tape.a[:n], j.a0[s:s+n])
-			copy(tape.b[:n], j.b0[s:s+n])
-			copy(tape.p[:n], j.p0[s:s+n])
+		if s := batch*j.C + c0; j.s0.A != nil {
+			copy(tape.a[:n], j.s0.A[s:s+n])
+			copy(tape.b[:n], j.s0.B[s:s+n])
+			copy(tape.p[:n], j.s0.P[s:s+n])
 		}
 		row := batch*j.T*j.C + c0
-		wkv4GradForward(tape, j.dy[row:], j.w[c0:c1], j.u[c0:c1], j.k[row:], j.v[row:], j.T, j.C)
-		if j.dk == nil && j.dv == nil {
+		wkv4GradForward(tape, j.dy[row:], j.in.W[c0:c1], j.in.U[c0:c1], j.in.K[row:], j.in.V[row:], j.T, j.C)
+		if j.d.K == nil && j.d.V == nil {
 			continue
 		}
 		dk, dv, strideK, strideV := tape.sink[:], tape.sink[:], 0, 0
-		if j.dk != nil {
-			dk, strideK = j.dk[row:], j.C
+		if j.d.K != nil {
+			dk, strideK = j.d.K[row:], j.C
 		}
-		if j.dv != nil {
-			dv, strideV = j.dv[row:], j.C
+		if j.d.V != nil {
+			dv, strideV = j.d.V[row:], j.C
 		}
-		wkv4GradReverse(dk, dv, strideK, strideV, tape, j.w[c0:c1], j.k[row:], j.v[row:], j.T, j.C)
+		wkv4GradReverse(dk, dv, strideK, strideV, tape, j.in.W[c0:c1], j.in.K[row:], j.in.V[row:], j.T, j.C)
 	}
-	if j.dw != nil {
-		accumulateGeneric(j.dw[c0:c1], tape.dw[:n])
+	if j.d.W != nil {
+		accumulateGeneric(j.d.W[c0:c1], tape.dw[:n])
 	}
-	if j.du != nil {
-		accumulateGeneric(j.du[c0:c1], tape.du[:n])
+	if j.d.U != nil {
+		accumulateGeneric(j.d.U[c0:c1], tape.du[:n])
 	}
 }

@@ -1,50 +1,55 @@
 package kernels
 
+// WKV6Inputs are what WKV5 and WKV6 read, or the gradients of that; C = H·N.
+type WKV6Inputs struct {
+	W       []float32 // the log-decay, w ≤ 0: [B,T,C] of every step, for WKV5 [C]
+	U       []float32 // [C]: the bonus of the present step; nil: ones
+	R, K, V []float32 // [B,T,C]: receptance, key and value
+}
+
 // WKV6 runs the RWKV-6 recurrence over T steps of H heads of N channels in B
-// sequences, updating the state s. Per head, keys i and values j:
+// sequences, leaving y [B,T,C] and updating the state s [B,H,N keys,N values].
+// Per head, keys i and values j:
 //
 //	y_t[j]  = Σ_i r_t[i]·(S[i,j] + u[i]·k_t[i]·v_t[j])
 //	S'[i,j] = e^w_t[i]·S[i,j] + k_t[i]·v_t[j]
 //
-// r, k, v, w, y are [B,T,C], C = H·N; u is [C], nil for ones; s is
-// [B,H,N keys,N values]. w ≤ 0 is the log-decay of a step. A sequence gives
-// the same bits however it is cut into calls.
+// A sequence gives the same bits however it is cut into calls.
 // Source: BlinkDL/RWKV-LM RWKV-v5/cuda/wkv6_cuda.cu; arXiv 2404.05892, 4.2.
-func WKV6(y, s, w, u, r, k, v []float32, B, T, H, N int) {
-	wkv6("WKV6", y, s, w, u, r, k, v, B, T, H, N, true)
+func WKV6(y, s []float32, in WKV6Inputs, B, T, H, N int) {
+	wkv6("WKV6", y, s, in, B, T, H, N, true)
 }
 
 // WKV5 is WKV6 with one log-decay a channel: w is [C].
 // Source: BlinkDL/RWKV-LM RWKV-v5/cuda/wkv5_cuda.cu.
-func WKV5(y, s, w, u, r, k, v []float32, B, T, H, N int) {
-	wkv6("WKV5", y, s, w, u, r, k, v, B, T, H, N, false)
+func WKV5(y, s []float32, in WKV6Inputs, B, T, H, N int) {
+	wkv6("WKV5", y, s, in, B, T, H, N, false)
 }
 
-func wkv6(op string, y, s, w, u, r, k, v []float32, B, T, H, N int, perStep bool) {
-	C, n := needWKV6(op, w, u, r, k, v, B, T, H, N, perStep)
+func wkv6(op string, y, s []float32, in WKV6Inputs, B, T, H, N int, perStep bool) {
+	n := in.need(op, B, T, H, N, perStep)
 	need(op, "y", y, n)
-	need(op, "s", s, B*C*N)
+	need(op, "s", s, B*H*N*N)
 	if n > 0 {
-		wkv6Jobs.run(B*H, wkv6Grain(T, N), wkv6Job{y, s, wkv6Args{w, u, r, k, v, T, H, N, perStep}})
+		wkv6Jobs.run(B*H, wkv6Grain(T, N), wkv6Job{y, s, wkv6Args{in, T, H, N, perStep}})
 	}
 }
 
-// needWKV6 checks what WKV5, WKV6 and their gradients read; it returns C and the
-// floats of [B,T,C].
-func needWKV6(op string, w, u, r, k, v []float32, B, T, H, N int, perStep bool) (C, n int) {
+// need checks what both directions read; it returns the floats of [B,T,C].
+func (in *WKV6Inputs) need(op string, B, T, H, N int, perStep bool) (n int) {
 	needDims(op, B, T, H, N)
-	C = H * N
+	C := H * N
 	n = B * T * C
 	if perStep {
-		need(op, "w", w, n)
+		need(op, "w", in.W, n)
 	} else {
-		need(op, "w", w, C)
+		need(op, "w", in.W, C)
 	}
-	needOrNil(op, "u", u, C)
-	need(op, "r", r, n)
-	need(op, "k", k, n)
-	need(op, "v", v, n)
-	return C, n
+	needOrNil(op, "u", in.U, C)
+	need(op, "r", in.R, n)
+	need(op, "k", in.K, n)
+	need(op, "v", in.V, n)
+	return n
 }
 
 // wkv6Chunk is the steps that are done at once: their rows stay in the
@@ -56,19 +61,19 @@ func wkv6Grain(T, N int) int { return max(1, blockFloats/max(1, T*N*N)) }
 
 // wkv6Args is what both directions read.
 type wkv6Args struct {
-	w, u, r, k, v []float32
-	T, H, N       int
-	perStep       bool // a log-decay for each step
+	in      WKV6Inputs
+	T, H, N int
+	perStep bool // a log-decay for each step
 }
 
 // head returns where row 0 of a head begins in [B,T,C], and its bonus; ones
 // holds N of them.
 func (a *wkv6Args) head(batch, h int, ones []float32) (at int, u []float32) {
 	at = (batch*a.T*a.H + h) * a.N
-	if a.u == nil {
+	if a.in.U == nil {
 		return at, ones
 	}
-	return at, a.u[h*a.N : (h+1)*a.N]
+	return at, a.in.U[h*a.N : (h+1)*a.N]
 }
 
 // decays fills d with e^w of steps t0 … t1-1, a row each, or with one row for
@@ -76,10 +81,10 @@ func (a *wkv6Args) head(batch, h int, ones []float32) (at int, u []float32) {
 func (a *wkv6Args) decays(d []float32, at, h, t0, t1 int) (stride int) {
 	N := a.N
 	if !a.perStep {
-		wkv6Decays(d, a.w[h*N:], 1, N, 0)
+		wkv6Decays(d[:N], a.in.W[h*N:], N, 0)
 		return 0
 	}
-	wkv6Decays(d, a.w[at+t0*a.H*N:], t1-t0, N, a.H*N)
+	wkv6Decays(d[:(t1-t0)*N], a.in.W[at+t0*a.H*N:], N, a.H*N)
 	return N
 }
 
@@ -122,8 +127,8 @@ func (j *wkv6Job) one(batch, h int, d, c, ones []float32) {
 		if t0 == 0 || j.perStep {
 			q.dStride = j.decays(d, at, h, t0, t0+q.T)
 		}
-		q.out, q.a, q.b, q.x = j.y[row:], j.r[row:], j.k[row:], j.v[row:]
-		wkv6Dots(c[:q.T], q.a, u, q.b, C)
+		q.out, q.a, q.b, q.x = j.y[row:], j.in.R[row:], j.in.K[row:], j.in.V[row:]
+		wkv6Dots(c[:q.T], q.a, u, q.b, N, C)
 		wkv6Values(&q)
 	}
 }

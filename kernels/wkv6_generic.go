@@ -53,20 +53,20 @@ func wkv6KeysGeneric(q *wkv6Scan) {
 }
 
 // wkv6DotsGeneric is c[t] = Σ_i a_t[i]·u[i]·b_t[i].
-func wkv6DotsGeneric(c, a, u, b []float32, stride int) {
+func wkv6DotsGeneric(c, a, u, b []float32, N, stride int) {
 	for t := range c {
 		var sum float32
-		for i, ui := range u {
+		for i, ui := range u[:N] {
 			sum += a[t*stride+i] * ui * b[t*stride+i]
 		}
 		c[t] = sum
 	}
 }
 
-// wkv6DecaysGeneric is d[t] = e^w[t] on T rows of N; rows of w lie stride
-// floats apart, of d N.
-func wkv6DecaysGeneric(d, w []float32, T, N, stride int) {
-	for t := range T {
+// wkv6DecaysGeneric is d[t] = e^w[t] on rows of N, which fill d; rows of w lie
+// stride floats apart.
+func wkv6DecaysGeneric(d, w []float32, N, stride int) {
+	for t := range len(d) / N {
 		expGeneric(d[t*N:(t+1)*N], w[t*stride:t*stride+N])
 	}
 }
@@ -94,12 +94,10 @@ func wkv6JoinGeneric(dw, dr, dk, du, q, gr, gk, u, r, k, d []float32, e float32)
 	}
 }
 
-// wkv6MeetGeneric is q[i] = Σ_j G[j,i]·S[j,i] over transposed states [N,N].
-func wkv6MeetGeneric(q, G, S []float32) {
-	N := len(q)
-	clear(q)
-	for j := range N {
-		g, s := G[j*N:(j+1)*N], S[j*N:(j+1)*N]
+// wkv6MeetGeneric is q[i] += Σ_j G[j,i]·S[j,i] over R rows of transposed states.
+func wkv6MeetGeneric(q, G, S []float32, R, stride int) {
+	for j := range R {
+		g, s := G[j*stride:], S[j*stride:]
 		for i := range q {
 			q[i] += g[i] * s[i]
 		}

@@ -1,8 +1,8 @@
 package kernels
 
-// WKV6Grad adds the gradients of WKV6 to dw (of the log-decay), dr, dk, dv
-// [B,T,C] and du [C], given that of y. s0 [B,H,N,N] is the state before the
-// call (nil: zeros); no gradient flows into it. Any d may be nil.
+// WKV6Grad adds the gradients of WKV6 to d, of which any may be nil, given that
+// of y. s0 [B,H,N,N] is the state before the call (nil: zeros); no gradient
+// flows into it.
 //
 // With S before a step, G the gradient of the state after it (zeros after the
 // last), per head
@@ -18,22 +18,22 @@ package kernels
 // afresh every 64 steps and carried from step to step between. So dw is as
 // exact as Q, and 0 where e^w < 2^-24.
 // Batches are summed in order.
-func WKV6Grad(dw, du, dr, dk, dv, dy, s0, w, u, r, k, v []float32, B, T, H, N int) {
-	wkv6Grad("WKV6Grad", dw, du, dr, dk, dv, dy, s0, w, u, r, k, v, B, T, H, N, true)
+func WKV6Grad(d WKV6Inputs, dy, s0 []float32, in WKV6Inputs, B, T, H, N int) {
+	wkv6Grad("WKV6Grad", d, dy, s0, in, B, T, H, N, true)
 }
 
 // WKV5Grad is WKV6Grad for WKV5: w and dw are [C].
-func WKV5Grad(dw, du, dr, dk, dv, dy, s0, w, u, r, k, v []float32, B, T, H, N int) {
-	wkv6Grad("WKV5Grad", dw, du, dr, dk, dv, dy, s0, w, u, r, k, v, B, T, H, N, false)
+func WKV5Grad(d WKV6Inputs, dy, s0 []float32, in WKV6Inputs, B, T, H, N int) {
+	wkv6Grad("WKV5Grad", d, dy, s0, in, B, T, H, N, false)
 }
 
-func wkv6Grad(op string, dw, du, dr, dk, dv, dy, s0, w, u, r, k, v []float32, B, T, H, N int, perStep bool) {
-	C, n := needWKV6(op, w, u, r, k, v, B, T, H, N, perStep)
-	needOrNil(op, "dw", dw, len(w))
-	needOrNil(op, "du", du, C)
-	needOrNil(op, "dr", dr, n)
-	needOrNil(op, "dk", dk, n)
-	needOrNil(op, "dv", dv, n)
+func wkv6Grad(op string, d WKV6Inputs, dy, s0 []float32, in WKV6Inputs, B, T, H, N int, perStep bool) {
+	n, C := in.need(op, B, T, H, N, perStep), H*N
+	needOrNil(op, "dw", d.W, len(in.W))
+	needOrNil(op, "du", d.U, C)
+	needOrNil(op, "dr", d.R, n)
+	needOrNil(op, "dk", d.K, n)
+	needOrNil(op, "dv", d.V, n)
 	need(op, "dy", dy, n)
 	needOrNil(op, "s0", s0, B*C*N)
 	if n == 0 {
@@ -41,19 +41,20 @@ func wkv6Grad(op string, dw, du, dr, dk, dv, dy, s0, w, u, r, k, v []float32, B,
 	}
 	owner, sums := borrow(2 * B * C)
 	clear(sums)
-	job := wkv6GradJob{dw, dr, dk, dv, dy, s0, sums[:B*C], sums[B*C:], wkv6Args{w, u, r, k, v, T, H, N, perStep}}
+	job := wkv6GradJob{d, dy, s0, sums[:B*C], sums[B*C:], wkv6Args{in, T, H, N, perStep}}
 	wkv6GradJobs.run(B*H, wkv6Grain(4*T, N), job)
 	if !perStep {
-		addParts(dw, job.sumW, B, C)
+		addParts(d.W, job.sumW, B, C)
 	}
-	addParts(du, job.sumU, B, C)
+	addParts(d.U, job.sumU, B, C)
 	floatBuffers.Put(owner)
 }
 
 // wkv6GradJob has sums of dw and du for each batch [B,C]; those of dw serve
 // WKV5 alone.
 type wkv6GradJob struct {
-	dw, dr, dk, dv, dy, s0, sumW, sumU []float32
+	d                  WKV6Inputs
+	dy, s0, sumW, sumU []float32
 	wkv6Args
 }
 
@@ -103,12 +104,12 @@ func (j *wkv6GradJob) one(t *wkv6Tape, batch, h int) {
 	at, u := j.head(batch, h, t.ones)
 	C, N := j.H*j.N, j.N
 	dStride := j.decays(t.d, at, h, 0, j.T)
-	wkv6Dots(t.c, j.r[at:], u, j.k[at:], C)
-	wkv6Dots(t.e, j.dy[at:], t.ones, j.v[at:], C)
+	wkv6Dots(t.c, j.in.R[at:], u, j.in.K[at:], N, C)
+	wkv6Dots(t.e, j.dy[at:], t.ones, j.in.V[at:], N, C)
 	q := wkv6Scan{N: N, stride: C, dStride: dStride, outStride: N}
 	j.forward(t, q, at, batch*j.H+h)
 	j.backKeys(t, q, at, batch, h, u)
-	if j.dv != nil {
+	if j.d.V != nil {
 		j.backValues(t, q, at)
 	}
 }
@@ -134,7 +135,7 @@ func (j *wkv6GradJob) forward(t *wkv6Tape, q wkv6Scan, at, state int) {
 		if m > 0 {
 			copy(t.marks[(m-1)*N*N:m*N*N], t.s)
 		}
-		j.chunk(&q, t, m, at, j.dy, j.k, j.v)
+		j.chunk(&q, t, m, at, j.dy, j.in.K, j.in.V)
 		q.out = t.gr[m*wkv6Chunk*N:]
 		wkv6Keys(&q)
 	}
@@ -148,19 +149,19 @@ func (j *wkv6GradJob) backKeys(t *wkv6Tape, q wkv6Scan, at, batch, h int, u []fl
 	q.s, q.out, q.back = t.g, t.gk, true
 	for m := j.chunks() - 1; m >= 0; m-- {
 		if clear(t.q); m < j.chunks()-1 {
-			wkv6Meet(t.q, t.g, t.marks[m*N*N:(m+1)*N*N])
+			wkv6Meet(t.q, t.g, t.marks[m*N*N:(m+1)*N*N], N, N)
 		}
-		j.chunk(&q, t, m, at, j.v, j.r, j.dy)
+		j.chunk(&q, t, m, at, j.in.V, j.in.R, j.dy)
 		wkv6Keys(&q)
 		for i := q.T - 1; i >= 0; i-- {
 			step := m*wkv6Chunk + i
 			row := at + step*q.stride
 			dw := j.sumW[sums : sums+N]
 			if j.perStep {
-				dw = rowOr(j.dw, row, t.sink)
+				dw = rowOr(j.d.W, row, t.sink)
 			}
-			wkv6Join(dw, rowOr(j.dr, row, t.sink), rowOr(j.dk, row, t.sink), j.sumU[sums:sums+N], t.q,
-				t.gr[step*N:(step+1)*N], t.gk[i*N:(i+1)*N], u, j.r[row:row+N], j.k[row:row+N], t.d[step*q.dStride:][:N], t.e[step])
+			wkv6Join(dw, rowOr(j.d.R, row, t.sink), rowOr(j.d.K, row, t.sink), j.sumU[sums:sums+N], t.q,
+				t.gr[step*N:(step+1)*N], t.gk[i*N:(i+1)*N], u, j.in.R[row:row+N], j.in.K[row:row+N], t.d[step*q.dStride:][:N], t.e[step])
 		}
 	}
 }
@@ -179,12 +180,12 @@ func (j *wkv6GradJob) backValues(t *wkv6Tape, q wkv6Scan, at int) {
 	clear(t.g)
 	q.s, q.out, q.back = t.g, t.gk, true
 	for m := j.chunks() - 1; m >= 0; m-- {
-		j.chunk(&q, t, m, at, j.k, j.r, j.dy)
+		j.chunk(&q, t, m, at, j.in.K, j.in.R, j.dy)
 		q.c = t.c[m*wkv6Chunk:]
 		wkv6Values(&q)
 		for i := range q.T {
 			row := at + (m*wkv6Chunk+i)*q.stride
-			accumulate(j.dv[row:row+N], t.gk[i*N:(i+1)*N])
+			accumulate(j.d.V[row:row+N], t.gk[i*N:(i+1)*N])
 		}
 	}
 }

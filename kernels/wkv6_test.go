@@ -34,8 +34,9 @@ func TestWKV6Scratch(t *testing.T) {
 		for _, g := range grads {
 			clear(g)
 		}
-		WKV6(y, s, w, u, r, k, v, B, T, H, N)
-		WKV6Grad(grads[0], du, grads[1], grads[2], grads[3], dy, nil, w, u, r, k, v, B, T, H, N)
+		in := WKV6Inputs{W: w, U: u, R: r, K: k, V: v}
+		WKV6(y, s, in, B, T, H, N)
+		WKV6Grad(WKV6Inputs{W: grads[0], U: du, R: grads[1], K: grads[2], V: grads[3]}, dy, nil, in, B, T, H, N)
 	}
 	results := func() [][]float32 { return append(slices.Clone(grads), y, s, du) }
 	run()

@@ -104,7 +104,7 @@ func wkv7ReverseGeneric(tape *wkv7Tape, i, T int) {
 
 // wkv7PackGeneric copies T rows of N floats, which start stride apart, to a
 // vector of their steps of n blocks; decays as e^x.
-func wkv7PackGeneric(steps []wkv7Block, n, vector int, x []float32, N, T, stride int) {
+func wkv7PackGeneric(steps []wkv7Block, n, vector int, x []float32, N, T, stride, _ int) {
 	for t := range T {
 		for i := 0; i < N; i += wkv7Side {
 			from, to := x[t*stride+i:t*stride+min(i+wkv7Side, N)], &steps[t*n+i/wkv7Side][vector]
@@ -118,7 +118,7 @@ func wkv7PackGeneric(steps []wkv7Block, n, vector int, x []float32, N, T, stride
 }
 
 // wkv7UnpackGeneric adds a vector of T steps to rows of x, and clears it.
-func wkv7UnpackGeneric(x []float32, steps []wkv7Block, n, vector, N, T, stride int) {
+func wkv7UnpackGeneric(x []float32, steps []wkv7Block, n, vector, N, T, stride, _ int) {
 	for t := range T {
 		for i := 0; i < N; i += wkv7Side {
 			v := &steps[t*n+i/wkv7Side][vector]
@@ -128,3 +128,7 @@ func wkv7UnpackGeneric(x []float32, steps []wkv7Block, n, vector, N, T, stride i
 		}
 	}
 }
+
+// wkv7FetchGeneric does nothing: rows that start pages apart are fetched by
+// nothing else, but only fast implementations wait for them.
+func wkv7FetchGeneric(x []float32, N, T, stride int) {}

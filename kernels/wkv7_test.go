@@ -41,7 +41,7 @@ func newLayer7(B, T, H, N int) *layer7 {
 }
 
 func (l *layer7) forward(h int) {
-	j := wkv7Job{l.y, l.s, l.sa, l.w, l.r, l.k, l.v, l.a, l.b, l.T, l.H, l.N}
+	j := wkv7Job{l.y, l.s, l.sa, WKV7Inputs{l.w, l.r, l.k, l.v, l.a, l.b}, l.T, l.H, l.N}
 	j.span(h, h+1)
 }
 

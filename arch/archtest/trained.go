@@ -36,7 +36,7 @@ func fit(m arch.Model, tok nn.Tokens, steps int) (first, last float64) {
 				mv = [2][]float32{make([]float32, p.Tensor.Len()), make([]float32, p.Tensor.Len())}
 				moments[p.Name] = mv
 			}
-			kernels.AdamW(p.Tensor.Data, p.Tensor.Grad, mv[0], mv[1], 1e-2, 0.9, 0.99, 1e-8, 0, step+1, 1)
+			kernels.AdamW(p.Tensor.Data, p.Tensor.Grad, mv[0], mv[1], kernels.AdamWStep{Step: step + 1, LR: 1e-2, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, Scale: 1})
 		})
 	}
 	return first, last

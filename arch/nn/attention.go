@@ -62,15 +62,16 @@ func attend(g *Graph, q, k, v columns, C int, h Heads, cache *KVCache) *Tensor {
 	pairs := int64(B) * pairsSeen(s)
 	g.Work.Operations += 4 * pairs * int64(C)
 	if !g.record {
-		kernels.Attention(y.Data, nil, q.data(), keys, values, s)
+		kernels.Attention(y.Data, nil, kernels.QKV{Q: q.data(), K: keys, V: values}, s)
 		return y
 	}
 	if inCache {
 		keys, values = g.copyOf(keys), g.copyOf(values)
 	}
 	lse := g.floats(B * h.H * T)
-	kernels.Attention(y.Data, lse, q.data(), keys, values, s)
-	record(g, y, attentionOp{q, k, v, y, keys, values, lse, s, cache != nil, 10 * pairs * int64(C)})
+	in := kernels.QKV{Q: q.data(), K: keys, V: values}
+	kernels.Attention(y.Data, lse, in, s)
+	record(g, y, attentionOp{q, k, v, y, in, lse, s, cache != nil, 10 * pairs * int64(C)})
 	return y
 }
 
@@ -88,12 +89,13 @@ func pairsSeen(s kernels.AttentionShape) int64 {
 }
 
 type attentionOp struct {
-	q, k, v           columns
-	y                 *Tensor
-	keys, values, lse []float32
-	shape             kernels.AttentionShape
-	cached            bool
-	operations        int64
+	q, k, v    columns
+	y          *Tensor
+	in         kernels.QKV
+	lse        []float32
+	shape      kernels.AttentionShape
+	cached     bool
+	operations int64
 }
 
 // back adds to the gradients of q, k and v. Keys and values that came from a
@@ -101,21 +103,21 @@ type attentionOp struct {
 func (o *attentionOp) back(g *Graph) {
 	s := o.shape
 	g.Work.Operations += o.operations
-	dq, dk, dv := o.q.grad(g), o.k.grad(g), o.v.grad(g)
+	d := kernels.QKV{Q: o.q.grad(g), K: o.k.grad(g), V: o.v.grad(g)}
 	if !o.cached {
-		kernels.AttentionGrad(dq, dk, dv, o.y.Grad, o.y.Data, o.lse, o.q.data(), o.keys, o.values, s)
+		kernels.AttentionGrad(d, o.y.Grad, o.y.Data, o.lse, o.in, s)
 		return
 	}
-	dKeys, dValues := g.floats(len(o.keys)), g.floats(len(o.values))
-	clear(dKeys)
-	clear(dValues)
-	kernels.AttentionGrad(dq, dKeys, dValues, o.y.Grad, o.y.Data, o.lse, o.q.data(), o.keys, o.values, s)
+	all := kernels.QKV{Q: d.Q, K: g.floats(len(o.in.K)), V: g.floats(len(o.in.V))}
+	clear(all.K)
+	clear(all.V)
+	kernels.AttentionGrad(all, o.y.Grad, o.y.Data, o.lse, o.in, s)
 	row, C := o.k.t.Dim(2), s.HKV*s.D
 	for t := range s.T {
 		for b := range s.B {
 			from, to := (s.S-s.T+t)*s.KS+b*s.KB, (b*s.T+t)*row
-			kernels.Accumulate(dk[to:to+C], dKeys[from:from+C])
-			kernels.Accumulate(dv[to:to+C], dValues[from:from+C])
+			kernels.Accumulate(d.K[to:to+C], all.K[from:from+C])
+			kernels.Accumulate(d.V[to:to+C], all.V[from:from+C])
 		}
 	}
 }
@@ -127,29 +129,28 @@ const theta = 10000
 // the first of which is pos (rotate-half, base 10000).
 // Source: Su et al., arXiv 2104.09864.
 func RoPE(g *Graph, qkv *Tensor, heads, pos int) *Tensor {
-	B, T, C := qkv.Dim(0), qkv.Dim(1), qkv.Dim(2)/3
-	D := C / heads
+	C := qkv.Dim(2) / 3
+	s := kernels.RoPEShape{B: qkv.Dim(0), T: qkv.Dim(1), H: heads, D: C / heads, Stride: 3 * C, Pos: pos, Theta: theta}
 	y := g.like(qkv)
 	copy(y.Data, qkv.Data)
-	kernels.RoPE(y.Data, qkv.Data, B, T, heads, D, 3*C, pos, theta)
-	kernels.RoPE(y.Data[C:], qkv.Data[C:], B, T, heads, D, 3*C, pos, theta)
+	kernels.RoPE(y.Data, qkv.Data, s)
+	kernels.RoPE(y.Data[C:], qkv.Data[C:], s)
 	if g.record {
-		record(g, y, ropeOp{qkv, y, heads, pos})
+		record(g, y, ropeOp{qkv, y, s})
 	}
 	return y
 }
 
 type ropeOp struct {
-	qkv, y     *Tensor
-	heads, pos int
+	qkv, y *Tensor
+	shape  kernels.RoPEShape
 }
 
 func (o *ropeOp) back(g *Graph) {
-	B, T, C := o.qkv.Dim(0), o.qkv.Dim(1), o.qkv.Dim(2)/3
-	d, dy, D := g.grad(o.qkv), o.y.Grad, C/o.heads
-	kernels.RoPEGrad(d, dy, B, T, o.heads, D, 3*C, o.pos, theta)
-	kernels.RoPEGrad(d[C:], dy[C:], B, T, o.heads, D, 3*C, o.pos, theta)
-	for r := range B * T {
+	d, dy, C := g.grad(o.qkv), o.y.Grad, o.qkv.Dim(2)/3
+	kernels.RoPEGrad(d, dy, o.shape)
+	kernels.RoPEGrad(d[C:], dy[C:], o.shape)
+	for r := range rows(o.qkv) {
 		at := r*3*C + 2*C
 		kernels.Accumulate(d[at:at+C], dy[at:at+C])
 	}
@@ -170,31 +171,31 @@ func Rotate(g *Graph, x *Tensor, heads, pos int, r Rotation) *Tensor {
 	if r.Pairs {
 		rotate = kernels.RoPEPairs
 	}
-	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
-	rotate(x.Data, x.Data, B, T, heads, C/heads, C, pos, r.Theta)
+	C := x.Dim(2)
+	s := kernels.RoPEShape{B: x.Dim(0), T: x.Dim(1), H: heads, D: C / heads, Stride: C, Pos: pos, Theta: r.Theta}
+	rotate(x.Data, x.Data, s)
 	if g.record {
-		record(g, x, rotateOp{x, heads, pos, r})
+		record(g, x, rotateOp{x, s, r.Pairs})
 	}
 	return x
 }
 
 type rotateOp struct {
-	x          *Tensor
-	heads, pos int
-	r          Rotation
+	x     *Tensor
+	shape kernels.RoPEShape
+	pairs bool
 }
 
 // back turns the gradient, in place too.
 func (o *rotateOp) back(g *Graph) {
 	rotate := kernels.RoPEGrad
-	if o.r.Pairs {
+	if o.pairs {
 		rotate = kernels.RoPEPairsGrad
 	}
 	mark := g.Mark()
 	d := o.x.Grad
 	dy := g.copyOf(d)
 	clear(d)
-	B, T, C := o.x.Dim(0), o.x.Dim(1), o.x.Dim(2)
-	rotate(d, dy, B, T, o.heads, C/o.heads, C, o.pos, o.r.Theta)
+	rotate(d, dy, o.shape)
 	g.arena.rewind(mark)
 }

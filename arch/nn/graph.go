@@ -132,8 +132,11 @@ func (g *Graph) floats(n int) []float32 {
 	return f
 }
 
-// grad is the gradient to add into, nil where t wants none.
+// grad is the gradient to add into, nil where t wants none or is absent.
 func (g *Graph) grad(t *Tensor) []float32 {
+	if t == nil {
+		return nil
+	}
 	if t.Grad == nil && t.temp && !t.Const {
 		t.Grad = g.floats(t.Len())
 		clear(t.Grad)

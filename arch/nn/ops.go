@@ -111,36 +111,27 @@ func LayerNorm(g *Graph, w, b, x *Tensor) *Tensor { return LayerNormEps(g, w, b,
 
 // LayerNormEps is LayerNorm with another eps.
 func LayerNormEps(g *Graph, w, b, x *Tensor, eps float32) *Tensor {
-	R, C := rows(x), w.Len()
 	y := g.like(x)
-	var bias []float32
-	if b != nil {
-		bias = b.Data
-	} else {
-		bias = g.floats(C)
-		clear(bias)
+	n := kernels.Norm{X: x.Data, W: w.Data, B: data(b), R: rows(x), C: w.Len(), Eps: eps}
+	if b == nil {
+		n.B = g.floats(n.C)
+		clear(n.B)
 	}
-	if !g.record {
-		kernels.LayerNorm(y.Data, nil, nil, x.Data, w.Data, bias, R, C, eps)
-		return y
+	if g.record {
+		n.Mean, n.RStd = g.floats(n.R), g.floats(n.R)
+		record(g, y, layerNormOp{w, b, x, y, n})
 	}
-	mean, rstd := g.floats(R), g.floats(R)
-	kernels.LayerNorm(y.Data, mean, rstd, x.Data, w.Data, bias, R, C, eps)
-	record(g, y, layerNormOp{w, b, x, y, mean, rstd})
+	kernels.LayerNorm(y.Data, n)
 	return y
 }
 
 type layerNormOp struct {
 	w, b, x, y *Tensor
-	mean, rstd []float32
+	n          kernels.Norm
 }
 
 func (o *layerNormOp) back(g *Graph) {
-	var db []float32
-	if o.b != nil {
-		db = g.grad(o.b)
-	}
-	kernels.LayerNormGrad(g.grad(o.x), g.grad(o.w), db, o.y.Grad, o.x.Data, o.w.Data, o.mean, o.rstd, len(o.mean), o.w.Len())
+	kernels.LayerNormGrad(g.grad(o.x), g.grad(o.w), g.grad(o.b), o.y.Grad, o.n)
 }
 
 // SigmoidMul is σ(r)⊙x for two tensors, or x where the gate r is nil.

@@ -42,30 +42,31 @@ func (o *elmanOp) back(g *Graph) {
 func LSTM(g *Graph, w, x, h, c *Tensor) *Tensor {
 	B, T, H := x.Dim(0), x.Dim(1), w.Dim(1)
 	g.steps("LSTM", w, B, T)
-	y, cells := g.Tensor(B, T, H), g.floats(B*T*H)
+	y := g.Tensor(B, T, H)
+	cells := kernels.LSTMCells{H: y.Data, C: g.floats(B * T * H), Z: x.Data, H0: data(h), C0: data(c)}
 	if w.Stored != nil {
-		kernels.LSTMStored(y.Data, cells, x.Data, w.Stored, data(h), data(c), B, T, H)
+		kernels.LSTMStored(cells, w.Stored, B, T, H)
 		return y
 	}
-	h0, c0 := g.start(h), g.start(c)
-	kernels.LSTM(y.Data, cells, x.Data, w.Data, data(h), data(c), B, T, H)
+	before := cells
+	before.H0, before.C0 = g.start(h), g.start(c)
+	kernels.LSTM(cells, w.Data, B, T, H)
 	if g.record {
-		record(g, y, lstmOp{w, x, y, cells, h0, c0})
+		record(g, y, lstmOp{w, x, y, before})
 	}
 	return y
 }
 
 type lstmOp struct {
-	w, x, y *Tensor // x holds the gates
-	cells   []float32
-	h0, c0  []float32 // the state before the first step, nil: zeros
+	w, x, y *Tensor
+	cells   kernels.LSTMCells // with the state before the first step
 }
 
 func (o *lstmOp) back(g *Graph) {
 	B, T, H := o.y.Dim(0), o.y.Dim(1), o.y.Dim(2)
 	dw := g.grad(o.w)
 	g.overwrite(o.x, func(dx []float32) {
-		kernels.LSTMGrad(dx, dw, o.y.Grad, o.y.Data, o.cells, o.x.Data, o.w.Data, o.h0, o.c0, B, T, H)
+		kernels.LSTMGrad(dx, dw, o.y.Grad, o.cells, o.w.Data, B, T, H)
 	})
 	g.stepsBack(o.w, B, T)
 }
@@ -77,29 +78,31 @@ func (o *lstmOp) back(g *Graph) {
 func GRU(g *Graph, w, b, x, last *Tensor) *Tensor {
 	B, T, H := x.Dim(0), x.Dim(1), w.Dim(1)
 	g.steps("GRU", w, B, T)
-	y, q := g.Tensor(B, T, H), g.floats(B*T*H)
+	y := g.Tensor(B, T, H)
+	cells := kernels.GRUCells{H: y.Data, Q: g.floats(B * T * H), G: x.Data, Bias: b.Data, H0: data(last)}
 	if w.Stored != nil {
-		kernels.GRUStored(y.Data, q, x.Data, w.Stored, b.Data, data(last), B, T, H)
+		kernels.GRUStored(cells, w.Stored, B, T, H)
 		return y
 	}
-	start := g.start(last)
-	kernels.GRU(y.Data, q, x.Data, w.Data, b.Data, data(last), B, T, H)
+	before := cells
+	before.H0 = g.start(last)
+	kernels.GRU(cells, w.Data, B, T, H)
 	if g.record {
-		record(g, y, gruOp{w, b, x, y, q, start})
+		record(g, y, gruOp{w, b, x, y, before})
 	}
 	return y
 }
 
 type gruOp struct {
-	w, b, x, y *Tensor // x holds the gates
-	q, start   []float32
+	w, b, x, y *Tensor
+	cells      kernels.GRUCells // with the state before the first step
 }
 
 func (o *gruOp) back(g *Graph) {
 	B, T, H := o.y.Dim(0), o.y.Dim(1), o.y.Dim(2)
 	dw, db := g.grad(o.w), g.grad(o.b)
 	g.overwrite(o.x, func(dx []float32) {
-		kernels.GRUGrad(dx, dw, db, o.y.Grad, o.y.Data, o.q, o.x.Data, o.w.Data, o.b.Data, o.start, B, T, H)
+		kernels.GRUGrad(dx, dw, db, o.y.Grad, o.cells, o.w.Data, B, T, H)
 	})
 	g.stepsBack(o.w, B, T)
 }

@@ -13,7 +13,8 @@ import (
 func ShiftMixBy(g *Graph, x, last *Tensor, m [MaxMixes]*Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) {
 	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
 	o := shiftMixByOp{x: x}
-	var w, by, y [MaxMixes][]float32
+	in := kernels.MixInputs{X: x.Data, Last: data(last)}
+	var y [MaxMixes][]float32
 	for i, t := range mu {
 		if t == nil {
 			continue
@@ -21,14 +22,13 @@ func ShiftMixBy(g *Graph, x, last *Tensor, m [MaxMixes]*Tensor, mu ...*Tensor) (
 		n := o.n
 		out[i] = g.like(x)
 		o.mu[n], o.m[n], o.out[n] = t, m[n], out[i]
-		w[n], by[n], y[n] = t.Data, m[n].Data, out[i].Data
+		in.Mu[n], in.M[n], y[n] = t.Data, m[n].Data, out[i].Data
 		o.n++
 	}
-	first := data(last)
-	kernels.ShiftMixBy(y[:o.n], x.Data, first, w[:o.n], by[:o.n], B, T, C)
+	kernels.ShiftMixBy(y[:o.n], in, B, T, C)
 	if g.record {
 		if last != nil {
-			o.first = g.copyOf(first)
+			o.first = g.copyOf(last.Data)
 		}
 		record(g, nil, o)
 	}
@@ -44,13 +44,14 @@ type shiftMixByOp struct {
 }
 
 func (o *shiftMixByOp) back(g *Graph) {
-	var w, by, dw, dby, dy [MaxMixes][]float32
+	x := o.x
+	in, d := kernels.MixInputs{X: x.Data, Last: o.first}, kernels.MixInputs{X: g.grad(x)}
+	var dy [MaxMixes][]float32
 	for i := range o.n {
-		w[i], by[i] = o.mu[i].Data, o.m[i].Data
-		dw[i], dby[i], dy[i] = g.grad(o.mu[i]), g.grad(o.m[i]), g.grad(o.out[i])
+		in.Mu[i], in.M[i] = o.mu[i].Data, o.m[i].Data
+		d.Mu[i], d.M[i], dy[i] = g.grad(o.mu[i]), g.grad(o.m[i]), g.grad(o.out[i])
 	}
-	x, n := o.x, o.n
-	kernels.ShiftMixByGrad(g.grad(x), dw[:n], dby[:n], dy[:n], x.Data, o.first, w[:n], by[:n], x.Dim(0), x.Dim(1), x.Dim(2))
+	kernels.ShiftMixByGrad(d, dy[:o.n], in, x.Dim(0), x.Dim(1), x.Dim(2))
 }
 
 // Snapshot is a copy of what t, a slot of a state, holds now; nil for nil. No
@@ -144,26 +145,23 @@ func gather(y, x []float32, M, stride int) {
 // GroupNorm normalises each of the heads of x [...,C] with weight w and bias b
 // [C]; see kernels.GroupNorm.
 func GroupNorm(g *Graph, w, b, x *Tensor, heads int, eps float32) *Tensor {
-	R, C := rows(x), w.Len()
 	y := g.like(x)
-	if !g.record {
-		kernels.GroupNorm(y.Data, nil, nil, x.Data, w.Data, b.Data, R, C, heads, eps)
-		return y
+	n := kernels.Norm{X: x.Data, W: w.Data, B: b.Data, R: rows(x), C: w.Len(), H: heads, Eps: eps}
+	if g.record {
+		n.Mean, n.RStd = g.floats(n.R*heads), g.floats(n.R*heads)
+		record(g, y, groupNormOp{w, b, x, y, n})
 	}
-	mean, rstd := g.floats(R*heads), g.floats(R*heads)
-	kernels.GroupNorm(y.Data, mean, rstd, x.Data, w.Data, b.Data, R, C, heads, eps)
-	record(g, y, groupNormOp{w, b, x, y, mean, rstd, heads})
+	kernels.GroupNorm(y.Data, n)
 	return y
 }
 
 type groupNormOp struct {
 	w, b, x, y *Tensor
-	mean, rstd []float32
-	heads      int
+	n          kernels.Norm
 }
 
 func (o *groupNormOp) back(g *Graph) {
-	kernels.GroupNormGrad(g.grad(o.x), g.grad(o.w), g.grad(o.b), o.y.Grad, o.x.Data, o.w.Data, o.mean, o.rstd, rows(o.x), o.w.Len(), o.heads)
+	kernels.GroupNormGrad(g.grad(o.x), g.grad(o.w), g.grad(o.b), o.y.Grad, o.n)
 }
 
 // Lerp is a + s⊙(b - a); s nil: a.

@@ -25,9 +25,10 @@ func Keys7(g *Graph, k, a, kk, ka *Tensor, heads int) (remove, replace, key *Ten
 	if a == nil {
 		made = nil
 	}
-	kernels.Keys7(data(remove), data(replace), made, scale, k.Data, data(a), data(kk), data(ka), R, heads, C/heads)
+	o := keys7Op{k, a, kk, ka, remove, replace, key, scale, heads}
+	kernels.Keys7(kernels.Keys7Outputs{Remove: data(remove), Replace: data(replace), Key: made}, scale, o.inputs(), R, heads, C/heads)
 	if g.record {
-		record(g, nil, keys7Op{k, a, kk, ka, remove, replace, key, scale, heads})
+		record(g, nil, o)
 	}
 	return remove, replace, key
 }
@@ -39,16 +40,16 @@ type keys7Op struct {
 }
 
 func (o *keys7Op) back(g *Graph) {
-	var da, dkk, dka, dremove, dreplace, dkey []float32
+	d := kernels.Keys7Inputs{K: g.grad(o.k), KK: g.grad(o.kk), KA: g.grad(o.ka)}
+	dout := kernels.Keys7Outputs{Remove: g.grad(o.remove), Replace: g.grad(o.replace)}
 	if o.a != nil {
-		da, dka, dkey = g.gradOrScratch(o.a), g.grad(o.ka), g.grad(o.key)
+		d.A, dout.Key = g.gradOrScratch(o.a), g.grad(o.key)
 	}
-	if o.kk != nil {
-		dkk, dremove, dreplace = g.grad(o.kk), g.grad(o.remove), g.grad(o.replace)
-	}
-	C := o.k.Dim(-1)
-	kernels.Keys7Grad(g.grad(o.k), da, dkk, dka, dremove, dreplace, dkey, data(o.remove), o.scale,
-		o.k.Data, data(o.a), data(o.kk), data(o.ka), rows(o.k), o.heads, C/o.heads)
+	kernels.Keys7Grad(d, dout, data(o.remove), o.scale, o.inputs(), rows(o.k), o.heads, o.k.Dim(-1)/o.heads)
+}
+
+func (o *keys7Op) inputs() kernels.Keys7Inputs {
+	return kernels.Keys7Inputs{K: o.k.Data, A: data(o.a), KK: data(o.kk), KA: data(o.ka)}
 }
 
 // gradOrScratch is the gradient to add into, scratch where t wants none.
@@ -74,9 +75,10 @@ func Gate7(g *Graph, x, r, key, rk, v, gate *Tensor, heads int) *Tensor {
 	if g.record && rk != nil {
 		bonus = g.floats(R * heads)
 	}
-	kernels.Gate7(y.Data, bonus, x.Data, r.Data, key.Data, data(rk), v.Data, data(gate), R, heads, C/heads)
+	o := gate7Op{x, r, key, rk, v, gate, y, bonus, heads}
+	kernels.Gate7(y.Data, bonus, o.inputs(), R, heads, C/heads)
 	if g.record {
-		record(g, y, gate7Op{x, r, key, rk, v, gate, y, bonus, heads})
+		record(g, y, o)
 	}
 	return y
 }
@@ -88,16 +90,15 @@ type gate7Op struct {
 }
 
 func (o *gate7Op) back(g *Graph) {
-	var dr, dkey, drk, dv, dgate []float32
+	d := kernels.Gate7Inputs{X: g.grad(o.x), G: g.grad(o.gate)}
 	if o.rk != nil {
-		dr, dkey, drk, dv = g.grad(o.r), g.grad(o.key), g.grad(o.rk), g.grad(o.v)
+		d.R, d.Key, d.RK, d.V = g.grad(o.r), g.grad(o.key), g.grad(o.rk), g.grad(o.v)
 	}
-	if o.gate != nil {
-		dgate = g.grad(o.gate)
-	}
-	C := o.x.Dim(-1)
-	kernels.Gate7Grad(g.grad(o.x), dr, dkey, drk, dv, dgate, o.y.Grad, o.bonus,
-		o.x.Data, o.r.Data, o.key.Data, data(o.rk), o.v.Data, data(o.gate), rows(o.x), o.heads, C/o.heads)
+	kernels.Gate7Grad(d, o.y.Grad, o.bonus, o.inputs(), rows(o.x), o.heads, o.x.Dim(-1)/o.heads)
+}
+
+func (o *gate7Op) inputs() kernels.Gate7Inputs {
+	return kernels.Gate7Inputs{X: o.x.Data, R: o.r.Data, Key: o.key.Data, V: o.v.Data, G: data(o.gate), RK: data(o.rk)}
 }
 
 // WKV7Keep is WKV7 that removes nothing: y = r·S with S ← diag(e^w)·S + kᵀv

@@ -3,7 +3,7 @@ package nn
 import "workbench/kernels"
 
 // MaxMixes is the most outputs of ShiftMix: RWKV-7's.
-const MaxMixes = 6
+const MaxMixes = kernels.MaxMixes
 
 // ShiftMix is RWKV's token shift: output i is mu[i]⊙x + (1-mu[i])⊙prev, where
 // prev is the position before, x [B,T,C], mu[i] [C]. What came before the first
@@ -21,33 +21,30 @@ func ShiftMixPrev(g *Graph, x, last *Tensor, mu ...*Tensor) (out [MaxMixes]*Tens
 
 func shiftMix(g *Graph, ofPrev bool, x, last *Tensor, mu []*Tensor) (out [MaxMixes]*Tensor) {
 	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
-	var m, y [MaxMixes][]float32
+	in := kernels.MixInputs{X: x.Data, Last: data(last)}
+	var y [MaxMixes][]float32
 	n := 0
 	for i, w := range mu {
 		if out[i] = x; w == nil {
 			continue
 		}
 		out[i] = g.like(x)
-		m[n], y[n] = w.Data, out[i].Data
+		in.Mu[n], y[n] = w.Data, out[i].Data
 		n++
 	}
 	if n == 0 {
 		return out
 	}
-	var first []float32
-	if last != nil {
-		first = last.Data
-	}
 	if ofPrev {
-		kernels.ShiftMixPrev(y[:n], x.Data, first, m[:n], B, T, C)
+		kernels.ShiftMixPrev(y[:n], in, B, T, C)
 	} else {
-		kernels.ShiftMix(y[:n], x.Data, first, m[:n], B, T, C)
+		kernels.ShiftMix(y[:n], in, B, T, C)
 	}
 	if g.record {
+		o := shiftMixOp{ofPrev: ofPrev, x: x, out: out}
 		if last != nil {
-			first = g.copyOf(first)
+			o.first = g.copyOf(last.Data)
 		}
-		o := shiftMixOp{ofPrev: ofPrev, x: x, first: first, out: out}
 		copy(o.mu[:], mu)
 		record(g, nil, o)
 	}
@@ -74,20 +71,21 @@ type shiftMixOp struct {
 }
 
 func (o *shiftMixOp) back(g *Graph) {
-	var m, dm, dy [MaxMixes][]float32
+	x := o.x
+	in, d := kernels.MixInputs{X: x.Data, Last: o.first}, kernels.MixInputs{X: g.grad(x)}
+	var dy [MaxMixes][]float32
 	n := 0
 	for i, w := range o.mu {
 		if w != nil {
-			m[n], dm[n], dy[n] = w.Data, g.grad(w), g.grad(o.out[i])
+			in.Mu[n], d.Mu[n], dy[n] = w.Data, g.grad(w), g.grad(o.out[i])
 			n++
 		}
 	}
 	// Note: called through a variable, the arrays above would be allocated.
-	x := o.x
 	if o.ofPrev {
-		kernels.ShiftMixPrevGrad(g.grad(x), dm[:n], dy[:n], x.Data, o.first, m[:n], x.Dim(0), x.Dim(1), x.Dim(2))
+		kernels.ShiftMixPrevGrad(d, dy[:n], in, x.Dim(0), x.Dim(1), x.Dim(2))
 	} else {
-		kernels.ShiftMixGrad(g.grad(x), dm[:n], dy[:n], x.Data, o.first, m[:n], x.Dim(0), x.Dim(1), x.Dim(2))
+		kernels.ShiftMixGrad(d, dy[:n], in, x.Dim(0), x.Dim(1), x.Dim(2))
 	}
 }
 
@@ -109,38 +107,40 @@ func NewWKV4State(B, C int) *WKV4State {
 func WKV4(g *Graph, w, u, k, v *Tensor, s *WKV4State) *Tensor {
 	B, T, C := k.Dim(0), k.Dim(1), k.Dim(2)
 	y := g.like(k)
-	var a, b, p []float32
+	o := wkv4Op{w: w, u: u, k: k, v: v, y: y}
+	var state kernels.WKV4State
 	if s != nil {
-		a, b, p = s.A.Data, s.B.Data, s.P.Data
+		state = kernels.WKV4State{A: s.A.Data, B: s.B.Data, P: s.P.Data}
 	} else {
-		a, b, p = g.floats(B*C), g.floats(B*C), g.floats(B*C)
-		clear(a)
-		clear(b)
-		for i := range p {
-			p[i] = kernels.WKV4Start
+		state = kernels.WKV4State{A: g.floats(B * C), B: g.floats(B * C), P: g.floats(B * C)}
+		clear(state.A)
+		clear(state.B)
+		for i := range state.P {
+			state.P[i] = kernels.WKV4Start
 		}
 	}
-	if !g.record {
-		kernels.WKV4(y.Data, a, b, p, w.Data, u.Data, k.Data, v.Data, B, T, C)
-		return y
+	if g.record && s != nil {
+		o.s0 = kernels.WKV4State{A: g.copyOf(state.A), B: g.copyOf(state.B), P: g.copyOf(state.P)}
 	}
-	var a0, b0, p0 []float32
-	if s != nil {
-		a0, b0, p0 = g.copyOf(a), g.copyOf(b), g.copyOf(p)
+	kernels.WKV4(y.Data, state, o.inputs(), B, T, C)
+	if g.record {
+		record(g, y, o)
 	}
-	kernels.WKV4(y.Data, a, b, p, w.Data, u.Data, k.Data, v.Data, B, T, C)
-	record(g, y, wkv4Op{w, u, k, v, y, a0, b0, p0})
 	return y
 }
 
 type wkv4Op struct {
 	w, u, k, v, y *Tensor
-	a, b, p       []float32 // the state before, nil: nothing
+	s0            kernels.WKV4State // before, the zero value: nothing
 }
 
 func (o *wkv4Op) back(g *Graph) {
-	kernels.WKV4Grad(g.grad(o.w), g.grad(o.u), g.grad(o.k), g.grad(o.v), o.y.Grad,
-		o.a, o.b, o.p, o.w.Data, o.u.Data, o.k.Data, o.v.Data, o.k.Dim(0), o.k.Dim(1), o.k.Dim(2))
+	d := kernels.WKV4Inputs{W: g.grad(o.w), U: g.grad(o.u), K: g.grad(o.k), V: g.grad(o.v)}
+	kernels.WKV4Grad(d, o.y.Grad, o.s0, o.inputs(), o.k.Dim(0), o.k.Dim(1), o.k.Dim(2))
+}
+
+func (o *wkv4Op) inputs() kernels.WKV4Inputs {
+	return kernels.WKV4Inputs{W: o.w.Data, U: o.u.Data, K: o.k.Data, V: o.v.Data}
 }
 
 func (g *Graph) copyOf(x []float32) []float32 {

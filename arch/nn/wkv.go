@@ -32,7 +32,7 @@ func wkv6(g *Graph, w, u, r, k, v *Tensor, heads int, s *Tensor, perStep bool) *
 	if perStep {
 		forward = kernels.WKV6
 	}
-	forward(y.Data, state, w.Data, dataOf(u), r.Data, k.Data, v.Data, B, T, heads, N)
+	forward(y.Data, state, o.inputs(), B, T, heads, N)
 	if g.record {
 		record(g, y, o)
 	}
@@ -65,18 +65,10 @@ func (o *wkv6Op) back(g *Graph) {
 	if o.perStep {
 		backward = kernels.WKV6Grad
 	}
-	var du []float32
-	if o.u != nil {
-		du = g.grad(o.u)
-	}
-	backward(g.grad(o.w), du, g.grad(o.r), g.grad(o.k), g.grad(o.v), o.y.Grad, o.s,
-		o.w.Data, dataOf(o.u), o.r.Data, o.k.Data, o.v.Data, B, T, o.heads, C/o.heads)
+	d := kernels.WKV6Inputs{W: g.grad(o.w), U: g.grad(o.u), R: g.grad(o.r), K: g.grad(o.k), V: g.grad(o.v)}
+	backward(d, o.y.Grad, o.s, o.inputs(), B, T, o.heads, C/o.heads)
 }
 
-// dataOf is t's data, nil where t is.
-func dataOf(t *Tensor) []float32 {
-	if t == nil {
-		return nil
-	}
-	return t.Data
+func (o *wkv6Op) inputs() kernels.WKV6Inputs {
+	return kernels.WKV6Inputs{W: o.w.Data, U: data(o.u), R: o.r.Data, K: o.k.Data, V: o.v.Data}
 }

@@ -9,7 +9,8 @@ func WKV7(g *Graph, w, r, k, v, a, b *Tensor, heads int, s *Tensor) *Tensor {
 	B, T, C := k.Dim(0), k.Dim(1), k.Dim(2)
 	N := C / heads
 	y := g.like(k)
-	var state, s0, sa []float32
+	o := wkv7Op{w: w, r: r, k: k, v: v, a: a, b: b, y: y, heads: heads}
+	var state []float32
 	if s != nil {
 		state = s.Data
 	} else {
@@ -17,13 +18,13 @@ func WKV7(g *Graph, w, r, k, v, a, b *Tensor, heads int, s *Tensor) *Tensor {
 		clear(state)
 	}
 	if g.record {
-		if sa = g.floats(B * T * C); s != nil {
-			s0 = g.copyOf(state)
+		if o.sa = g.floats(B * T * C); s != nil {
+			o.s0 = g.copyOf(state)
 		}
 	}
-	kernels.WKV7(y.Data, state, sa, w.Data, r.Data, k.Data, v.Data, a.Data, b.Data, B, T, heads, N)
+	kernels.WKV7(y.Data, state, o.sa, o.inputs(), B, T, heads, N)
 	if g.record {
-		record(g, y, wkv7Op{w, r, k, v, a, b, y, heads, s0, sa})
+		record(g, y, o)
 	}
 	return y
 }
@@ -36,6 +37,10 @@ type wkv7Op struct {
 }
 
 func (o *wkv7Op) back(g *Graph) {
-	kernels.WKV7Grad(g.grad(o.w), g.grad(o.r), g.grad(o.k), g.grad(o.v), g.grad(o.a), g.grad(o.b), o.y.Grad, o.s0, o.sa,
-		o.w.Data, o.r.Data, o.k.Data, o.v.Data, o.a.Data, o.b.Data, o.k.Dim(0), o.k.Dim(1), o.heads, o.k.Dim(2)/o.heads)
+	d := kernels.WKV7Inputs{W: g.grad(o.w), R: g.grad(o.r), K: g.grad(o.k), V: g.grad(o.v), A: g.grad(o.a), B: g.grad(o.b)}
+	kernels.WKV7Grad(d, o.y.Grad, o.s0, o.sa, o.inputs(), o.k.Dim(0), o.k.Dim(1), o.heads, o.k.Dim(2)/o.heads)
+}
+
+func (o *wkv7Op) inputs() kernels.WKV7Inputs {
+	return kernels.WKV7Inputs{W: o.w.Data, R: o.r.Data, K: o.k.Data, V: o.v.Data, A: o.a.Data, B: o.b.Data}
 }

@@ -98,10 +98,30 @@ func newHandBlock(b *block[*state4], B, T, C int) *handBlock {
 	return h
 }
 
+func (h *handBlock) norm1(x []float32) kernels.Norm {
+	return kernels.Norm{X: x, W: h.LN1.Weight.Data, B: h.LN1.Bias.Data, Mean: h.mean1, RStd: h.rstd1, R: h.R, C: h.C, Eps: 1e-5}
+}
+
+func (h *handBlock) norm2() kernels.Norm {
+	return kernels.Norm{X: h.x2, W: h.LN2.Weight.Data, B: h.LN2.Bias.Data, Mean: h.mean2, RStd: h.rstd2, R: h.R, C: h.C, Eps: 1e-5}
+}
+
+func (h *handBlock) mix1() kernels.MixInputs {
+	return kernels.MixInputs{X: h.ln1, Mu: [nn.MaxMixes][]float32{h.Att.MuK.Data, h.Att.MuV.Data, h.Att.MuR.Data}}
+}
+
+func (h *handBlock) mix2() kernels.MixInputs {
+	return kernels.MixInputs{X: h.ln2, Mu: [nn.MaxMixes][]float32{h.FFN.MuK.Data, h.FFN.MuR.Data}}
+}
+
+func (h *handBlock) wkv() kernels.WKV4Inputs {
+	return kernels.WKV4Inputs{W: h.w, U: h.Att.First.Data, K: h.k, V: h.v}
+}
+
 func (h *handBlock) forward(x []float32) {
 	R, C, F, a, f := h.R, h.C, h.F, h.Att, h.FFN
-	kernels.LayerNorm(h.ln1, h.mean1, h.rstd1, x, h.LN1.Weight.Data, h.LN1.Bias.Data, R, C, 1e-5)
-	kernels.ShiftMix([][]float32{h.xk, h.xv, h.xr}, h.ln1, nil, [][]float32{a.MuK.Data, a.MuV.Data, a.MuR.Data}, h.B, h.T, C)
+	kernels.LayerNorm(h.ln1, h.norm1(x))
+	kernels.ShiftMix([][]float32{h.xk, h.xv, h.xr}, h.mix1(), h.B, h.T, C)
 	kernels.MatMulNT(h.k, h.xk, a.Key.Data, R, C, C, false)
 	kernels.MatMulNT(h.v, h.xv, a.Value.Data, R, C, C, false)
 	kernels.MatMulNT(h.r, h.xr, a.Receptance.Data, R, C, C, false)
@@ -111,12 +131,12 @@ func (h *handBlock) forward(x []float32) {
 	for i := range h.p {
 		h.p[i] = -1e30
 	}
-	kernels.WKV4(h.y, h.a, h.b, h.p, h.w, a.First.Data, h.k, h.v, h.B, h.T, C)
+	kernels.WKV4(h.y, kernels.WKV4State{A: h.a, B: h.b, P: h.p}, h.wkv(), h.B, h.T, C)
 	kernels.SigmoidMul(h.gated, h.r, h.y)
 	kernels.MatMulNTThen(h.x2, h.gated, a.Output.Data, R, C, C, kernels.Epilogue{Residual: x})
 
-	kernels.LayerNorm(h.ln2, h.mean2, h.rstd2, h.x2, h.LN2.Weight.Data, h.LN2.Bias.Data, R, C, 1e-5)
-	kernels.ShiftMix([][]float32{h.fk, h.fr}, h.ln2, nil, [][]float32{f.MuK.Data, f.MuR.Data}, h.B, h.T, C)
+	kernels.LayerNorm(h.ln2, h.norm2())
+	kernels.ShiftMix([][]float32{h.fk, h.fr}, h.mix2(), h.B, h.T, C)
 	kernels.MatMulNTThen(h.act, h.fk, f.Key.Data, R, F, C, kernels.Epilogue{Raw: h.kk, F: kernels.ActReLUSq})
 	kernels.MatMulNT(h.rec, h.fr, f.Receptance.Data, R, C, C, false)
 	kernels.MatMulNTThen(h.dffn, h.act, f.Value.Data, R, C, F, kernels.Epilogue{Raw: h.val, Gate: h.rec, Residual: h.x2}) // the block's output, which nothing here reads
@@ -137,20 +157,20 @@ func (h *handBlock) backward(x *nn.Tensor, dy []float32) {
 	kernels.ReLUSqGrad(h.dkk, h.dact, h.kk)
 	kernels.MatMulNN(h.dfk, h.dkk, f.Key.Data, R, C, F, false)
 	kernels.MatMulTN(f.Key.Grad, h.dkk, h.fk, F, C, R, true)
-	kernels.ShiftMixGrad(h.dln2, [][]float32{f.MuK.Grad, f.MuR.Grad}, [][]float32{h.dfk, h.dfr}, h.ln2, nil, [][]float32{f.MuK.Data, f.MuR.Data}, h.B, h.T, C)
-	kernels.LayerNormGrad(h.dx2, h.LN2.Weight.Grad, h.LN2.Bias.Grad, h.dln2, h.x2, h.LN2.Weight.Data, h.mean2, h.rstd2, R, C)
+	kernels.ShiftMixGrad(kernels.MixInputs{X: h.dln2, Mu: [nn.MaxMixes][]float32{f.MuK.Grad, f.MuR.Grad}}, [][]float32{h.dfk, h.dfr}, h.mix2(), h.B, h.T, C)
+	kernels.LayerNormGrad(h.dx2, h.LN2.Weight.Grad, h.LN2.Bias.Grad, h.dln2, h.norm2())
 
 	kernels.Accumulate(x.Grad, h.dx2)
 	kernels.MatMulNN(h.dgated, h.dx2, a.Output.Data, R, C, C, false)
 	kernels.MatMulTN(a.Output.Grad, h.dx2, h.gated, C, C, R, true)
 	kernels.SigmoidMulGrad(h.dr, h.dyw, h.dgated, h.r, h.y)
-	kernels.WKV4Grad(h.dw, a.First.Grad, h.dk, h.dv, h.dyw, nil, nil, nil, h.w, a.First.Data, h.k, h.v, h.B, h.T, C)
+	kernels.WKV4Grad(kernels.WKV4Inputs{W: h.dw, U: a.First.Grad, K: h.dk, V: h.dv}, h.dyw, kernels.WKV4State{}, h.wkv(), h.B, h.T, C)
 	kernels.NegExpGrad(a.Decay.Grad, h.dw, h.w)
 	h.projectionGrad(a.Receptance, h.dr, h.xr, h.dxr)
 	h.projectionGrad(a.Value, h.dv, h.xv, h.dxv)
 	h.projectionGrad(a.Key, h.dk, h.xk, h.dxk)
-	kernels.ShiftMixGrad(h.dln1, [][]float32{a.MuK.Grad, a.MuV.Grad, a.MuR.Grad}, [][]float32{h.dxk, h.dxv, h.dxr}, h.ln1, nil, [][]float32{a.MuK.Data, a.MuV.Data, a.MuR.Data}, h.B, h.T, C)
-	kernels.LayerNormGrad(x.Grad, h.LN1.Weight.Grad, h.LN1.Bias.Grad, h.dln1, x.Data, h.LN1.Weight.Data, h.mean1, h.rstd1, R, C)
+	kernels.ShiftMixGrad(kernels.MixInputs{X: h.dln1, Mu: [nn.MaxMixes][]float32{a.MuK.Grad, a.MuV.Grad, a.MuR.Grad}}, [][]float32{h.dxk, h.dxv, h.dxr}, h.mix1(), h.B, h.T, C)
+	kernels.LayerNormGrad(x.Grad, h.LN1.Weight.Grad, h.LN1.Bias.Grad, h.dln1, h.norm1(x.Data))
 }
 
 // projectionGrad goes back through a [C,C] projection of the time mixing.

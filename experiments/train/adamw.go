@@ -103,9 +103,10 @@ func (o *AdamW) Step(lr float64) (gradNorm float64) {
 		scale = min(1, o.Clip/(norm+1e-6))
 	}
 	o.step++
+	step := kernels.AdamWStep{Step: o.step, Beta1: float32(o.Beta1), Beta2: float32(o.Beta2), Eps: float32(o.Eps), Scale: float32(scale)}
 	for _, p := range o.params {
-		kernels.AdamW(p.weight.Data, p.weight.Grad, p.m, p.v, float32(lr)*p.rate, float32(o.Beta1), float32(o.Beta2),
-			float32(o.Eps), p.decay, o.step, float32(scale))
+		step.LR, step.Decay = float32(lr)*p.rate, p.decay
+		kernels.AdamW(p.weight.Data, p.weight.Grad, p.m, p.v, step)
 	}
 	return norm
 }

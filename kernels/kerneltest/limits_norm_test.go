@@ -142,7 +142,7 @@ func TestNormLimits(t *testing.T) {
 			for i := range x {
 				x[i], w[i], b[i] = v, 2, float32(i)
 			}
-			kernels.GroupNorm(y, nil, nil, x, w, b, 1, C, H, 1e-5)
+			kernels.GroupNorm(y, kernels.Norm{X: x, W: w, B: b, R: 1, C: C, H: H, Eps: 1e-5})
 			for i := range y {
 				if y[i] != b[i] {
 					t.Errorf("equal values %v: y[%d] = %v, want %v", v, i, y[i], b[i])
@@ -174,12 +174,12 @@ func TestAttentionLayouts(t *testing.T) {
 				copy(row[C:2*C], c.in[1][key:])
 				copy(row[2*C:3*C], c.in[2][key:])
 			}
-			kernels.Attention(y, lse, packed, packed[C:], packed[2*C:], s)
+			kernels.Attention(y, lse, kernels.QKV{Q: packed, K: packed[C:], V: packed[2*C:]}, s)
 			if !bytes.Equal(bytesOf(y), bytesOf(c.out[0])) || !bytes.Equal(bytesOf(lse), bytesOf(c.out[1])) {
 				t.Fatalf("%v: another layout gives other bytes", d)
 			}
 			dp := make([]float32, len(packed))
-			kernels.AttentionGrad(dp, dp[C:], dp[2*C:], c.dout[0], y, lse, packed, packed[C:], packed[2*C:], s)
+			kernels.AttentionGrad(kernels.QKV{Q: dp, K: dp[C:], V: dp[2*C:]}, c.dout[0], y, lse, kernels.QKV{Q: packed, K: packed[C:], V: packed[2*C:]}, s)
 			for i := range B * T {
 				row, key := dp[i*3*C:], (i%T*B+i/T)*C
 				if !slices.Equal(row[:C], c.din[0][i*3*C:][:C]) || !slices.Equal(row[C:2*C], c.din[1][key:][:C]) || !slices.Equal(row[2*C:3*C], c.din[2][key:][:C]) {
@@ -191,7 +191,7 @@ func TestAttentionLayouts(t *testing.T) {
 }
 
 // TestShiftMixAllocatesNothing covers what the table cannot: its outputs are
-// cut from one slice there.
+// cut from one slice there. A caller's list of outputs stays on its stack.
 func TestShiftMixAllocatesNothing(t *testing.T) {
 	skipIfPoolsLeak(t)
 	const B, T, C, n = 2, 40, 256, 5
@@ -202,8 +202,9 @@ func TestShiftMixAllocatesNothing(t *testing.T) {
 	least := math.Inf(1)
 	for range 3 {
 		least = min(least, testing.AllocsPerRun(10, func() {
-			kernels.ShiftMix(y, x, last, mu, B, T, C)
-			kernels.ShiftMixGrad(x, mu, y, x, nil, mu, B, T, C)
+			out, in := mixes(y), kernels.MixInputs{X: x, Last: last, Mu: mixes(mu)}
+			kernels.ShiftMix(out[:n], in, B, T, C)
+			kernels.ShiftMixGrad(kernels.MixInputs{X: x, Mu: mixes(mu)}, out[:n], in, B, T, C)
 		}))
 	}
 	if least >= 1 {

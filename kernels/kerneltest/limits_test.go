@@ -85,7 +85,7 @@ func TestWKV4Chunks(t *testing.T) {
 		from := 0
 		for _, n := range []int{1, 1, 7, 2, 19} {
 			i, k := from*C, (from+n)*C
-			kernels.WKV4(c.out[0][i:k], c.out[1], c.out[2], c.out[3], c.in[2], c.in[3], c.in[0][i:k], c.in[1][i:k], 1, n, C)
+			kernels.WKV4(c.out[0][i:k], wkv4State(c.out[1:]), kernels.WKV4Inputs{W: c.in[2], U: c.in[3], K: c.in[0][i:k], V: c.in[1][i:k]}, 1, n, C)
 			from += n
 		}
 		for i := range c.out {
@@ -105,10 +105,10 @@ func TestGradNil(t *testing.T) {
 		grad func(c *call, d [][]float32)
 	}{
 		{"WKV4Grad", wkv4Op("", true), []int{2, 7, 27}, func(c *call, d [][]float32) {
-			kernels.WKV4Grad(d[2], d[3], d[0], d[1], c.dout[0], c.in[4], c.in[5], c.in[6], c.in[2], c.in[3], c.in[0], c.in[1], 2, 7, 27)
+			kernels.WKV4Grad(wkv4Inputs(d), c.dout[0], wkv4State(c.in[4:]), wkv4Inputs(c.in), 2, 7, 27)
 		}},
 		{"LayerNormGrad", layerNormOp(), []int{5, 27}, func(c *call, d [][]float32) {
-			kernels.LayerNormGrad(d[0], d[1], d[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], 5, 27)
+			kernels.LayerNormGrad(d[0], d[1], d[2], c.dout[0], norm(c, 0, 0))
 		}},
 		{"SigmoidMulGrad", opNamed("sigmoid_mul"), []int{27}, func(c *call, d [][]float32) {
 			kernels.SigmoidMulGrad(d[0], d[1], c.dout[0], c.in[0], c.in[1])
@@ -140,28 +140,33 @@ func opNamed(name string) *Op {
 // TestShapePanics wants a panic with the package's prefix from wrong shapes.
 func TestShapePanics(t *testing.T) {
 	x := func(n int) []float32 { return make([]float32, n) }
+	wkv4 := kernels.WKV4Inputs{W: x(3), U: x(3), K: x(6), V: x(6)}
 	for name, f := range map[string]func(){
 		"Exp":       func() { kernels.Exp(x(3), x(4)) },
 		"Epilogue":  func() { kernels.Epilogue{Bias: x(3)}.Apply(x(8), 2, 4) },
-		"LayerNorm": func() { kernels.LayerNorm(x(6), x(1), nil, x(6), x(3), x(3), 2, 3, 0) },
+		"LayerNorm": func() { kernels.LayerNorm(x(6), kernels.Norm{X: x(6), W: x(3), B: x(3), Mean: x(1), R: 2, C: 3}) },
 		"Softmax":   func() { kernels.Softmax(x(6), x(6), -2, -3) },
 		"target":    func() { kernels.CrossEntropy(x(1), nil, x(3), []int32{3}, 1, 3) },
 		"targets":   func() { kernels.CrossEntropyGrad(x(3), x(3), x(1), nil, 1, 1, 3) },
-		"WKV4":      func() { kernels.WKV4(x(6), x(3), x(3), x(2), x(3), x(3), x(6), x(6), 1, 2, 3) },
-		"WKV4Grad":  func() { kernels.WKV4Grad(nil, nil, nil, nil, x(6), x(3), nil, nil, x(3), x(3), x(6), x(6), 1, 2, 3) },
+		"WKV4":      func() { kernels.WKV4(x(6), kernels.WKV4State{A: x(3), B: x(3), P: x(2)}, wkv4, 1, 2, 3) },
+		"WKV4Grad":  func() { kernels.WKV4Grad(kernels.WKV4Inputs{}, x(6), kernels.WKV4State{A: x(3)}, wkv4, 1, 2, 3) },
 		"Attention": func() {
-			kernels.Attention(x(4), nil, x(4), x(4), x(3), kernels.AttentionShape{B: 1, T: 2, S: 2, H: 1, D: 2, QB: 4, QT: 2, KB: 4, KS: 2})
+			kernels.Attention(x(4), nil, kernels.QKV{Q: x(4), K: x(4), V: x(3)}, kernels.AttentionShape{B: 1, T: 2, S: 2, H: 1, D: 2, QB: 4, QT: 2, KB: 4, KS: 2})
 		},
 		"more queries": func() {
-			kernels.Attention(x(4), nil, x(4), x(4), x(4), kernels.AttentionShape{B: 1, T: 2, S: 1, H: 1, D: 2, QB: 4, QT: 2, KB: 4, KS: 2})
+			kernels.Attention(x(4), nil, kernels.QKV{Q: x(4), K: x(4), V: x(4)}, kernels.AttentionShape{B: 1, T: 2, S: 1, H: 1, D: 2, QB: 4, QT: 2, KB: 4, KS: 2})
 		},
-		"RoPE odd": func() { kernels.RoPE(x(3), x(3), 1, 1, 1, 3, 3, 0, 10000) },
+		"RoPE odd": func() { kernels.RoPE(x(3), x(3), kernels.RoPEShape{B: 1, T: 1, H: 1, D: 3, Stride: 3, Theta: 10000}) },
 		"Elman":    func() { kernels.Elman(x(2), x(2), x(3), nil, 1, 1, 2) },
-		"LSTM":     func() { kernels.LSTM(x(2), x(2), x(6), x(16), nil, nil, 1, 1, 2) },
-		"LSTMGrad": func() { kernels.LSTMGrad(x(8), x(15), x(2), x(2), x(2), x(8), x(16), nil, nil, 1, 1, 2) },
-		"GRU":      func() { kernels.GRU(x(2), x(2), x(6), x(12), x(4), nil, 1, 1, 2) },
-		"GRUGrad":  func() { kernels.GRUGrad(x(6), nil, x(2), x(2), x(2), x(2), x(6), x(12), x(6), nil, 1, 1, 2) },
-		"AdamW":    func() { kernels.AdamW(x(1), x(1), x(1), x(1), 1, 0, 0, 0, 0, 0, 1) },
+		"LSTM":     func() { kernels.LSTM(kernels.LSTMCells{H: x(2), C: x(2), Z: x(6)}, x(16), 1, 1, 2) },
+		"LSTMGrad": func() {
+			kernels.LSTMGrad(x(8), x(15), x(2), kernels.LSTMCells{H: x(2), C: x(2), Z: x(8)}, x(16), 1, 1, 2)
+		},
+		"GRU": func() { kernels.GRU(kernels.GRUCells{H: x(2), Q: x(2), G: x(6), Bias: x(4)}, x(12), 1, 1, 2) },
+		"GRUGrad": func() {
+			kernels.GRUGrad(x(6), nil, x(2), x(2), kernels.GRUCells{H: x(2), Q: x(2), G: x(6), Bias: x(6)}, x(12), 1, 1, 2)
+		},
+		"AdamW": func() { kernels.AdamW(x(1), x(1), x(1), x(1), kernels.AdamWStep{LR: 1, Scale: 1}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

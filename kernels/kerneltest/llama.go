@@ -49,7 +49,7 @@ func ropePairsOp() *Op {
 	o.name = "rope_pairs"
 	o.dims = append(o.dims, []int{1, 3, 2, 10, 1<<16 - 1}) // beyond the angles that are kept
 	o.run = func(c *call) {
-		kernels.RoPEPairs(c.out[0], c.in[0], c.d[0], c.d[1], c.d[2], c.d[3], c.d[2]*c.d[3]+gap, c.d[4], theta)
+		kernels.RoPEPairs(c.out[0], c.in[0], ropeShape(c.d, gap, theta))
 	}
 	o.ref = func(e *exact) {
 		B, T, H, D := e.d[0], e.d[1], e.d[2], e.d[3]
@@ -63,7 +63,7 @@ func ropePairsOp() *Op {
 	}
 	o.grad = func(c *call) {
 		H, D := c.d[2], c.d[3]
-		kernels.RoPEPairsGrad(c.din[0], c.dout[0], c.d[0], c.d[1], H, D, H*D+gap, c.d[4], theta)
+		kernels.RoPEPairsGrad(c.din[0], c.dout[0], ropeShape(c.d, gap, theta))
 		for end := H*D + gap; end <= len(c.din[0]); end += H*D + gap { // what lies between rows is copied
 			for i := end - gap; i < end; i++ {
 				c.din[0][i] += c.dout[0][i]

@@ -107,8 +107,9 @@ func TestRoPEOrders(t *testing.T) {
 		for i := range pairs {
 			pairs[i] = x[order(i)]
 		}
-		kernels.RoPE(x, x, 1, T, H, D, H*D, pos, theta)
-		kernels.RoPEPairs(pairs, pairs, 1, T, H, D, H*D, pos, theta)
+		s := kernels.RoPEShape{B: 1, T: T, H: H, D: D, Stride: H * D, Pos: pos, Theta: theta}
+		kernels.RoPE(x, x, s)
+		kernels.RoPEPairs(pairs, pairs, s)
 		want := make([]float64, len(x))
 		for i := range want {
 			want[i] = float64(x[order(i)])
@@ -216,5 +217,5 @@ func TestGroupsPanic(t *testing.T) {
 		}
 	}()
 	x := make([]float32, 12)
-	kernels.Attention(x, nil, x, x, x, kernels.AttentionShape{B: 1, T: 1, S: 1, H: 3, HKV: 2, D: 4, QB: 12, QT: 12, KB: 8, KS: 8})
+	kernels.Attention(x, nil, kernels.QKV{Q: x, K: x, V: x}, kernels.AttentionShape{B: 1, T: 1, S: 1, H: 3, HKV: 2, D: 4, QB: 12, QT: 12, KB: 8, KS: 8})
 }

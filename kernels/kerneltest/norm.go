@@ -35,6 +35,11 @@ func siluOp() *Op {
 		func(c *call) { kernels.SiLUGrad(c.din[0], c.dout[0], c.in[0]) })
 }
 
+// norm has x, w, b in and the statistics out.
+func norm(c *call, H int, eps float32) kernels.Norm {
+	return kernels.Norm{X: c.in[0], W: c.in[1], B: c.in[2], Mean: c.out[1], RStd: c.out[2], R: c.d[0], C: c.d[1], H: H, Eps: eps}
+}
+
 // groupNormOp has dims R, C, H.
 func groupNormOp() *Op {
 	const eps = 0.01
@@ -46,7 +51,7 @@ func groupNormOp() *Op {
 	o.inputs = func(d []int) []array { return shaped("mcc")(d) }
 	o.outputs = func(d []int) []array { return []array{{n: d[0] * d[1]}, {n: d[0] * d[2]}, {n: d[0] * d[2]}} }
 	o.run = func(c *call) {
-		kernels.GroupNorm(c.out[0], c.out[1], c.out[2], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1], c.d[2], eps)
+		kernels.GroupNorm(c.out[0], norm(c, c.d[2], eps))
 	}
 	o.ref = func(e *exact) {
 		C, H := e.d[1], e.d[2]
@@ -69,10 +74,15 @@ func groupNormOp() *Op {
 		}
 	}
 	o.grad = func(c *call) {
-		kernels.GroupNormGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], c.d[0], c.d[1], c.d[2])
+		kernels.GroupNormGrad(c.din[0], c.din[1], c.din[2], c.dout[0], norm(c, c.d[2], eps))
 	}
 	o.wrt = []int{0, 1, 2}
 	return o
+}
+
+func mixes(x [][]float32) (all [kernels.MaxMixes][]float32) {
+	copy(all[:], x)
+	return all
 }
 
 // shiftMixOp has dims B, T, C; in are x, last and n weights. Its one output
@@ -84,11 +94,8 @@ func shiftMixOp(n int, last bool) *Op {
 		}
 		return all
 	}
-	before := func(c *call) []float32 {
-		if last {
-			return c.in[1]
-		}
-		return nil
+	inputs := func(c *call) kernels.MixInputs {
+		return kernels.MixInputs{X: c.in[0], Last: given(last, c.in[1]), Mu: mixes(c.in[2:])}
 	}
 	o := &Op{name: "shift_mix" + string(rune('0'+n)), tol: 1e-6, gradTol: 1e-5, allocates: true,
 		dims: [][]int{{0, 3, 4}, {2, 0, 4}, {2, 3, 5}, {3, 40, 24}, {1, 300, 17}}, speed: [][]int{{4, 256, 768}}, wrt: []int{0}}
@@ -107,7 +114,7 @@ func shiftMixOp(n int, last bool) *Op {
 	}
 	o.outputs = func(d []int) []array { return []array{{n: n * d[0] * d[1] * d[2]}} }
 	o.run = func(c *call) {
-		kernels.ShiftMix(cut(c.out[0], len(c.in[0])), c.in[0], before(c), c.in[2:], c.d[0], c.d[1], c.d[2])
+		kernels.ShiftMix(cut(c.out[0], len(c.in[0])), inputs(c), c.d[0], c.d[1], c.d[2])
 	}
 	o.ref = func(e *exact) {
 		T, C := e.d[1], e.d[2]
@@ -126,7 +133,7 @@ func shiftMixOp(n int, last bool) *Op {
 		}
 	}
 	o.grad = func(c *call) {
-		kernels.ShiftMixGrad(c.din[0], c.din[2:], cut(c.dout[0], len(c.in[0])), c.in[0], before(c), c.in[2:], c.d[0], c.d[1], c.d[2])
+		kernels.ShiftMixGrad(kernels.MixInputs{X: c.din[0], Mu: mixes(c.din[2:])}, cut(c.dout[0], len(c.in[0])), inputs(c), c.d[0], c.d[1], c.d[2])
 	}
 	return o
 }

@@ -50,7 +50,7 @@ func lstmOp() *Op {
 			return []array{{n: n}, {n: n}, {n: 4 * n, from: 1}, {n: m, from: 3}, {n: m, from: 4}}
 		},
 		run: func(c *call) {
-			kernels.LSTM(c.out[0], c.out[1], c.out[2], c.in[1], c.out[3], c.out[4], c.d[0], c.d[1], c.d[2])
+			kernels.LSTM(lstmCells(c.out, c.out[3], c.out[4]), c.in[1], c.d[0], c.d[1], c.d[2])
 		},
 		ref: func(e *exact) {
 			H := e.d[2]
@@ -67,7 +67,7 @@ func lstmOp() *Op {
 			})
 		},
 		grad: func(c *call) {
-			kernels.LSTMGrad(c.din[0], c.din[1], c.dout[0], c.out[0], c.out[1], c.out[2], c.in[1], c.in[2], c.in[3], c.d[0], c.d[1], c.d[2])
+			kernels.LSTMGrad(c.din[0], c.din[1], c.dout[0], lstmCells(c.out, c.in[2], c.in[3]), c.in[1], c.d[0], c.d[1], c.d[2])
 		},
 		wrt: []int{0, 1},
 	}.recurrent(4, func(d []int) []array { return []array{{n: d[0] * d[2]}} })
@@ -81,7 +81,7 @@ func gruOp() *Op {
 			return []array{{n: n}, {n: n}, {n: 3 * n, from: 1}, {n: d[0] * d[2], from: 3}}
 		},
 		run: func(c *call) {
-			kernels.GRU(c.out[0], c.out[1], c.out[2], c.in[1], c.in[3], c.out[3], c.d[0], c.d[1], c.d[2])
+			kernels.GRU(gruCells(c.out, c.in[3], c.out[3]), c.in[1], c.d[0], c.d[1], c.d[2])
 		},
 		ref: func(e *exact) {
 			H, bias := e.d[2], e.in[3]
@@ -95,10 +95,18 @@ func gruOp() *Op {
 			})
 		},
 		grad: func(c *call) {
-			kernels.GRUGrad(c.din[0], c.din[1], c.din[3], c.dout[0], c.out[0], c.out[1], c.out[2], c.in[1], c.in[3], c.in[2], c.d[0], c.d[1], c.d[2])
+			kernels.GRUGrad(c.din[0], c.din[1], c.din[3], c.dout[0], gruCells(c.out, c.in[3], c.in[2]), c.in[1], c.d[0], c.d[1], c.d[2])
 		},
 		wrt: []int{0, 1, 3},
 	}.recurrent(3, func(d []int) []array { return []array{{n: 3 * d[2]}} })
+}
+
+func lstmCells(y [][]float32, h0, c0 []float32) kernels.LSTMCells {
+	return kernels.LSTMCells{H: y[0], C: y[1], Z: y[2], H0: h0, C0: c0}
+}
+
+func gruCells(y [][]float32, bias, h0 []float32) kernels.GRUCells {
+	return kernels.GRUCells{H: y[0], Q: y[1], G: y[2], Bias: bias, H0: h0}
 }
 
 // eachStep calls f for every unit of every step of every row, in the order of

@@ -64,11 +64,11 @@ func TestRecurrentNil(t *testing.T) {
 					kernels.Elman(y[0], x[0], w, nil, B, T, H)
 					kernels.ElmanGrad(dx, nil, bare.dout[0], y[0], w, nil, B, T, H)
 				case "lstm":
-					kernels.LSTM(y[0], y[1], y[2], w, nil, nil, B, T, H)
-					kernels.LSTMGrad(dx, nil, bare.dout[0], y[0], y[1], y[2], w, nil, nil, B, T, H)
+					kernels.LSTM(lstmCells(y, nil, nil), w, B, T, H)
+					kernels.LSTMGrad(dx, nil, bare.dout[0], lstmCells(y, nil, nil), w, B, T, H)
 				case "gru":
-					kernels.GRU(y[0], y[1], y[2], w, x[3], nil, B, T, H)
-					kernels.GRUGrad(dx, nil, nil, bare.dout[0], y[0], y[1], y[2], w, x[3], nil, B, T, H)
+					kernels.GRU(gruCells(y, x[3], nil), w, B, T, H)
+					kernels.GRUGrad(dx, nil, nil, bare.dout[0], gruCells(y, x[3], nil), w, B, T, H)
 				}
 				if !slices.Equal(y[0], c.out[0]) || !slices.Equal(dx, c.din[0]) {
 					t.Errorf("%s %v without a state differs from one of zeros", o.name, d)
@@ -166,9 +166,9 @@ func TestRecurrentStored(t *testing.T) {
 				case "elman":
 					kernels.ElmanStored(y[0], s.in[0], w, y[1], B, T, H)
 				case "lstm":
-					kernels.LSTMStored(y[0], y[1], y[2], w, y[3], y[4], B, T, H)
+					kernels.LSTMStored(lstmCells(y, y[3], y[4]), w, B, T, H)
 				case "gru":
-					kernels.GRUStored(y[0], y[1], y[2], w, s.in[3], y[3], B, T, H)
+					kernels.GRUStored(gruCells(y, s.in[3], y[3]), w, B, T, H)
 				}
 				for i := range c.out {
 					near(t, o.name+" stored", s.out[i], widen(c.out[i]), 2e-6)

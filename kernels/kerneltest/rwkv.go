@@ -64,7 +64,7 @@ func shiftMixPrevOp() *Op {
 	o.name = "shift_mix_prev6"
 	ref := o.ref
 	o.run = func(c *call) {
-		kernels.ShiftMixPrev(cut(c.out[0], n), c.in[0], c.in[1], c.in[2:], c.d[0], c.d[1], c.d[2])
+		kernels.ShiftMixPrev(cut(c.out[0], n), kernels.MixInputs{X: c.in[0], Last: c.in[1], Mu: mixes(c.in[2:])}, c.d[0], c.d[1], c.d[2])
 	}
 	o.ref = func(e *exact) {
 		in := e.in
@@ -79,7 +79,8 @@ func shiftMixPrevOp() *Op {
 		e.in = in
 	}
 	o.grad = func(c *call) {
-		kernels.ShiftMixPrevGrad(c.din[0], c.din[2:], cut(c.dout[0], n), c.in[0], c.in[1], c.in[2:], c.d[0], c.d[1], c.d[2])
+		kernels.ShiftMixPrevGrad(kernels.MixInputs{X: c.din[0], Mu: mixes(c.din[2:])}, cut(c.dout[0], n),
+			kernels.MixInputs{X: c.in[0], Last: c.in[1], Mu: mixes(c.in[2:])}, c.d[0], c.d[1], c.d[2])
 	}
 	return o
 }
@@ -98,8 +99,11 @@ func shiftMixByOp() *Op {
 		return a
 	}
 	o.outputs = func(d []int) []array { return []array{{n: n * d[0] * d[1] * d[2]}} }
+	inputs := func(x [][]float32) kernels.MixInputs {
+		return kernels.MixInputs{X: x[0], Last: x[1], Mu: mixes(x[2 : 2+n]), M: mixes(x[2+n:])}
+	}
 	o.run = func(c *call) {
-		kernels.ShiftMixBy(cut(c.out[0], n), c.in[0], c.in[1], c.in[2:2+n], c.in[2+n:], c.d[0], c.d[1], c.d[2])
+		kernels.ShiftMixBy(cut(c.out[0], n), inputs(c.in), c.d[0], c.d[1], c.d[2])
 	}
 	o.ref = func(e *exact) {
 		T, C := e.d[1], e.d[2]
@@ -115,7 +119,7 @@ func shiftMixByOp() *Op {
 		}
 	}
 	o.grad = func(c *call) {
-		kernels.ShiftMixByGrad(c.din[0], c.din[2:2+n], c.din[2+n:], cut(c.dout[0], n), c.in[0], c.in[1], c.in[2:2+n], c.in[2+n:], c.d[0], c.d[1], c.d[2])
+		kernels.ShiftMixByGrad(inputs(c.din), cut(c.dout[0], n), inputs(c.in), c.d[0], c.d[1], c.d[2])
 	}
 	return o
 }
@@ -169,6 +173,13 @@ func keys7Op(name string, rate, removal bool) *Op {
 		return []array{{n: d[0] * C}, {n: d[0] * C, value: uniform(0, 1)}, {n: C}, {n: C}}
 	}
 	o.outputs = func(d []int) []array { return []array{{n: 3 * d[0] * d[1] * d[2]}, {n: d[0] * d[1]}} }
+	inputs := func(x [][]float32) kernels.Keys7Inputs {
+		return kernels.Keys7Inputs{K: x[0], A: given(rate, x[1]), KK: given(removal, x[2]), KA: given(rate, x[3])}
+	}
+	outputs := func(x []float32) kernels.Keys7Outputs {
+		y := cut(x, 3)
+		return kernels.Keys7Outputs{Remove: given(removal, y[0]), Replace: given(removal, y[1]), Key: given(rate, y[2])}
+	}
 	o.run = func(c *call) {
 		y := cut(c.out[0], 3)
 		clear(c.out[1])
@@ -177,15 +188,11 @@ func keys7Op(name string, rate, removal bool) *Op {
 				clear(y[i])
 			}
 		}
-		kernels.Keys7(given(removal, y[0]), given(removal, y[1]), given(rate, y[2]), given(removal, c.out[1]),
-			c.in[0], given(rate, c.in[1]), given(removal, c.in[2]), given(rate, c.in[3]), c.d[0], c.d[1], c.d[2])
+		kernels.Keys7(outputs(c.out[0]), given(removal, c.out[1]), inputs(c.in), c.d[0], c.d[1], c.d[2])
 	}
 	o.ref = func(e *exact) { refKeys7(e, rate, removal) }
 	o.grad = func(c *call) {
-		y, dy := cut(c.out[0], 3), cut(c.dout[0], 3)
-		kernels.Keys7Grad(c.din[0], given(rate, c.din[1]), given(removal, c.din[2]), given(rate, c.din[3]),
-			given(removal, dy[0]), given(removal, dy[1]), given(rate, dy[2]), given(removal, y[0]), given(removal, c.out[1]),
-			c.in[0], given(rate, c.in[1]), given(removal, c.in[2]), given(rate, c.in[3]), c.d[0], c.d[1], c.d[2])
+		kernels.Keys7Grad(inputs(c.din), outputs(c.dout[0]), outputs(c.out[0]).Remove, given(removal, c.out[1]), inputs(c.in), c.d[0], c.d[1], c.d[2])
 	}
 	return o
 }
@@ -231,13 +238,12 @@ func gate7Op(name string, bonus, gate bool) *Op {
 		return []array{m, m, m, {n: C}, m, m}
 	}
 	o.outputs = func(d []int) []array { return []array{{n: d[0] * d[1] * d[2]}, {n: d[0] * d[1]}} }
-	args := func(c *call) (x, r, key, rk, v, g []float32) {
-		return c.in[0], given(bonus, c.in[1]), given(bonus, c.in[2]), given(bonus, c.in[3]), given(bonus, c.in[4]), given(gate, c.in[5])
+	inputs := func(x [][]float32) kernels.Gate7Inputs {
+		return kernels.Gate7Inputs{X: x[0], R: given(bonus, x[1]), Key: given(bonus, x[2]), RK: given(bonus, x[3]), V: given(bonus, x[4]), G: given(gate, x[5])}
 	}
 	o.run = func(c *call) {
-		x, r, key, rk, v, g := args(c)
 		clear(c.out[1])
-		kernels.Gate7(c.out[0], given(bonus, c.out[1]), x, r, key, rk, v, g, c.d[0], c.d[1], c.d[2])
+		kernels.Gate7(c.out[0], given(bonus, c.out[1]), inputs(c.in), c.d[0], c.d[1], c.d[2])
 	}
 	o.ref = func(e *exact) {
 		C, N := e.d[1]*e.d[2], e.d[2]
@@ -256,10 +262,7 @@ func gate7Op(name string, bonus, gate bool) *Op {
 		}
 	}
 	o.grad = func(c *call) {
-		x, r, key, rk, v, g := args(c)
-		d := c.din
-		kernels.Gate7Grad(d[0], given(bonus, d[1]), given(bonus, d[2]), given(bonus, d[3]), given(bonus, d[4]), given(gate, d[5]),
-			c.dout[0], given(bonus, c.out[1]), x, r, key, rk, v, g, c.d[0], c.d[1], c.d[2])
+		kernels.Gate7Grad(inputs(c.din), c.dout[0], given(bonus, c.out[1]), inputs(c.in), c.d[0], c.d[1], c.d[2])
 	}
 	return o
 }

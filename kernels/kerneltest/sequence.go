@@ -38,19 +38,25 @@ func wkv4Op(name string, state bool) *Op {
 			return []array{{n: d[0] * d[1] * d[2]}, {n: d[0] * d[2], from: 5}, {n: d[0] * d[2], from: 6}, {n: d[0] * d[2], from: 7}}
 		},
 		run: func(c *call) {
-			kernels.WKV4(c.out[0], c.out[1], c.out[2], c.out[3], c.in[2], c.in[3], c.in[0], c.in[1], c.d[0], c.d[1], c.d[2])
+			kernels.WKV4(c.out[0], wkv4State(c.out[1:]), wkv4Inputs(c.in), c.d[0], c.d[1], c.d[2])
 		},
 		ref: refWKV4,
 		grad: func(c *call) {
-			a, b, p := c.in[4], c.in[5], c.in[6]
-			if !state {
-				a, b, p = nil, nil, nil
+			var s0 kernels.WKV4State
+			if state {
+				s0 = wkv4State(c.in[4:])
 			}
-			kernels.WKV4Grad(c.din[2], c.din[3], c.din[0], c.din[1], c.dout[0], a, b, p, c.in[2], c.in[3], c.in[0], c.in[1], c.d[0], c.d[1], c.d[2])
+			kernels.WKV4Grad(wkv4Inputs(c.din), c.dout[0], s0, wkv4Inputs(c.in), c.d[0], c.d[1], c.d[2])
 		},
 		wrt: []int{0, 1, 2, 3},
 	}
 }
+
+func wkv4Inputs(x [][]float32) kernels.WKV4Inputs {
+	return kernels.WKV4Inputs{K: x[0], V: x[1], W: x[2], U: x[3]}
+}
+
+func wkv4State(x [][]float32) kernels.WKV4State { return kernels.WKV4State{A: x[0], B: x[1], P: x[2]} }
 
 func zero(*rand.Rand) float64 { return 0 }
 
@@ -100,6 +106,8 @@ func attentionShape(d []int) kernels.AttentionShape {
 	return s
 }
 
+func qkv(x [][]float32) kernels.QKV { return kernels.QKV{Q: x[0], K: x[1], V: x[2]} }
+
 func attentionOp(name string, decode bool) *Op {
 	dims := [][]int{{1, 2, 2, 1, 1}, {2, 3, 5, 2, 3}, {1, 4, 4, 2, 8}, {2, 2, 9, 1, 5}, {1, 70, 70, 2, 16}, {1, 66, 131, 1, 7}, {2, 65, 65, 3, 4}}
 	speed := [][]int{{2, 128, 128, 4, 64}}
@@ -115,10 +123,10 @@ func attentionOp(name string, decode bool) *Op {
 		outputs: func(d []int) []array {
 			return []array{{n: d[0] * d[1] * d[3] * d[4]}, {n: d[0] * d[3] * d[1]}}
 		},
-		run: func(c *call) { kernels.Attention(c.out[0], c.out[1], c.in[0], c.in[1], c.in[2], attentionShape(c.d)) },
+		run: func(c *call) { kernels.Attention(c.out[0], c.out[1], qkv(c.in), attentionShape(c.d)) },
 		ref: refAttention,
 		grad: func(c *call) {
-			kernels.AttentionGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.out[0], c.out[1], c.in[0], c.in[1], c.in[2], attentionShape(c.d))
+			kernels.AttentionGrad(qkv(c.din), c.dout[0], c.out[0], c.out[1], qkv(c.in), attentionShape(c.d))
 		},
 		wrt: []int{0, 1, 2},
 	}
@@ -156,6 +164,10 @@ func refAttention(e *exact) {
 	}
 }
 
+func ropeShape(d []int, gap int, theta float64) kernels.RoPEShape {
+	return kernels.RoPEShape{B: d[0], T: d[1], H: d[2], D: d[3], Stride: d[2]*d[3] + gap, Pos: d[4], Theta: theta}
+}
+
 // ropeOp has dims B, T, H, D, pos0; rows have five floats between them.
 func ropeOp() *Op {
 	const theta, gap = 10000, 5
@@ -168,7 +180,7 @@ func ropeOp() *Op {
 		inputs:  func(d []int) []array { return []array{{n: size(d)}} },
 		outputs: func(d []int) []array { return []array{{n: size(d), from: 1}} },
 		run: func(c *call) {
-			kernels.RoPE(c.out[0], c.in[0], c.d[0], c.d[1], c.d[2], c.d[3], c.d[2]*c.d[3]+gap, c.d[4], theta)
+			kernels.RoPE(c.out[0], c.in[0], ropeShape(c.d, gap, theta))
 		},
 		ref: func(e *exact) {
 			B, T, H, D := e.d[0], e.d[1], e.d[2], e.d[3]
@@ -182,7 +194,7 @@ func ropeOp() *Op {
 		},
 		grad: func(c *call) {
 			H, D := c.d[2], c.d[3]
-			kernels.RoPEGrad(c.din[0], c.dout[0], c.d[0], c.d[1], H, D, H*D+gap, c.d[4], theta)
+			kernels.RoPEGrad(c.din[0], c.dout[0], ropeShape(c.d, gap, theta))
 			for end := H*D + gap; end <= len(c.din[0]); end += H*D + gap { // what lies between rows is copied
 				for i := end - gap; i < end; i++ {
 					c.din[0][i] += c.dout[0][i]

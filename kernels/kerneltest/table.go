@@ -111,7 +111,7 @@ func adamWOp() *Op {
 		},
 		outputs: func(d []int) []array { return []array{{n: d[0], from: 1}, {n: d[0], from: 3}, {n: d[0], from: 4}} },
 		run: func(c *call) {
-			kernels.AdamW(c.out[0], c.in[1], c.out[1], c.out[2], lr, beta1, beta2, eps, decay, step, gscale)
+			kernels.AdamW(c.out[0], c.in[1], c.out[1], c.out[2], kernels.AdamWStep{Step: step, LR: lr, Beta1: beta1, Beta2: beta2, Eps: eps, Decay: decay, Scale: gscale})
 		},
 		ref: func(e *exact) {
 			p, m, v := e.out[0], e.out[1], e.out[2]
@@ -241,7 +241,7 @@ func layerNormOp() *Op {
 	const eps = 0.01
 	return Op{name: "layer_norm", inputs: shaped("mcc"), outputs: shaped("mrr"), tol: 2e-6, gradTol: 2e-5,
 		run: func(c *call) {
-			kernels.LayerNorm(c.out[0], c.out[1], c.out[2], c.in[0], c.in[1], c.in[2], c.d[0], c.d[1], eps)
+			kernels.LayerNorm(c.out[0], norm(c, 0, eps))
 		},
 		ref: func(e *exact) {
 			refRows(e.d, func(i, k int) {
@@ -261,7 +261,7 @@ func layerNormOp() *Op {
 			})
 		},
 		grad: func(c *call) {
-			kernels.LayerNormGrad(c.din[0], c.din[1], c.din[2], c.dout[0], c.in[0], c.in[1], c.out[1], c.out[2], c.d[0], c.d[1])
+			kernels.LayerNormGrad(c.din[0], c.din[1], c.din[2], c.dout[0], norm(c, 0, eps))
 		}, wrt: []int{0, 1, 2}}.matrix()
 }
 

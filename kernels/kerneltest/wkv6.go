@@ -16,6 +16,10 @@ const (
 	wkvR, wkvK, wkvV, wkvW, wkvU, wkvS = 0, 1, 2, 3, 4, 5
 )
 
+func wkv6Inputs(x [][]float32) kernels.WKV6Inputs {
+	return kernels.WKV6Inputs{W: x[wkvW], U: x[wkvU], R: x[wkvR], K: x[wkvK], V: x[wkvV]}
+}
+
 // logDecay draws log-decays from a slow fade to forgetting in a step.
 func logDecay(r *rand.Rand) float64 { return -math.Exp(-6 + 8*r.Float64()) }
 
@@ -44,7 +48,7 @@ func wkv6Op(name string, perStep, state bool) *Op {
 			return []array{{n: d[0] * d[1] * d[2] * d[3]}, {n: d[0] * d[2] * d[3] * d[3], from: 1 + wkvS}}
 		},
 		run: func(c *call) {
-			f(c.out[0], c.out[1], c.in[wkvW], c.in[wkvU], c.in[wkvR], c.in[wkvK], c.in[wkvV], c.d[0], c.d[1], c.d[2], c.d[3])
+			f(c.out[0], c.out[1], wkv6Inputs(c.in), c.d[0], c.d[1], c.d[2], c.d[3])
 		},
 		ref: func(e *exact) { refWKV6(e, perStep) },
 		grad: func(c *call) {
@@ -52,8 +56,7 @@ func wkv6Op(name string, perStep, state bool) *Op {
 			if !state {
 				s0 = nil
 			}
-			grad(c.din[wkvW], c.din[wkvU], c.din[wkvR], c.din[wkvK], c.din[wkvV], c.dout[0], s0,
-				c.in[wkvW], c.in[wkvU], c.in[wkvR], c.in[wkvK], c.in[wkvV], c.d[0], c.d[1], c.d[2], c.d[3])
+			grad(wkv6Inputs(c.din), c.dout[0], s0, wkv6Inputs(c.in), c.d[0], c.d[1], c.d[2], c.d[3])
 		},
 		wrt: []int{wkvR, wkvK, wkvV, wkvW, wkvU},
 		operations: func(d []int) (forward, gradient float64) {

@@ -191,13 +191,12 @@ func TestWKV6NoBonus(t *testing.T) {
 			a.in[wkvU][i] = 1
 		}
 		for _, c := range []*call{a, b} {
-			u, s0 := a.in[wkvU], a.in[wkvS]
+			in, s0 := wkv6Inputs(c.in), a.in[wkvS]
 			if c == b {
-				u, s0 = nil, nil
+				in.U, s0 = nil, nil
 			}
-			kernels.WKV6(c.out[0], c.out[1], c.in[wkvW], u, c.in[wkvR], c.in[wkvK], c.in[wkvV], B, T, H, N)
-			kernels.WKV6Grad(c.din[wkvW], c.din[wkvU], c.din[wkvR], c.din[wkvK], c.din[wkvV], c.dout[0], s0,
-				c.in[wkvW], u, c.in[wkvR], c.in[wkvK], c.in[wkvV], B, T, H, N)
+			kernels.WKV6(c.out[0], c.out[1], in, B, T, H, N)
+			kernels.WKV6Grad(wkv6Inputs(c.din), c.dout[0], s0, in, B, T, H, N)
 		}
 		for i, x := range slices.Concat(a.out, a.din) {
 			if !bytes.Equal(bytesOf(x), bytesOf(slices.Concat(b.out, b.din)[i])) {
@@ -291,14 +290,15 @@ func TestWKV6Pages(t *testing.T) {
 // TestWKV6Panics wants a panic with the package's prefix from wrong shapes.
 func TestWKV6Panics(t *testing.T) {
 	x := func(n int) []float32 { return make([]float32, n) }
+	in := func(w, u int) kernels.WKV6Inputs {
+		return kernels.WKV6Inputs{W: x(w), U: x(u), R: x(12), K: x(12), V: x(12)}
+	}
 	for name, f := range map[string]func(){
-		"state": func() { kernels.WKV6(x(12), x(8), x(12), x(6), x(12), x(12), x(12), 1, 2, 2, 3) },
-		"w":     func() { kernels.WKV6(x(12), x(18), x(6), x(6), x(12), x(12), x(12), 1, 2, 2, 3) },
-		"w5":    func() { kernels.WKV5(x(12), x(18), x(12), x(6), x(12), x(12), x(12), 1, 2, 2, 3) },
-		"dw5": func() {
-			kernels.WKV5Grad(x(12), nil, nil, nil, nil, x(12), nil, x(6), nil, x(12), x(12), x(12), 1, 2, 2, 3)
-		},
-		"u": func() { kernels.WKV6(x(12), x(18), x(12), x(3), x(12), x(12), x(12), 1, 2, 2, 3) },
+		"state": func() { kernels.WKV6(x(12), x(8), in(12, 6), 1, 2, 2, 3) },
+		"w":     func() { kernels.WKV6(x(12), x(18), in(6, 6), 1, 2, 2, 3) },
+		"w5":    func() { kernels.WKV5(x(12), x(18), in(12, 6), 1, 2, 2, 3) },
+		"dw5":   func() { kernels.WKV5Grad(kernels.WKV6Inputs{W: x(12)}, x(12), nil, in(6, 6), 1, 2, 2, 3) },
+		"u":     func() { kernels.WKV6(x(12), x(18), in(12, 3), 1, 2, 2, 3) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

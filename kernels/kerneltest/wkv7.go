@@ -27,7 +27,7 @@ func wkv7Op(name string, state bool) *Op {
 			return []array{{n: n}, {n: d[0] * d[2] * d[3] * d[3], from: 7}, {n: n}}
 		},
 		run: func(c *call) {
-			kernels.WKV7(c.out[0], c.out[1], c.out[2], c.in[0], c.in[1], c.in[2], c.in[3], c.in[4], c.in[5], c.d[0], c.d[1], c.d[2], c.d[3])
+			kernels.WKV7(c.out[0], c.out[1], c.out[2], wkv7Inputs(c.in), c.d[0], c.d[1], c.d[2], c.d[3])
 		},
 		ref: refWKV7,
 		grad: func(c *call) {
@@ -35,8 +35,7 @@ func wkv7Op(name string, state bool) *Op {
 			if !state {
 				s0 = nil
 			}
-			kernels.WKV7Grad(c.din[0], c.din[1], c.din[2], c.din[3], c.din[4], c.din[5], c.dout[0], s0, c.out[2],
-				c.in[0], c.in[1], c.in[2], c.in[3], c.in[4], c.in[5], c.d[0], c.d[1], c.d[2], c.d[3])
+			kernels.WKV7Grad(wkv7Inputs(c.din), c.dout[0], s0, c.out[2], wkv7Inputs(c.in), c.d[0], c.d[1], c.d[2], c.d[3])
 		},
 		wrt: []int{0, 1, 2, 3, 4, 5},
 		operations: func(d []int) (forward, gradient float64) {
@@ -76,4 +75,8 @@ func refWKV7(e *exact) {
 			}
 		}
 	}
+}
+
+func wkv7Inputs(x [][]float32) kernels.WKV7Inputs {
+	return kernels.WKV7Inputs{W: x[0], R: x[1], K: x[2], V: x[3], A: x[4], B: x[5]}
 }

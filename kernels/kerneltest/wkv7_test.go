@@ -31,7 +31,7 @@ func asModel(c *call) {
 }
 
 func wkv7Run(c *call, sa []float32) {
-	kernels.WKV7(c.out[0], c.out[1], sa, c.in[0], c.in[1], c.in[2], c.in[3], c.in[4], c.in[5], c.d[0], c.d[1], c.d[2], c.d[3])
+	kernels.WKV7(c.out[0], c.out[1], sa, wkv7Inputs(c.in), c.d[0], c.d[1], c.d[2], c.d[3])
 }
 
 // TestWKV7Long holds thousands of steps of what a model makes against float64,
@@ -135,8 +135,7 @@ func TestWKV7GradAlone(t *testing.T) {
 		for _, d := range [][]int{{2, 37, 2, 16}, {1, 7, 2, 21}} {
 			o := wkv7Op("", false)
 			grad := func(c *call, dx [][]float32, s0 []float32) {
-				kernels.WKV7Grad(dx[0], dx[1], dx[2], dx[3], dx[4], dx[5], c.dout[0], s0, c.out[2],
-					c.in[0], c.in[1], c.in[2], c.in[3], c.in[4], c.in[5], d[0], d[1], d[2], d[3])
+				kernels.WKV7Grad(wkv7Inputs(dx), c.dout[0], s0, c.out[2], wkv7Inputs(c.in), d[0], d[1], d[2], d[3])
 			}
 			whole, _ := o.build(d, 1, 0)
 			o.run(whole)
@@ -158,15 +157,18 @@ func TestWKV7GradAlone(t *testing.T) {
 // TestWKV7Panics wants a panic with the package's prefix from wrong shapes.
 func TestWKV7Panics(t *testing.T) {
 	x := func(n int) []float32 { return make([]float32, n) }
+	in := kernels.WKV7Inputs{W: x(4), R: x(4), K: x(4), V: x(4), A: x(4), B: x(4)}
+	long := in
+	long.B = x(5)
 	for name, f := range map[string]func(){
-		"s":  func() { kernels.WKV7(x(4), x(3), nil, x(4), x(4), x(4), x(4), x(4), x(4), 1, 2, 1, 2) },
-		"sa": func() { kernels.WKV7(x(4), x(4), x(2), x(4), x(4), x(4), x(4), x(4), x(4), 1, 2, 1, 2) },
-		"b":  func() { kernels.WKV7(x(4), x(4), nil, x(4), x(4), x(4), x(4), x(4), x(5), 1, 2, 1, 2) },
+		"s":  func() { kernels.WKV7(x(4), x(3), nil, in, 1, 2, 1, 2) },
+		"sa": func() { kernels.WKV7(x(4), x(4), x(2), in, 1, 2, 1, 2) },
+		"b":  func() { kernels.WKV7(x(4), x(4), nil, long, 1, 2, 1, 2) },
 		"kept": func() {
-			kernels.WKV7Grad(nil, nil, nil, nil, nil, nil, x(4), nil, nil, x(4), x(4), x(4), x(4), x(4), x(4), 1, 2, 1, 2)
+			kernels.WKV7Grad(kernels.WKV7Inputs{}, x(4), nil, nil, in, 1, 2, 1, 2)
 		},
 		"dv": func() {
-			kernels.WKV7Grad(nil, nil, nil, x(3), nil, nil, x(4), nil, x(4), x(4), x(4), x(4), x(4), x(4), x(4), 1, 2, 1, 2)
+			kernels.WKV7Grad(kernels.WKV7Inputs{V: x(3)}, x(4), nil, x(4), in, 1, 2, 1, 2)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

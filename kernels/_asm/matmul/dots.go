@@ -1,4 +1,4 @@
-package main
+package matmul
 
 import (
 	"fmt"
@@ -6,14 +6,13 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"workbench/kernels/_asm/avx2"
 )
 
 // dots is y[rows,cols] = a·bᵀ over k.
 func dots(rows, cols int) {
 	name := fmt.Sprintf("dots%dx%d", rows, cols)
-	TEXT(name, NOSPLIT, "func(y *float32, ym, yn int, a *float32, lda int, b *float32, ldb, k int, acc bool)")
-	Pragma("noescape")
-	Doc(fmt.Sprintf("%s is y[%d,%d] = a·bᵀ, or += with acc, over k floats of rows lda and ldb floats apart; y's element (m,n) is ym and yn floats apart.", name, rows, cols))
+	avx2.Begin(name)
 	y, ym, yn := param("y"), bytes(param("ym")), bytes(param("yn"))
 	a, lda := param("a"), bytes(param("lda"))
 	b, ldb, k := param("b"), bytes(param("ldb")), param("k")

@@ -1,17 +1,17 @@
-package main
+package matmul
 
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"workbench/kernels/_asm/avx2"
 )
 
 // fmaPeak is a chain of multiply-adds in registers: 12 independent ones hide
 // their latency.
 func fmaPeak() {
-	TEXT("fmaLoop", NOSPLIT, "func(n int)")
-	Doc("fmaLoop does n rounds of 12 FMAs of 8 floats: 192·n operations.")
-	n := param("n")
+	avx2.Begin("fmaLoop")
+	n := param("rounds")
 	var s [12]reg.VecVirtual
 	for i := range s {
 		s[i] = YMM()
@@ -31,9 +31,7 @@ func fmaPeak() {
 
 // readAll sums four far streams.
 func readAll() {
-	TEXT("readStreams", NOSPLIT, "func(x *float32, stride, n int) float32")
-	Pragma("noescape")
-	Doc("readStreams sums n floats, a multiple of 16, of each of four streams stride floats apart.")
+	avx2.Begin("readStreams")
 	x, stride, n := param("x"), bytes(param("stride")), param("n")
 	x3 := GP64()
 	LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, x3)

@@ -1,5 +1,5 @@
-// Command matmul writes the AVX2+FMA assembly of the matrix products.
-package main
+// Package matmul writes the AVX2+FMA assembly of the matrix products.
+package matmul
 
 import (
 	"fmt"
@@ -7,12 +7,13 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"workbench/kernels/_asm/avx2"
 )
 
 const tileN = 16
 
-func main() {
-	ConstraintExpr("!purego")
+// Write writes all of it.
+func Write() {
 	for rows := 1; rows <= 6; rows++ {
 		tile(rows)
 	}
@@ -27,7 +28,6 @@ func main() {
 	packRows()
 	fmaPeak()
 	readAll()
-	Generate()
 }
 
 func param(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
@@ -39,9 +39,7 @@ func bytes(r reg.GPVirtual) reg.GPVirtual { SHLQ(Imm(2), r); return r }
 // 16 floats a step.
 func tile(rows int) {
 	name := fmt.Sprintf("tile%dx16", rows)
-	TEXT(name, NOSPLIT, "func(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, next *float32, acc bool)")
-	Pragma("noescape")
-	Doc(fmt.Sprintf("%s is c[%d,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.", name, rows))
+	avx2.Begin(name)
 	c, ldc := param("c"), bytes(param("ldc"))
 	a, am, ak := param("a"), bytes(param("am")), bytes(param("ak"))
 	b, bk, k := param("b"), bytes(param("bk")), param("k")

@@ -1,16 +1,15 @@
-package main
+package matmul
 
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"workbench/kernels/_asm/avx2"
 )
 
 // packTransposed turns 16 rows of k floats into k rows of 16.
 func packTransposed() {
-	TEXT("pack16", NOSPLIT, "func(dst, src *float32, ld, k int)")
-	Pragma("noescape")
-	Doc("pack16 writes dst[k,16] = src[16,k]ᵀ, rows of src ld floats apart; k is a multiple of 8.")
+	avx2.Begin("pack16")
 	dst, src, ld, k := param("dst"), param("src"), bytes(param("ld")), param("k")
 	ld3, src4 := GP64(), GP64()
 	LEAQ(Mem{Base: ld, Index: ld, Scale: 2}, ld3)
@@ -54,9 +53,7 @@ func packTransposed() {
 
 // copyPanels copies k rows of panels·16 floats into panels of k rows of 16.
 func copyPanels() {
-	TEXT("copy16", NOSPLIT, "func(dst, src *float32, ld, panels, k int)")
-	Pragma("noescape")
-	Doc("copy16 writes dst[panels,k,16] = src[k,panels·16], rows of src ld floats apart.")
+	avx2.Begin("copy16")
 	dst, src, ld := param("dst"), param("src"), bytes(param("ld"))
 	panels, k, far := param("panels"), param("k"), GP64()
 	MOVQ(k, far)
@@ -90,9 +87,7 @@ func copyPanels() {
 
 // packRows copies k rows of floats into groups of k rows of six.
 func packRows() {
-	TEXT("pack6", NOSPLIT, "func(dst *float32, stride int, src *float32, ld, rows, k int)")
-	Pragma("noescape")
-	Doc("pack6 writes dst[⌈rows/6⌉,k,6] = src[k,rows], groups of dst stride and rows of src ld floats apart; it writes 8 floats a step.")
+	avx2.Begin("pack6")
 	dst, stride, src := param("dst"), bytes(param("stride")), param("src")
 	ld, rows, k := bytes(param("ld")), param("rows"), param("k")
 	from, to, n := GP64(), GP64(), GP64()

@@ -1,10 +1,11 @@
-package main
+package matvec
 
 import (
 	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"workbench/kernels/_asm/avx2"
 )
 
 // A block of 32 inputs is 32 int8, their scale and -8 times their sum.
@@ -18,9 +19,7 @@ const (
 // dotGroups is four groups of 8 interleaved rows by one vector, block by
 // block: the integer sums of body for each row, by both scales.
 func dotGroups(name string, payload int, body func(w four, x Mem, sum *[4]vec)) {
-	TEXT(name, NOSPLIT, "func(y *float32, yfar int, w *byte, far int, x *byte, blocks, groups int)")
-	Pragma("noescape")
-	Doc(name + " is y[i] = Σ w[i,k]·x[k] for i < 8·groups in each of four streams, yfar floats and far bytes apart.")
+	avx2.Begin(name)
 	y := streams(param("y"), times(4, param("yfar")))
 	w := streams(param("w"), param("far"))
 	x, blocks, groups := param("x"), param("blocks"), param("groups")
@@ -133,10 +132,8 @@ func float(name string, v float32) Mem { return words(name, math.Float32bits(v))
 
 // quantise turns 32 floats into a block of inputs.
 func quantise() {
-	TEXT("quantiseBlocks", NOSPLIT, "func(dst *byte, x *float32, blocks int)")
-	Pragma("noescape")
-	Doc("quantiseBlocks writes blocks of 32 inputs: int8 q, the scale d, -8·Σq.")
-	dst, x, blocks := param("dst"), param("x"), param("blocks")
+	avx2.Begin("quantiseInputs")
+	dst, x, blocks := param("dst"), param("x"), param("n")
 	order := GLOBL("matvec_order", RODATA|NOPTR)
 	for i, lane := range []uint32{0, 4, 1, 5, 2, 6, 3, 7} {
 		DATA(4*i, U32(lane))

@@ -1,18 +1,19 @@
-// Command matvec writes the AVX2+FMA+F16C assembly of the products of weight
+// Package matvec writes the AVX2+FMA+F16C assembly of the products of weight
 // matrices and vectors.
-package main
+package matvec
 
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"workbench/kernels/_asm/avx2"
 )
 
-func main() {
-	ConstraintExpr("!purego")
-	dotRows("dotF32", "float32", 4, bySixteen(4, inMemory))
-	dotRows("dotBF16", "uint16", 2, stepBF16)
-	dotRows("dotF16", "uint16", 2, bySixteen(2, widenF16))
+// Write writes all of it.
+func Write() {
+	dotRows("dotF32", 4, bySixteen(4, inMemory))
+	dotRows("dotBF16", 2, stepBF16)
+	dotRows("dotF16", 2, bySixteen(2, widenF16))
 	dotGroups("dotQ8", 256, q8)
 	dotGroups("dotQ4", 128, q4)
 	quantise()
@@ -20,7 +21,6 @@ func main() {
 	unpackHalf("unpackF16")
 	unpackGroup("unpackQ8", 256)
 	unpackGroup("unpackQ4", 128)
-	Generate()
 }
 
 type vec = reg.VecVirtual
@@ -58,14 +58,8 @@ func zero(v vec) vec { VXORPS(v, v, v); return v }
 
 // dotRows is four rows far apart by one vector, row after row. The 16-bit
 // types have rows of whole steps.
-func dotRows(name, elem string, size int, step func(w four, xs reg.GPVirtual, s [8]vec)) {
-	TEXT(name, NOSPLIT, "func(y *float32, yfar int, w *"+elem+", far int, x *float32, k, rows int)")
-	Pragma("noescape")
-	doc := name + " is y[i] = Σ w[i,k]·x[k] for i < rows in each of four streams, yfar floats and far weights apart"
-	if size == 2 {
-		doc += "; k is a multiple of 16"
-	}
-	Doc(doc + ".")
+func dotRows(name string, size int, step func(w four, xs reg.GPVirtual, s [8]vec)) {
+	avx2.Begin(name)
 	y := streams(param("y"), times(4, param("yfar")))
 	w := streams(param("w"), times(size, param("far")))
 	x, k, rows := param("x"), param("k"), param("rows")

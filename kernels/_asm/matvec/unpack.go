@@ -1,15 +1,14 @@
-package main
+package matvec
 
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"workbench/kernels/_asm/avx2"
 )
 
 // unpackHalf widens 16 weights a step.
 func unpackHalf(name string) {
-	TEXT(name, NOSPLIT, "func(dst *float32, src *uint16, n int)")
-	Pragma("noescape")
-	Doc(name + " is dst[i] = src[i] for n weights, a multiple of 16.")
+	avx2.Begin(name)
 	dst, src, n := param("dst"), param("src"), param("n")
 	Label("loop")
 	for u := range 2 {
@@ -33,9 +32,7 @@ func unpackHalf(name string) {
 // unpackGroup writes the 8 rows of a group, block by block: 4 weights a step,
 // or 4 low halves of bytes and 4 high ones.
 func unpackGroup(name string, payload int) {
-	TEXT(name, NOSPLIT, "func(dst *float32, ld int, w *byte, blocks int)")
-	Pragma("noescape")
-	Doc(name + " is dst[8,32·blocks] of 8 interleaved rows, rows of dst ld floats apart.")
+	avx2.Begin(name)
 	dst, ld, w, blocks := param("dst"), times(4, param("ld")), param("w"), param("blocks")
 	one, low := YMM(), XMM()
 	VMOVDQU(words("one", 1), one)

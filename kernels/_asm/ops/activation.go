@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	"math"
@@ -7,15 +7,15 @@ import (
 )
 
 // unary writes y = value(x).
-func unary(name, doc string, value func(x Vec) Vec) {
-	lanes(name, doc, []string{"y", "x"}, nil, func(f *frame, _ []Vec) {
+func unary(name string, value func(x Vec) Vec) {
+	lanes(name, func(f *frame, _ []Vec) {
 		f.store(value(f.load("x")), "y")
 	})
 }
 
 // gradient writes dx += dy·slope(x).
-func gradient(name, doc string, slope func(x Vec) Vec) {
-	lanes(name, doc, []string{"dx", "dy", "x"}, nil, func(f *frame, _ []Vec) {
+func gradient(name string, slope func(x Vec) Vec) {
+	lanes(name, func(f *frame, _ []Vec) {
 		s, d := slope(f.load("x")), f.load("dx")
 		VFMADD231PS(f.load("dy"), s, d)
 		f.store(d, "dx")
@@ -23,69 +23,69 @@ func gradient(name, doc string, slope func(x Vec) Vec) {
 }
 
 func activation() {
-	unary("exp", "is y = e^x.", exp)
-	unary("negExp", "is y = -e^x.", func(x Vec) Vec {
+	unary("exp", exp)
+	unary("negExp", func(x Vec) Vec {
 		y := exp(x)
 		VXORPS(bits32(signBit), y, y)
 		return y
 	})
-	unary("tanh", "is y = tanh(x).", tanh)
-	unary("sigmoid", "is y = σ(x).", sigmoid)
-	unary("reluSq", "is y = max(x, 0)².", func(x Vec) Vec {
+	unary("tanh", tanh)
+	unary("sigmoid", sigmoid)
+	unary("reluSq", func(x Vec) Vec {
 		y := positive(x)
 		VMULPS(y, y, y)
 		return y
 	})
-	unary("gelu", "is y = x·Φ(x).", func(x Vec) Vec {
+	unary("gelu", func(x Vec) Vec {
 		x = notBelow(x, -14)
 		y, _ := normal(x)
 		VMULPS(x, y, y)
 		return y
 	})
-	unary("geluTanh", "is y = x·σ(2z).", func(x Vec) Vec {
+	unary("geluTanh", func(x Vec) Vec {
 		x = notBelow(x, -40)
 		y := sigmoid(cubic(x))
 		VMULPS(x, y, y)
 		return y
 	})
-	unary("silu", "is y = x·σ(x).", func(x Vec) Vec {
+	unary("silu", func(x Vec) Vec {
 		x = notBelow(x, -88)
 		y := sigmoid(x)
 		VMULPS(x, y, y)
 		return y
 	})
-	gradient("siluGrad", "is dx += dy·(σ(x) + x·σ(x)·σ(-x)).", func(x Vec) Vec {
+	gradient("siluGrad", func(x Vec) Vec {
 		x = clamp(x, 88)
 		s, slope := sigmoidPair(x)
 		VFMADD231PS(x, slope, s)
 		return s
 	})
-	gradient("tanhGrad", "is dx += dy·(1-x²), x being the output.", func(x Vec) Vec {
+	gradient("tanhGrad", func(x Vec) Vec {
 		s := YMM()
 		VMOVUPS(num(1), s)
 		VFNMADD231PS(x, x, s)
 		return s
 	})
-	gradient("negExpGrad", "is dx += dy·x, x being the output.", func(x Vec) Vec { return x })
-	gradient("reluSqGrad", "is dx += dy·2·max(x, 0).", func(x Vec) Vec {
+	gradient("negExpGrad", func(x Vec) Vec { return x })
+	gradient("reluSqGrad", func(x Vec) Vec {
 		s := positive(x)
 		VADDPS(s, s, s)
 		return s
 	})
-	gradient("geluGrad", "is dx += dy·(Φ(x) + x·φ(x)).", func(x Vec) Vec {
+	gradient("geluGrad", func(x Vec) Vec {
 		x = clamp(x, 14)
 		s, bell := normal(x)
 		VMULPS(num(1/math.Sqrt(2*math.Pi)), bell, bell)
 		VFMADD231PS(x, bell, s)
 		return s
 	})
-	gradient("geluTanhGrad", "is dx += dy·GELUTanh'(x).", geluTanhSlope)
-	lanes("sigmoidMul", "is y = σ(r)·x.", []string{"y", "r", "x"}, nil, func(f *frame, _ []Vec) {
+	gradient("geluTanhGrad", geluTanhSlope)
+	lanes("sigmoidMul", func(f *frame, _ []Vec) {
 		y := sigmoid(f.load("r"))
 		VMULPS(f.load("x"), y, y)
 		f.store(y, "y")
 	})
-	lanes("sigmoidMulGrad", "is dx += dy·σ(r) and dr += dy·x·σ(r)·σ(-r).", []string{"dr", "dx", "dy", "r", "x"}, nil, func(f *frame, _ []Vec) {
+	lanes("sigmoidMulGrad", func(f *frame, _ []Vec) {
 		s, slope := sigmoidPair(f.load("r"))
 		g, dx, dr := f.load("dy"), f.load("dx"), f.load("dr")
 		VFMADD231PS(g, s, dx)

@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	"math"
@@ -6,19 +6,20 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"workbench/kernels/_asm/avx2"
 )
 
 // attention writes the pieces of blockwise attention. Scores are held
 // transposed, a row for each key and a lane for each query, so that maxima
 // and sums over keys are lane by lane.
 func attention() {
-	attentionTiles("attentionSet", "c = a·b", "")
-	attentionTiles("attentionAdd", "c += a·b", "")
-	attentionTiles("attentionBlend", "c[m] = keep[m]·c[m] + a·b", ", keep *float32")
+	attentionTiles("attentionSet")
+	attentionTiles("attentionAdd")
+	attentionTiles("attentionBlend")
 	attentionSoftmax()
 	attentionBack()
-	copyRows("attentionCopy", "is dst[r] = by[r]·src[r]", false)
-	copyRows("attentionGather", "is dst[r] += by[r]·src[r]", true)
+	copyRows("attentionCopy", false)
+	copyRows("attentionGather", true)
 	transpose8()
 	farDots()
 	farSums()
@@ -39,11 +40,9 @@ func address(name string) Mem {
 }
 
 // attentionTiles is a column of tiles of 6 rows and 16 columns.
-func attentionTiles(name, what, keep string) {
-	TEXT(name+"AVX2", NOSPLIT, "func(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, cStep, aStep, bStep, kStep, tiles int"+keep+")")
-	Pragma("noescape")
-	Doc(name+"AVX2 is "+what+" for tiles of 6 rows and 16 columns, k ≥ 1: a's element (m,k) is am and ak floats apart,",
-		"b's rows are bk apart. From tile to tile c, a, b and k go on by their steps.")
+func attentionTiles(name string) {
+	avx2.Begin(name)
+	keep := name == "attentionBlend"
 	c, ldc := gp("c"), inBytes(gp("ldc"))
 	a0, am, ak := gp("a"), inBytes(gp("am")), inBytes(gp("ak"))
 	b0, bk, k := gp("b"), inBytes(gp("bk")), gp("k")
@@ -95,14 +94,14 @@ func attentionTiles(name, what, keep string) {
 	Label("store")
 	row, weight := GP64(), GP64()
 	MOVQ(c, row)
-	if keep != "" {
+	if keep {
 		MOVQ(address("keep"), weight)
 	}
 	for m := range sum {
 		for h, s := range sum[m] {
 			at := Mem{Base: row, Disp: 32 * h}
 			switch {
-			case keep != "":
+			case keep:
 				VBROADCASTSS(Mem{Base: weight, Disp: 4 * m}, lo)
 				VFMADD231PS(at, lo, s)
 			case name == "attentionAdd":
@@ -114,7 +113,7 @@ func attentionTiles(name, what, keep string) {
 			ADDQ(ldc, row)
 		}
 	}
-	if keep != "" {
+	if keep {
 		ADDQ(U8(24), address("keep"))
 	}
 	for _, s := range []struct {
@@ -203,10 +202,7 @@ func eachRow(label string, ld reg.GPVirtual, rows []reg.GPVirtual, body func(l *
 }
 
 func attentionSoftmax() {
-	TEXT("attentionSoftmaxAVX2", NOSPLIT, "func(p *float32, ld, full, n, off int, top, sum, keep *float32)")
-	Pragma("noescape")
-	Doc("attentionSoftmaxAVX2 goes on with the softmax of 16 queries over n more keys, rows of p: with top' = max(top, p),",
-		"keep = e^(top-top'), p' = e^(p-top') and sum' = keep·sum + Σ p'. Lane i does not see rows from full on that are above off+i.")
+	avx2.Begin("attentionSoftmax")
 	p0, ld := gp("p"), inBytes(gp("ld"))
 	top := gp("top")
 	p, m := GP64(), [2]Vec{YMM(), YMM()}
@@ -257,9 +253,7 @@ func attentionSoftmax() {
 }
 
 func attentionBack() {
-	TEXT("attentionBackAVX2", NOSPLIT, "func(p, ds *float32, ld, full, n, off int, lse, d *float32)")
-	Pragma("noescape")
-	Doc("attentionBackAVX2 is p' = e^(p-lse) and ds' = p'·(ds-d) for 16 queries over n keys; both are 0 where a key is not seen.")
+	avx2.Begin("attentionBack")
 	p, ds, ld := gp("p"), gp("ds"), inBytes(gp("ld"))
 	lse, d := gp("lse"), gp("d")
 	var shift, mean [2]Vec
@@ -291,10 +285,8 @@ func attentionBack() {
 }
 
 // copyRows moves rows of n floats, each by a factor of its own.
-func copyRows(name, doc string, add bool) {
-	TEXT(name+"AVX2", NOSPLIT, "func(dst *float32, ldd int, src *float32, lds, rows, n int, by *float32, byStep int)")
-	Pragma("noescape")
-	Doc(name + "AVX2 " + doc + " for rows of n floats; the factors are byStep floats apart.")
+func copyRows(name string, add bool) {
+	avx2.Begin(name)
 	dst, ldd, src, lds := gp("dst"), inBytes(gp("ldd")), gp("src"), inBytes(gp("lds"))
 	rows, by, byStep := gp("rows"), gp("by"), inBytes(gp("byStep"))
 	n, whole := gp("n"), GP64()
@@ -344,9 +336,7 @@ func copyRows(name, doc string, add bool) {
 
 // transpose8 turns 8 rows into columns of panels 16 wide.
 func transpose8() {
-	TEXT("attentionTransposeAVX2", NOSPLIT, "func(dst, src *float32, lds, n int)")
-	Pragma("noescape")
-	Doc("attentionTransposeAVX2 is dst[16·i+r] = src[r·lds+i] for 8 rows r and i < n, n rounded up to a multiple of 8.")
+	avx2.Begin("attentionTranspose")
 	dst, src, lds, n := gp("dst"), gp("src"), inBytes(gp("lds")), gp("n")
 	far := GP64()
 	Label("block")

@@ -1,21 +1,11 @@
-package main
+package ops
 
 import (
-	"fmt"
-
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"workbench/kernels/_asm/avx2"
 )
-
-// farText begins a function over rows of H heads of D channels, each read by G
-// query heads, in four streams far apart: adjacent rows would be read slower
-// than one stream.
-func farText(name, doc, first, second, third string) {
-	TEXT(name+"AVX2", NOSPLIT, fmt.Sprintf("func(%s, %s, %s *float32, ld, rows, stride, far, H, G, D int)", first, second, third))
-	Pragma("noescape")
-	Doc(name+"AVX2 "+doc, "Rows begin stride floats apart, the four streams far floats apart; D is a multiple of 8.")
-}
 
 // streams lists one vector of each stream at p.
 func streams(p, far, far3 reg.GPVirtual) []Mem {
@@ -23,7 +13,7 @@ func streams(p, far, far3 reg.GPVirtual) []Mem {
 }
 
 func farDots() {
-	farText("attentionDots", "is p[h·ld+4i+s] = q[h]·k[i,h/G] in stream s, i < rows, h < H·G.", "p", "q", "k")
+	avx2.Begin("attentionDots")
 	farLoop("p", "q", "k", func(p, q, k, far, far3, d reg.GPVirtual) {
 		var sum [4]Vec
 		for s := range sum {
@@ -51,7 +41,7 @@ func farDots() {
 }
 
 func farSums() {
-	farText("attentionSums", "is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h/G] in stream s, i < rows, h < H·G.", "p", "y", "v")
+	avx2.Begin("attentionSums")
 	farLoop("p", "y", "v", func(p, y, v, far, far3, d reg.GPVirtual) {
 		var weight [4]Vec
 		for s := range weight {

@@ -1,43 +1,42 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
 )
 
 func elementwise() {
-	lanes("accumulate", "is y += x.", []string{"y", "x"}, nil, func(f *frame, _ []Vec) {
+	lanes("accumulate", func(f *frame, _ []Vec) {
 		v := f.load("y")
 		VADDPS(f.load("x"), v, v)
 		f.store(v, "y")
 	})
-	lanes("tanhSlope", "is y *= 1-h².", []string{"y", "h"}, nil, func(f *frame, _ []Vec) {
+	lanes("tanhSlope", func(f *frame, _ []Vec) {
 		s, h := YMM(), f.load("h")
 		VMOVUPS(num(1), s)
 		VFNMADD231PS(h, h, s)
 		VMULPS(f.load("y"), s, s)
 		f.store(s, "y")
 	})
-	lanes("axpy", "is y += a·x.", []string{"y", "x"}, []string{"a"}, func(f *frame, s []Vec) {
+	lanes("axpy", func(f *frame, s []Vec) {
 		v := f.load("y")
 		VFMADD231PS(f.load("x"), s[0], v)
 		f.store(v, "y")
 	})
-	lanes("scale", "is x *= a.", []string{"x"}, []string{"a"}, func(f *frame, s []Vec) {
+	lanes("scale", func(f *frame, s []Vec) {
 		v := f.load("x")
 		VMULPS(s[0], v, v)
 		f.store(v, "x")
 	})
-	lanes("mulAddRest", "is y += a·(1-b).", []string{"y", "a", "b"}, nil, func(f *frame, _ []Vec) {
+	lanes("mulAddRest", func(f *frame, _ []Vec) {
 		v, rest := f.load("y"), YMM()
 		VMOVUPS(num(1), rest)
 		VSUBPS(f.load("b"), rest, rest)
 		VFMADD231PS(f.load("a"), rest, v)
 		f.store(v, "y")
 	})
-	columns("columnSums", "is out += Σ dy.", []string{"dy"}, nil, func(f *frame, _ map[string]Vec) {
-		VADDPS(f.load("dy"), f.acc[0], f.acc[0])
+	columns("columnSums", "sum", func(f *frame) {
+		VADDPS(f.load("x"), f.acc[0], f.acc[0])
 	})
 	shiftMix()
 	sumSquares()
@@ -46,11 +45,7 @@ func elementwise() {
 
 // sumSquares adds in eight float64 lanes.
 func sumSquares() {
-	ptr := map[string]reg.GPVirtual{}
-	TEXT("sumSquaresAVX2", NOSPLIT, "func(x *float32, n int) float64")
-	Pragma("noescape")
-	Doc("sumSquaresAVX2 returns Σ x², in float64.")
-	ptr["x"] = Load(Param("x"), GP64()).(reg.GPVirtual)
+	ptr := text("sumSquares")
 	n := Load(Param("n"), GP64())
 	accs := make([][]Vec, 2)
 	for u := range accs {
@@ -82,13 +77,7 @@ func sumSquares() {
 
 // adamW reads its scalars in the order of the struct adamScalars.
 func adamW() {
-	TEXT("adamWAVX2", NOSPLIT, "func(p, grad, m, v, s *float32, n int)")
-	Pragma("noescape")
-	Doc("adamWAVX2 is one step of AdamW; s points at adamScalars.")
-	ptr := map[string]reg.GPVirtual{}
-	for _, p := range []string{"p", "grad", "m", "v"} {
-		ptr[p] = Load(Param(p), GP64()).(reg.GPVirtual)
-	}
+	ptr := text("adamW")
 	base := Load(Param("s"), GP64())
 	n := Load(Param("n"), GP64())
 	s := make([]Vec, 8)

@@ -1,15 +1,16 @@
-package main
+package ops
 
 import (
 	"fmt"
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"workbench/kernels/_asm/avx2"
+	"workbench/kernels/_asm/table"
 )
 
 // Vec is eight floats.
@@ -68,20 +69,34 @@ func (f *frame) zeroRest(v Vec) {
 
 func sortedKeys(ptr map[string]reg.GPVirtual) []string { return slices.Sorted(maps.Keys(ptr)) }
 
-// text begins a function of float32 pointers, float32 scalars and int n.
-func text(name, doc string, pointers, scalars []string, result string) map[string]reg.GPVirtual {
-	sig := "func(" + strings.Join(pointers, ", ") + " *float32, "
-	if len(scalars) > 0 {
-		sig += strings.Join(scalars, ", ") + " float32, "
-	}
-	TEXT(name+"AVX2", NOSPLIT, sig+"n int)"+result)
-	Pragma("noescape")
-	Doc(name + "AVX2 " + doc)
+// text begins a function and loads its pointers to floats.
+func text(name string) map[string]reg.GPVirtual {
 	ptr := map[string]reg.GPVirtual{}
-	for _, p := range pointers {
-		ptr[p] = Load(Param(p), GP64()).(reg.GPVirtual)
+	for _, p := range avx2.Begin(name).Params {
+		if p.Type == "*float32" {
+			ptr[p.Name] = Load(Param(p.Name), GP64()).(reg.GPVirtual)
+		}
 	}
 	return ptr
+}
+
+// begin is text for a frame, of n channels where it is masked.
+func begin(name string, masked bool) *frame {
+	f := &frame{ptr: text(name)}
+	if masked {
+		f.mask = loadMask(Load(Param("n"), GP64()))
+	}
+	return f
+}
+
+// scalars broadcasts a function's float32 parameters.
+func scalars(name string) (s []Vec) {
+	for _, p := range table.Find("avx2", name).Params {
+		if p.Type == "float32" {
+			s = append(s, scalar(p.Name))
+		}
+	}
+	return s
 }
 
 // scalar broadcasts a float32 parameter.
@@ -187,13 +202,9 @@ func bits32(b uint32) Mem {
 func num(x float64) Mem { return bits32(math.Float32bits(float32(x))) }
 
 // lanes writes a kernel that maps element to element.
-func lanes(name, doc string, pointers, scalars []string, body func(f *frame, s []Vec)) {
-	ptr := text(name, doc, pointers, scalars, "")
-	n := Load(Param("n"), GP64())
-	var s []Vec
-	for _, x := range scalars {
-		s = append(s, scalar(x))
-	}
+func lanes(name string, body func(f *frame, s []Vec)) {
+	ptr := text(name)
+	n, s := Load(Param("n"), GP64()), scalars(name)
 	loop(ptr, n, nil, 1, func(f *frame) { body(f, s) })
 	VZEROUPPER()
 	RET()
@@ -202,43 +213,20 @@ func lanes(name, doc string, pointers, scalars []string, body func(f *frame, s [
 // reduceUnroll hides the latency of the additions of a sum.
 const reduceUnroll = 4
 
-// reduce writes a kernel that sums results values over its elements; body
-// adds to f.acc. The order depends on n alone.
-func reduce(name, doc string, pointers, scalars []string, results int, body func(f *frame, s []Vec)) {
-	result := " float32"
-	if results == 2 {
-		result = " (first, second float32)"
-	}
-	ptr := text(name, doc, pointers, scalars, result)
+// reduce writes a kernel that returns a sum over its elements; body adds to
+// f.acc. The order depends on n alone.
+func reduce(name string, body func(f *frame, s []Vec)) {
+	ptr := text(name)
 	n := Load(Param("n"), GP64())
 	if x := ptr["x"]; x != nil {
 		ptr["next"] = GP64()
 		LEAQ(Mem{Base: x, Index: n, Scale: 4}, ptr["next"])
 	}
-	var s []Vec
-	for _, x := range scalars {
-		s = append(s, scalar(x))
-	}
-	unroll := reduceUnroll / results
-	accs := make([][]Vec, unroll)
-	for u := range accs {
-		for range results {
-			a := YMM()
-			VXORPS(a, a, a)
-			accs[u] = append(accs[u], a)
-		}
-	}
-	loop(ptr, n, accs, unroll, func(f *frame) { body(f, s) })
-	for r := range results {
-		for u := 1; u < unroll; u++ {
-			VADDPS(accs[u][r], accs[0][r], accs[0][r])
-		}
-		sumLanes(accs[0][r])
-	}
+	s, accs := scalars(name), accumulators(reduceUnroll, 1)
+	loop(ptr, n, accs, reduceUnroll, func(f *frame) { body(f, s) })
+	sum := sumOf(accs, 0)
 	VZEROUPPER()
-	for r := range results {
-		Store(accs[0][r].AsX(), ReturnIndex(r))
-	}
+	Store(sum.AsX(), ReturnIndex(0))
 	RET()
 }
 
@@ -254,23 +242,16 @@ func sumLanes(v Vec) {
 }
 
 // columns writes a kernel that adds to n columns of out the sum over R rows
-// of body's value, rows in order; rows of the inputs start stride floats
-// apart. perRow are pointers to one float a row.
-func columns(name, doc string, inputs, perRow []string, body func(f *frame, row map[string]Vec)) {
-	pointers := append(append([]string{"out"}, inputs...), perRow...)
-	TEXT(name+"AVX2", NOSPLIT, "func("+strings.Join(pointers, ", ")+" *float32, R, stride, n int)")
-	Pragma("noescape")
-	Doc(name + "AVX2 " + doc)
-	ptr := map[string]reg.GPVirtual{}
-	for _, p := range pointers {
-		ptr[p] = Load(Param(p), GP64()).(reg.GPVirtual)
-	}
+// of body's value, rows in order; rows of its other pointers, the inputs,
+// start stride floats apart.
+func columns(name, out string, body func(f *frame)) {
+	ptr := text(name)
 	n := Load(Param("n"), GP64())
 	stride := Load(Param("stride"), GP64())
 	SHLQ(U8(2), stride)
-	columnGroup("wide", ptr, inputs, perRow, n, stride, 4, false, body)
-	columnGroup("narrow", ptr, inputs, perRow, n, stride, 1, false, body)
-	columnGroup("rest", ptr, inputs, perRow, n, stride, 1, true, body)
+	columnGroup("wide", out, ptr, n, stride, 4, false, body)
+	columnGroup("narrow", out, ptr, n, stride, 1, false, body)
+	columnGroup("rest", out, ptr, n, stride, 1, true, body)
 	Label("done")
 	VZEROUPPER()
 	RET()
@@ -278,7 +259,7 @@ func columns(name, doc string, inputs, perRow []string, body func(f *frame, row 
 
 // columnGroup sums the rows of 8·vectors columns while so many are left, or
 // of the masked rest.
-func columnGroup(label string, ptr map[string]reg.GPVirtual, inputs, perRow []string, n, stride reg.Register, vectors int, masked bool, body func(f *frame, row map[string]Vec)) {
+func columnGroup(label, out string, ptr map[string]reg.GPVirtual, n, stride reg.Register, vectors int, masked bool, body func(f *frame)) {
 	f := &frame{ptr: ptr}
 	Label(label)
 	if masked {
@@ -292,36 +273,29 @@ func columnGroup(label string, ptr map[string]reg.GPVirtual, inputs, perRow []st
 	var acc []Vec
 	for u := range vectors {
 		f.disp = 32 * u
-		acc = append(acc, f.load("out"))
+		acc = append(acc, f.load(out))
 	}
 	f.offset = GP64()
-	index, rows := GP64(), GP64()
+	rows := GP64()
 	XORQ(f.offset, f.offset)
-	XORQ(index, index)
 	Load(Param("R"), rows)
 	Label(label + "rows")
-	row := map[string]Vec{}
-	for _, p := range perRow {
-		row[p] = YMM()
-		VBROADCASTSS(Mem{Base: ptr[p], Index: index, Scale: 4}, row[p])
-	}
 	for u := range vectors {
 		f.disp, f.acc = 32*u, acc[u:u+1]
-		body(f, row)
+		body(f)
 	}
 	ADDQ(stride, f.offset)
-	INCQ(index)
-	CMPQ(index, rows)
-	JL(LabelRef(label + "rows"))
+	DECQ(rows)
+	JNZ(LabelRef(label + "rows"))
 	f.offset = nil
 	for u := range vectors {
 		f.disp = 32 * u
-		f.store(acc[u], "out")
+		f.store(acc[u], out)
 	}
 	if masked {
 		return
 	}
-	for _, p := range append([]string{"out"}, inputs...) {
+	for _, p := range sortedKeys(ptr) {
 		ADDQ(U32(32*vectors), ptr[p])
 	}
 	SUBQ(U32(8*vectors), n)

@@ -1,9 +1,8 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
 )
 
 // gates are the elementwise parts of RWKV-5 to 7.
@@ -50,13 +49,13 @@ func lessOne(a Vec) Vec {
 }
 
 func shiftBy() {
-	lanes("shiftByRow", "is y = x + (mu+m)·(prev-x).", []string{"y", "x", "prev", "mu", "m"}, nil, func(f *frame, _ []Vec) {
+	lanes("shiftByRow", func(f *frame, _ []Vec) {
 		x, share := f.load("x"), f.load("mu")
 		VADDPS(f.load("m"), share, share)
 		VFMADD231PS(share, less(f.load("prev"), x), x)
 		f.store(x, "y")
 	})
-	lanes("shiftByGradRow", "is shiftByGradRowGeneric.", []string{"dx", "dprev", "dmu", "dm", "dy", "x", "prev", "mu", "m"}, nil, func(f *frame, _ []Vec) {
+	lanes("shiftByGradRow", func(f *frame, _ []Vec) {
 		g, share := f.load("dy"), f.load("mu")
 		VADDPS(f.load("m"), share, share)
 		VMULPS(g, share, share)
@@ -69,7 +68,7 @@ func shiftBy() {
 		f.store(dm, "dm")
 		f.add(d, "dmu")
 	})
-	lanes("mulAddSum", "is y += a·(b+c).", []string{"y", "a", "b", "c"}, nil, func(f *frame, _ []Vec) {
+	lanes("mulAddSum", func(f *frame, _ []Vec) {
 		b := f.load("b")
 		VADDPS(f.load("c"), b, b)
 		f.mulAdd(f.load("a"), b, "y")
@@ -77,36 +76,32 @@ func shiftBy() {
 }
 
 func lerps() {
-	lanes("lerp", "is y = a + s·(b-a).", []string{"y", "a", "b", "s"}, nil, func(f *frame, _ []Vec) {
+	lanes("lerp", func(f *frame, _ []Vec) {
 		a := f.load("a")
 		VFMADD231PS(f.load("s"), less(f.load("b"), a), a)
 		f.store(a, "y")
 	})
-	lanes("lerpGrad", "is lerpGradGeneric.", []string{"da", "db", "ds", "dy", "a", "b", "s"}, nil, func(f *frame, _ []Vec) {
+	lanes("lerpGrad", func(f *frame, _ []Vec) {
 		d := f.load("dy")
 		part := times(d, f.load("s"))
 		f.mulAdd(d, less(f.load("b"), f.load("a")), "ds")
 		f.add(less(d, part), "da")
 		f.add(part, "db")
 	})
-	lanes("multiply", "is y = a·b.", []string{"y", "a", "b"}, nil, func(f *frame, _ []Vec) {
+	lanes("multiply", func(f *frame, _ []Vec) {
 		f.store(times(f.load("a"), f.load("b")), "y")
 	})
 }
 
 func curves() {
-	lanes("curveGrad", "is dx += dy·(y - part·y²).", []string{"dx", "dy", "y"}, []string{"part"}, func(f *frame, s []Vec) {
-		y := f.load("y")
-		VFNMADD231PS(times(y, y), s[0], y)
-		f.mulAdd(y, f.load("dy"), "dx")
-	})
-	lanes("relu", "is y = max(x, 0).", []string{"y", "x"}, nil, func(f *frame, _ []Vec) {
+	curveGrad()
+	lanes("relu", func(f *frame, _ []Vec) {
 		zero, x := YMM(), f.load("x")
 		VXORPS(zero, zero, zero)
 		VMAXPS(x, zero, x) // NaN stays
 		f.store(x, "y")
 	})
-	lanes("reluGrad", "is dx += dy where x > 0.", []string{"dx", "dy", "x"}, nil, func(f *frame, _ []Vec) {
+	lanes("reluGrad", func(f *frame, _ []Vec) {
 		zero, d := YMM(), f.load("x")
 		VXORPS(zero, zero, zero)
 		VCMPPS(greaterThan, zero, d, d)
@@ -115,13 +110,28 @@ func curves() {
 	})
 }
 
+// curveGrad takes the reciprocal of top once.
+func curveGrad() {
+	ptr := text("curveGrad")
+	n, part := Load(Param("n"), GP64()), YMM()
+	VMOVUPS(num(1), part)
+	VDIVPS(scalar("top"), part, part)
+	loop(ptr, n, nil, 1, func(f *frame) {
+		y := f.load("y")
+		VFNMADD231PS(times(y, y), part, y)
+		f.mulAdd(y, f.load("dy"), "dx")
+	})
+	VZEROUPPER()
+	RET()
+}
+
 func keys7() {
-	lanes("keys7Scaled", "is key = k·(1 + (a-1)·ka).", []string{"key", "k", "a", "ka"}, nil, func(f *frame, _ []Vec) {
+	lanes("keys7Scaled", func(f *frame, _ []Vec) {
 		k := f.load("k")
 		VFMADD231PS(times(k, lessOne(f.load("a"))), f.load("ka"), k)
 		f.store(k, "key")
 	})
-	lanes("keys7ScaledGrad", "is keys7ScaledGradGeneric.", []string{"dk", "da", "dka", "dkey", "k", "a", "ka"}, nil, func(f *frame, _ []Vec) {
+	lanes("keys7ScaledGrad", func(f *frame, _ []Vec) {
 		d, ka, rest := f.load("dkey"), f.load("ka"), lessOne(f.load("a"))
 		dk := times(d, f.load("k"))
 		f.mulAdd(dk, rest, "dka")
@@ -130,7 +140,7 @@ func keys7() {
 		f.add(d, "dk")
 	})
 	sumSquaresOf()
-	lanes("keys7Unit", "is remove = -k·kk·s, replace = k·kk·s·a.", []string{"remove", "replace", "k", "a", "kk"}, []string{"s"}, func(f *frame, s []Vec) {
+	lanes("keys7Unit", func(f *frame, s []Vec) {
 		u := times(f.load("k"), f.load("kk"))
 		VMULPS(s[0], u, u)
 		f.store(times(u, f.load("a")), "replace")
@@ -143,10 +153,10 @@ func keys7() {
 		VFMSUB231PS(f.load("a"), f.load("dreplace"), v)
 		return v
 	}
-	reduce("keys7Along", "returns -Σ remove·(a·dreplace - dremove).", []string{"remove", "a", "dreplace", "dremove"}, nil, 1, func(f *frame, _ []Vec) {
+	reduce("keys7Along", func(f *frame, _ []Vec) {
 		VFNMADD231PS(f.load("remove"), d(f), f.acc[0])
 	})
-	lanes("keys7UnitGrad", "is keys7RemovalGradGeneric with along known.", []string{"dk", "da", "dkk", "dremove", "dreplace", "remove", "k", "a", "kk"}, []string{"along", "s"}, func(f *frame, s []Vec) {
+	lanes("keys7UnitGrad", func(f *frame, s []Vec) {
 		u, v := f.load("remove"), d(f)
 		VFMADD231PS(u, s[0], v)
 		VMULPS(s[1], v, v)
@@ -160,13 +170,7 @@ func keys7() {
 
 // sumSquaresOf adds in four float64 lanes.
 func sumSquaresOf() {
-	TEXT("sumSquaresOfAVX2", NOSPLIT, "func(a, b *float32, n int) float64")
-	Pragma("noescape")
-	Doc("sumSquaresOfAVX2 returns Σ (a·b)², in float64.")
-	ptr := map[string]reg.GPVirtual{}
-	for _, p := range []string{"a", "b"} {
-		ptr[p] = Load(Param(p), GP64()).(reg.GPVirtual)
-	}
+	ptr := text("sumSquaresOf")
 	n := Load(Param("n"), GP64())
 	low, high := YMM(), YMM()
 	VXORPD(low, low, low)
@@ -191,21 +195,21 @@ func sumSquaresOf() {
 }
 
 func gate7() {
-	reduce("dot3", "returns Σ a·b·c.", []string{"a", "b", "c"}, nil, 1, func(f *frame, _ []Vec) {
+	reduce("dot3", func(f *frame, _ []Vec) {
 		VFMADD231PS(times(f.load("a"), f.load("b")), f.load("c"), f.acc[0])
 	})
-	reduce("dot2", "returns Σ a·b.", []string{"a", "b"}, nil, 1, func(f *frame, _ []Vec) {
+	reduce("dot2", func(f *frame, _ []Vec) {
 		VFMADD231PS(f.load("a"), f.load("b"), f.acc[0])
 	})
-	lanes("addScaled", "is y = x + s·v.", []string{"y", "x", "v"}, []string{"s"}, func(f *frame, s []Vec) {
+	lanes("addScaled", func(f *frame, s []Vec) {
 		x := f.load("x")
 		VFMADD231PS(f.load("v"), s[0], x)
 		f.store(x, "y")
 	})
-	lanes("mulAxpy", "is y += s·a·b.", []string{"y", "a", "b"}, []string{"s"}, func(f *frame, s []Vec) {
+	lanes("mulAxpy", func(f *frame, s []Vec) {
 		f.mulAdd(times(f.load("a"), s[0]), f.load("b"), "y")
 	})
-	lanes("bonus7Grad", "is bonus7GradGeneric.", []string{"dr", "dkey", "drk", "r", "key", "rk"}, []string{"e"}, func(f *frame, s []Vec) {
+	lanes("bonus7Grad", func(f *frame, s []Vec) {
 		r, key, rk := times(f.load("r"), s[0]), f.load("key"), f.load("rk")
 		f.mulAdd(times(key, s[0]), rk, "dr")
 		f.mulAdd(r, rk, "dkey")

@@ -1,17 +1,10 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
-
-// normText begins a function over a row of H groups of N channels.
-func normText(name, doc, pointers, scalars string) {
-	TEXT(name+"AVX2", NOSPLIT, "func("+pointers+" *float32, H, N int"+scalars+")")
-	Pragma("noescape")
-	Doc(name + "AVX2 " + doc)
-}
 
 // accumulators returns unroll groups of results zeroed sums.
 func accumulators(unroll, results int) [][]Vec {
@@ -70,8 +63,8 @@ func one64() Mem {
 	return m
 }
 
-// eachGroup calls body for every group and moves the pointers past it; perGroup
-// are pointers to one float a group.
+// eachGroup calls body for every group of n floats and moves the pointers past
+// it; perGroup are pointers to one float a group.
 func eachGroup(ptr map[string]reg.GPVirtual, perGroup []reg.GPVirtual, n reg.GPVirtual, body func(left reg.GPVirtual)) {
 	left := GP64()
 	Label("group")
@@ -82,16 +75,24 @@ func eachGroup(ptr map[string]reg.GPVirtual, perGroup []reg.GPVirtual, n reg.GPV
 	for _, p := range perGroup {
 		ADDQ(U8(4), p)
 	}
-	DECQ(address("H"))
+	SUBQ(n, address("n"))
 	JNZ(LabelRef("group"))
 	VZEROUPPER()
 	RET()
 }
 
+// normText begins a function over groups of n channels; means and rstds have
+// one float a group.
+func normText(name string) (ptr map[string]reg.GPVirtual, means, rstds, n reg.GPVirtual) {
+	ptr = text(name)
+	means, rstds = ptr["mean"], ptr["rstd"]
+	delete(ptr, "mean")
+	delete(ptr, "rstd")
+	return ptr, means, rstds, gp("N")
+}
+
 func normRows() {
-	normText("normRow", "is y = (x-mean)·rstd·w + b with the mean and 1/√(variance+eps) of each group.", "y, x, w, b, mean, rstd", ", eps float32")
-	ptr := map[string]reg.GPVirtual{"y": gp("y"), "x": gp("x"), "w": gp("w"), "b": gp("b")}
-	means, rstds, n := gp("mean"), gp("rstd"), gp("N")
+	ptr, means, rstds, n := normText("normRow")
 	eachGroup(ptr, []reg.GPVirtual{means, rstds}, n, func(left reg.GPVirtual) {
 		accs := accumulators(reduceUnroll, 1)
 		MOVQ(n, left)
@@ -124,13 +125,7 @@ func normRows() {
 }
 
 func normGradRows() {
-	normText("normGradRow", "is, with h = (x-mean)·rstd and g = dy·w, dx += rstd·(g - mean(g) - h·mean(g·h)), dw += dy·h and db += dy.",
-		"dx, dw, db, dy, x, w, mean, rstd", "")
-	ptr := map[string]reg.GPVirtual{}
-	for _, p := range []string{"dx", "dw", "db", "dy", "x", "w"} {
-		ptr[p] = gp(p)
-	}
-	means, rstds, n := gp("mean"), gp("rstd"), gp("N")
+	ptr, means, rstds, n := normText("normGradRow")
 	eachGroup(ptr, []reg.GPVirtual{means, rstds}, n, func(left reg.GPVirtual) {
 		mean, rstd := YMM(), YMM()
 		VBROADCASTSS(Mem{Base: means}, mean)

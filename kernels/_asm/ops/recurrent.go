@@ -1,11 +1,15 @@
-package main
+package ops
 
 import (
+	"maps"
+	"slices"
+
 	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
 )
 
 func recurrent() {
-	lanes("lstmCell", "is lstmCellGeneric.", []string{"h", "c", "c0", "i", "f", "m", "o"}, nil, func(f *frame, _ []Vec) {
+	cells("lstmCell", map[string][]string{"z": {"i", "f", "m", "o"}}, func(f *frame) {
 		i := sigmoid(f.load("i"))
 		f.store(i, "i")
 		g := tanh(f.load("m"))
@@ -21,7 +25,7 @@ func recurrent() {
 		VMULPS(o, h, h)
 		f.store(h, "h")
 	})
-	lanes("lstmOutGrad", "leaves the gradient of the output gate's sum in do, and adds that of the cell to dc.", []string{"do", "dc", "e", "c", "o"}, nil, func(f *frame, _ []Vec) {
+	lanes("lstmOutGrad", func(f *frame, _ []Vec) {
 		t, e, o, dc := tanh(f.load("c")), f.load("e"), f.load("o"), f.load("dc")
 		VMULPS(o, e, e) // e·o
 		s := lessSquare(t)
@@ -31,7 +35,7 @@ func recurrent() {
 		VMULPS(rest(o), e, e)
 		f.store(e, "do")
 	})
-	lanes("lstmCellGrad", "is the rest of lstmCellGradGeneric.", []string{"di", "df", "dg", "dc", "c0", "i", "f", "m"}, nil, func(f *frame, _ []Vec) {
+	lanes("lstmInGrad", func(f *frame, _ []Vec) {
 		dc, i, g, s := f.load("dc"), f.load("i"), f.load("m"), f.load("f")
 		d := YMM()
 		VMULPS(dc, i, d) // dc·i
@@ -49,7 +53,7 @@ func recurrent() {
 		VMULPS(dc, df, df)
 		f.store(df, "df")
 	})
-	lanes("gruCell", "is gruCellGeneric.", []string{"h", "q", "h0", "r", "z", "m", "br", "bz", "bm"}, nil, func(f *frame, _ []Vec) {
+	cells("gruCell", map[string][]string{"gates": {"r", "z", "m"}, "b": {"br", "bz", "bm"}}, func(f *frame) {
 		q, r := f.load("q"), f.load("r")
 		VADDPS(f.load("bm"), q, q)
 		f.store(q, "q")
@@ -69,7 +73,7 @@ func recurrent() {
 		VFMADD213PS(n, z, h)
 		f.store(h, "h")
 	})
-	lanes("gruCellGrad", "is gruCellGradGeneric.", []string{"dn", "yr", "yz", "yq", "e", "h0", "q", "r", "z", "m"}, nil, func(f *frame, _ []Vec) {
+	cells("gruCellGrad", map[string][]string{"dy": {"yr", "yz", "yq"}, "gates": {"r", "z", "m"}}, func(f *frame) {
 		e, z, n := f.load("e"), f.load("z"), f.load("m")
 		dz, dn := f.load("h0"), lessSquare(n)
 		VSUBPS(n, dz, dz)
@@ -89,6 +93,27 @@ func recurrent() {
 		VMULPS(rest(r), dn, dn)
 		f.store(dn, "yr")
 	})
+}
+
+// cells loops over n units. parts names what lies H floats apart from a
+// parameter on.
+func cells(name string, parts map[string][]string, body func(f *frame)) {
+	ptr := text(name)
+	n, H := Load(Param("n"), GP64()), Load(Param("H"), GP64())
+	for _, p := range slices.Sorted(maps.Keys(parts)) {
+		from := ptr[p]
+		delete(ptr, p)
+		for i, part := range parts[p] {
+			if ptr[part] = from; i+1 < len(parts[p]) {
+				next := GP64()
+				LEAQ(Mem{Base: from, Index: H, Scale: 4}, next)
+				from = next
+			}
+		}
+	}
+	loop(ptr, n, nil, 1, body)
+	VZEROUPPER()
+	RET()
 }
 
 // rest returns 1-x.

@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
@@ -6,7 +6,7 @@ import (
 
 // rmsNorm writes RMSNorm on one row.
 func rmsNorm() {
-	ptr := text("rmsNormRow", "is y = x·r·w; it returns r = 1/√(mean(x²)+eps).", []string{"y", "x", "w"}, []string{"eps"}, " float32")
+	ptr := text("rmsNormRow")
 	n, left := Load(Param("n"), GP64()), GP64()
 	accs := accumulators(reduceUnroll, 1)
 	MOVQ(n, left)
@@ -30,8 +30,7 @@ func rmsNorm() {
 }
 
 func rmsNormGrad() {
-	ptr := text("rmsNormGradRow", "is, with h = x·r and g = dy·w, dx += r·(g - h·mean(g·h)) and dw += dy·h.",
-		[]string{"dx", "dw", "dy", "x", "w"}, []string{"r"}, "")
+	ptr := text("rmsNormGradRow")
 	n, left, r := Load(Param("n"), GP64()), GP64(), scalar("r")
 	accs := accumulators(reduceUnroll, 1)
 	MOVQ(n, left)

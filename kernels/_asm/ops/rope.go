@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
@@ -8,8 +8,7 @@ import (
 // rope writes rotations of one head.
 func rope() {
 	rotations()
-	pointers := []string{"y", "x", "cos", "sin"}
-	lanes("rotatePairs", "turns one head, neighbours by their angle: y = x·cos + x'·sin, x' having neighbours swapped.", pointers, nil, func(f *frame, _ []Vec) {
+	lanes("rotatePairs", func(f *frame, _ []Vec) {
 		x, cos, sin := f.load("x"), f.load("cos"), f.load("sin")
 		swapped := YMM()
 		VPERMILPS(U8(0xb1), x, swapped)
@@ -17,7 +16,7 @@ func rope() {
 		VFMADD231PS(x, cos, sin)
 		f.store(sin, "y")
 	})
-	lanes("rotatePairsBackAdd", "adds one head turned by its negative angles: y += x·cos - x'·sin.", pointers, nil, func(f *frame, _ []Vec) {
+	lanes("rotatePairsBackAdd", func(f *frame, _ []Vec) {
 		x, y := f.load("x"), f.load("y")
 		swapped := YMM()
 		VPERMILPS(U8(0xb1), x, swapped)
@@ -27,27 +26,40 @@ func rope() {
 	})
 }
 
-// rotations write RoPE on one head: y0, y1 and x0, x1 are its halves.
+// halves loops over the pairs of a head of n channels: x and x1 are its halves.
+func halves(name string, body func(f *frame)) {
+	ptr := text(name)
+	n := Load(Param("n"), GP64())
+	for _, p := range []string{"y", "x"} {
+		ptr[p+"1"] = GP64()
+		LEAQ(Mem{Base: ptr[p], Index: n, Scale: 2}, ptr[p+"1"])
+	}
+	SHRQ(U8(1), n)
+	loop(ptr, n, nil, 1, body)
+	VZEROUPPER()
+	RET()
+}
+
+// rotations write RoPE on one head.
 func rotations() {
-	pointers := []string{"y0", "y1", "x0", "x1", "cos", "sin"}
-	lanes("rotate", "turns one head, its halves given apart, by its angles.", pointers, nil, func(f *frame, _ []Vec) {
-		a, b, cos, sin := f.load("x0"), f.load("x1"), f.load("cos"), f.load("sin")
+	halves("rotate", func(f *frame) {
+		a, b, cos, sin := f.load("x"), f.load("x1"), f.load("cos"), f.load("sin")
 		y0, y1 := YMM(), YMM()
 		VMULPS(b, sin, y0)
 		VFMSUB231PS(a, cos, y0)
 		VMULPS(a, sin, y1)
 		VFMADD231PS(b, cos, y1)
-		f.store(y0, "y0")
+		f.store(y0, "y")
 		f.store(y1, "y1")
 	})
-	lanes("rotateBackAdd", "adds one head turned by its negative angles.", pointers, nil, func(f *frame, _ []Vec) {
-		a, b, cos, sin := f.load("x0"), f.load("x1"), f.load("cos"), f.load("sin")
-		y0, y1 := f.load("y0"), f.load("y1")
+	halves("rotateBackAdd", func(f *frame) {
+		a, b, cos, sin := f.load("x"), f.load("x1"), f.load("cos"), f.load("sin")
+		y0, y1 := f.load("y"), f.load("y1")
 		VFMADD231PS(a, cos, y0)
 		VFMADD231PS(b, sin, y0)
 		VFMADD231PS(b, cos, y1)
 		VFNMADD231PS(a, sin, y1)
-		f.store(y0, "y0")
+		f.store(y0, "y")
 		f.store(y1, "y1")
 	})
 }

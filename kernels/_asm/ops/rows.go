@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	"math"
@@ -10,9 +10,6 @@ import (
 
 // rows are the pieces of layer norm, softmax and attention: one row a call.
 func rows() {
-	reduce("dot", "returns Σ a·b.", []string{"a", "b"}, nil, 1, func(f *frame, _ []Vec) {
-		VFMADD231PS(f.load("a"), f.load("b"), f.acc[0])
-	})
 	normRows()
 	normGradRows()
 	softmaxRows()
@@ -21,7 +18,7 @@ func rows() {
 func softmaxRows() {
 	maxOf()
 	firstOf()
-	reduce("expShift", "is y = e^(scale·x-top); it returns Σ y.", []string{"y", "x"}, []string{"scale", "top"}, 1, func(f *frame, s []Vec) {
+	reduce("expShift", func(f *frame, s []Vec) {
 		f.fetchNext()
 		e := f.load("x")
 		VFMSUB213PS(s[1], s[0], e)
@@ -30,7 +27,7 @@ func softmaxRows() {
 		f.zeroRest(e)
 		VADDPS(e, f.acc[0], f.acc[0])
 	})
-	reduce("sumExpShift", "returns Σ e^(x-top).", []string{"x"}, []string{"top"}, 1, func(f *frame, s []Vec) {
+	reduce("sumExpShift", func(f *frame, s []Vec) {
 		f.fetchNext()
 		e := f.load("x")
 		VSUBPS(s[0], e, e)
@@ -38,7 +35,7 @@ func softmaxRows() {
 		f.zeroRest(e)
 		VADDPS(e, f.acc[0], f.acc[0])
 	})
-	lanes("addExpShift", "is y += scale·e^(x-shift).", []string{"y", "x"}, []string{"shift", "scale"}, func(f *frame, s []Vec) {
+	lanes("addExpShift", func(f *frame, s []Vec) {
 		e, y := f.load("x"), f.load("y")
 		VSUBPS(s[0], e, e)
 		VFMADD231PS(expNeg(e), s[1], y)
@@ -48,7 +45,7 @@ func softmaxRows() {
 
 // maxOf starts every lane from -Inf.
 func maxOf() {
-	ptr := text("maxOf", "returns the largest of x.", []string{"x"}, nil, " float32")
+	ptr := text("maxOf")
 	n := Load(Param("n"), GP64())
 	accs := make([][]Vec, reduceUnroll)
 	for u := range accs {
@@ -79,7 +76,7 @@ func maxOf() {
 
 // firstOf looks at eight floats at a time.
 func firstOf() {
-	ptr := text("firstOf", "returns where the first v in x is, or n.", []string{"x"}, []string{"v"}, " int")
+	ptr := text("firstOf")
 	n, want := Load(Param("n"), GP64()), scalar("v")
 	var i reg.GPVirtual
 	bits := GP32()

@@ -1,9 +1,10 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"workbench/kernels/_asm/avx2"
 )
 
 // Byte offsets of mixRow's arrays of pointers.
@@ -15,9 +16,7 @@ const mixVectors = 2
 // shiftMix writes the rows of ShiftMix: row points at mixRow, of which count
 // entries are used; at is how many floats into its y a row begins.
 func shiftMix() {
-	TEXT("shiftMixAVX2", NOSPLIT, "func(row **float32, x, prev *float32, count, at, n int)")
-	Pragma("noescape")
-	Doc("shiftMixAVX2 is y[i] = prev + mu[i]·(x-prev) for one row of n floats and every i < count.")
+	avx2.Begin("shiftMix")
 	mixLoop([]string{"x", "prev"}, func(f *frame, vectors int, each func(body func(p func(table, disp int) *frame))) {
 		var d, prev []Vec
 		for u := range vectors {
@@ -35,9 +34,7 @@ func shiftMix() {
 			}
 		})
 	})
-	TEXT("shiftMixGradAVX2", NOSPLIT, "func(row **float32, x, prev, dx, dprev *float32, count, at, n int)")
-	Pragma("noescape")
-	Doc("shiftMixGradAVX2 is, with dy[i] for y[i], dx += Σ mu[i]·dy[i], dprev += Σ (1-mu[i])·dy[i] and dmu[i] += dy[i]·(x-prev).")
+	avx2.Begin("shiftMixGrad")
 	mixLoop([]string{"x", "prev", "dx", "dprev"}, func(f *frame, vectors int, each func(body func(p func(table, disp int) *frame))) {
 		var d, now, all []Vec
 		for u := range vectors {

@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
@@ -6,14 +6,14 @@ import (
 
 // swiGLU writes silu(g)·u and its gradient.
 func swiGLU() {
-	lanes("swiGLU", "is y = gate·σ(gate)·u.", []string{"y", "gate", "u"}, nil, func(f *frame, _ []Vec) {
+	lanes("swiGLU", func(f *frame, _ []Vec) {
 		g := notBelow(f.load("gate"), -88)
 		y := sigmoid(g)
 		VMULPS(g, y, y)
 		VMULPS(f.load("u"), y, y)
 		f.store(y, "y")
 	})
-	lanes("swiGLUGrad", "with s = σ(gate), is dgate += dy·u·(s + gate·s·(1-s)) and du += dy·gate·s.", []string{"dgate", "du", "dy", "gate", "u"}, nil, func(f *frame, _ []Vec) {
+	lanes("swiGLUGrad", func(f *frame, _ []Vec) {
 		g, dy, du, dg := notBelow(f.load("gate"), -88), f.load("dy"), f.load("du"), f.load("dgate")
 		c := clamp(g, 88)
 		s, slope := sigmoidPair(c)

@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
@@ -7,16 +7,13 @@ import (
 )
 
 func wkv4() {
-	wkvForward("wkv4x16", "is wkv4Generic for 16 channels.", 2, false)
-	wkvForward("wkv4x8", "is wkv4Generic for 8 channels.", 1, false)
-	wkvForward("wkv4Rest", "is wkv4Generic for n < 8 channels.", 1, true)
-	for _, v := range []struct {
-		suffix, doc string
-		masked      bool
-	}{{"x8", "8 channels", false}, {"Rest", "n < 8 channels", true}} {
-		wkvGradForward("wkv4GradForward"+v.suffix, "is wkv4GradForwardGeneric for "+v.doc+"; state and steps are the tape's.", v.masked)
-		wkvGradReverse("wkv4GradReverse"+v.suffix, "is wkv4GradReverseGeneric for "+v.doc+"; rows begin at the last.", v.masked)
-	}
+	wkvForward("wkv4x16", 2, false)
+	wkvForward("wkv4x8", 1, false)
+	wkvForward("wkv4Rest", 1, true)
+	wkvGradForward("wkv4GradForwardx8", false)
+	wkvGradForward("wkv4GradForwardRest", true)
+	wkvGradReverse("wkv4GradReversex8", false)
+	wkvGradReverse("wkv4GradReverseRest", true)
 }
 
 // weights returns e^(d-max(d,0)) and e^-max(d,0): one of them is 1.
@@ -34,31 +31,6 @@ func pair(e1, x, e2, y Vec) {
 	VFMADD231PS(e2, y, x)
 }
 
-// begin starts a WKV function and loads its pointers.
-func begin(name, doc string, pointers []string, tail string, masked bool) *frame {
-	if masked {
-		tail += ", n"
-	}
-	text := ""
-	for i, p := range pointers {
-		if i > 0 {
-			text += ", "
-		}
-		text += p
-	}
-	TEXT(name+"AVX2", NOSPLIT, "func("+text+" *float32, "+tail+" int)")
-	Pragma("noescape")
-	Doc(name + "AVX2 " + doc)
-	f := &frame{ptr: map[string]reg.GPVirtual{}}
-	for _, p := range pointers {
-		f.ptr[p] = Load(Param(p), GP64()).(reg.GPVirtual)
-	}
-	if masked {
-		f.mask = loadMask(Load(Param("n"), GP64()))
-	}
-	return f
-}
-
 // byteStride loads a stride in floats as bytes.
 func byteStride(name string) reg.Register {
 	s := Load(Param(name), GP64())
@@ -66,8 +38,8 @@ func byteStride(name string) reg.Register {
 	return s
 }
 
-func wkvForward(name, doc string, vectors int, masked bool) {
-	f := begin(name, doc, []string{"y", "a", "b", "p", "w", "u", "k", "v"}, "T, stride", masked)
+func wkvForward(name string, vectors int, masked bool) {
+	f := begin(name, masked)
 	steps, stride := Load(Param("T"), GP64()), byteStride("stride")
 	one := YMM()
 	VMOVUPS(num(1), one)
@@ -132,8 +104,8 @@ const (
 	stepY, stepF, stepS, stepM, stepEnd = 0, 64, 128, 192, 256
 )
 
-func wkvGradForward(name, doc string, masked bool) {
-	f := begin(name, doc, []string{"tape", "steps", "dy", "w", "u", "k", "v"}, "T, stride", masked)
+func wkvGradForward(name string, masked bool) {
+	f := begin(name, masked)
 	left, stride := Load(Param("T"), GP64()), byteStride("stride")
 	tape, step := f.ptr["tape"], f.ptr["steps"]
 	one, a, b, p, aw, bw := YMM(), YMM(), YMM(), YMM(), YMM(), YMM()
@@ -189,8 +161,8 @@ func wkvGradForward(name, doc string, masked bool) {
 	RET()
 }
 
-func wkvGradReverse(name, doc string, masked bool) {
-	f := begin(name, doc, []string{"dk", "dv", "steps", "w", "k", "v"}, "T, stride, strideK, strideV", masked)
+func wkvGradReverse(name string, masked bool) {
+	f := begin(name, masked)
 	left, stride := Load(Param("T"), GP64()), byteStride("stride")
 	strideK, strideV := byteStride("strideK"), byteStride("strideV")
 	step := f.ptr["steps"]

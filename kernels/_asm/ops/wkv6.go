@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
@@ -7,18 +7,14 @@ import (
 )
 
 func wkv6() {
-	for _, v := range []struct {
-		suffix, doc string
-		vectors     int
-		masked      bool
-	}{{"x16", "16 columns of s", 2, false}, {"Rest", "n ≤ 8 columns of s", 1, true}} {
-		wkv6Scan("wkv6Values"+v.suffix, "is wkv6ValuesGeneric for "+v.doc+"; strides are bytes.", v.vectors, v.masked, false)
-		wkv6Scan("wkv6Keys"+v.suffix, "is wkv6KeysGeneric for "+v.doc+"; strides are bytes.", v.vectors, v.masked, true)
-	}
+	wkv6Scan("wkv6Valuesx16", 2, false, false)
+	wkv6Scan("wkv6Keysx16", 2, false, true)
+	wkv6Scan("wkv6ValuesRest", 1, true, false)
+	wkv6Scan("wkv6KeysRest", 1, true, true)
 	wkv6Dots()
 	wkv6Decays()
 	wkv6Join()
-	columns("wkv6Meet", "adds to n columns of out the sums of G·S over R rows.", []string{"G", "S"}, nil, func(f *frame, _ map[string]Vec) {
+	columns("wkv6Meet", "q", func(f *frame) {
 		VFMADD231PS(f.load("G"), f.load("S"), f.acc[0])
 	})
 }
@@ -44,12 +40,8 @@ type scan struct {
 	pitch   reg.Register // bytes from a row of s to the next
 }
 
-func wkv6Scan(name, doc string, vectors int, masked, keys bool) {
-	pointers, ints := []string{"out", "s", "a", "d", "b", "x"}, "T, N, sStride, stride, eachStride, outStride, dStride"
-	if !keys {
-		pointers, ints = append(pointers, "c"), ints+", cStride"
-	}
-	f := begin(name, doc, pointers, ints, masked)
+func wkv6Scan(name string, vectors int, masked, keys bool) {
+	f := begin(name, masked)
 	z := &scan{frame: f, keys: keys, vectors: vectors, sp: GP64(), row: GP64(), second: map[string]reg.GPVirtual{}}
 	each := []string{"a", "d", "b"}
 	if keys {
@@ -204,10 +196,10 @@ func (z *scan) rows(steps int, kept, decay, out [2][]Vec) {
 }
 
 func wkv6Dots() {
-	f := begin("wkv6Dots", "is wkv6DotsGeneric over rows of n; the stride is bytes.", []string{"c", "a", "u", "b"}, "T, stride, n", false)
-	left, n := Load(Param("T"), GP64()), GP64()
+	f := begin("wkv6Dots", false)
+	left, n, stride := Load(Param("n"), GP64()), GP64(), byteStride("stride")
 	Label("step")
-	Load(Param("n"), n)
+	Load(Param("N"), n)
 	acc := YMM()
 	VXORPS(acc, acc, acc)
 	loop(map[string]reg.GPVirtual{"a": f.ptr["a"], "u": f.ptr["u"], "b": f.ptr["b"]}, n, [][]Vec{{acc}}, 1, func(f *frame) {
@@ -218,8 +210,8 @@ func wkv6Dots() {
 	sumLanes(acc)
 	VMOVSS(acc.AsX(), Mem{Base: f.ptr["c"]})
 	ADDQ(U32(4), f.ptr["c"])
-	ADDQ(param("stride"), f.ptr["a"])
-	ADDQ(param("stride"), f.ptr["b"])
+	ADDQ(stride, f.ptr["a"])
+	ADDQ(stride, f.ptr["b"])
 	DECQ(left)
 	JNZ(LabelRef("step"))
 	VZEROUPPER()
@@ -227,14 +219,14 @@ func wkv6Dots() {
 }
 
 func wkv6Decays() {
-	f := begin("wkv6Decays", "is d = e^w over T rows of n; the strides are bytes.", []string{"d", "w"}, "T, dStride, wStride, n", false)
-	left, n := Load(Param("T"), GP64()), GP64()
+	f := begin("wkv6Decays", false)
+	n, N, stride := GP64(), Load(Param("N"), GP64()), byteStride("stride")
 	Label("step")
-	Load(Param("n"), n)
+	MOVQ(N, n)
 	loop(map[string]reg.GPVirtual{"x": f.ptr["w"], "y": f.ptr["d"]}, n, nil, 2, func(f *frame) { f.store(exp(f.load("x")), "y") })
-	ADDQ(param("dStride"), f.ptr["d"])
-	ADDQ(param("wStride"), f.ptr["w"])
-	DECQ(left)
+	LEAQ(Mem{Base: f.ptr["d"], Index: N, Scale: 4}, f.ptr["d"])
+	ADDQ(stride, f.ptr["w"])
+	SUBQ(N, param("n"))
 	JNZ(LabelRef("step"))
 	VZEROUPPER()
 	RET()
@@ -245,8 +237,7 @@ const wkv6Forgets = 1.0 / (1 << 24)
 
 // wkv6Join carries q past a step and adds to the step's gradients.
 func wkv6Join() {
-	pointers := []string{"dw", "dr", "dk", "du", "q", "gr", "gk", "u", "r", "k", "d"}
-	lanes("wkv6Join", "is wkv6JoinGeneric.", pointers, []string{"e"}, func(f *frame, s []Vec) {
+	lanes("wkv6Join", func(f *frame, s []Vec) {
 		add := func(name string, v Vec) {
 			sum := f.load(name)
 			VADDPS(v, sum, sum)

@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
@@ -7,13 +7,9 @@ import (
 )
 
 func wkv7() {
-	for _, v := range []struct {
-		suffix, doc string
-		vectors     int
-		masked      bool
-	}{{"x16", "16 values", 2, false}, {"x8", "8 values", 1, false}, {"Rest", "n < 8 values", 1, true}} {
-		wkv7Forward("wkv7"+v.suffix, "is wkv7Generic for "+v.doc+"; sa's rows start strideSA apart.", v.vectors, v.masked)
-	}
+	wkv7Forward("wkv7x16", 2, false)
+	wkv7Forward("wkv7x8", 1, false)
+	wkv7Forward("wkv7Rest", 1, true)
 	wkv7Carry()
 	wkv7Advance()
 	wkv7Reverse()
@@ -167,8 +163,8 @@ func (f *wkv7Frame) step(label string, sa []Vec, next string, acc [2][]Vec) {
 	f.storeAll(y, "y")
 }
 
-func wkv7Forward(name, doc string, vectors int, masked bool) {
-	f := &wkv7Frame{frame: begin(name, doc, []string{"y", "s", "sa", "d", "r", "k", "v", "a", "b"}, "T, stride, strideSA, N", masked), vectors: vectors}
+func wkv7Forward(name string, vectors int, masked bool) {
+	f := &wkv7Frame{frame: begin(name, masked), vectors: vectors}
 	f.state, f.j = f.ptr["s"], GP64()
 	f.row = byteStride("N").(reg.GPVirtual)
 	stride := byteStride("stride")

@@ -1,4 +1,4 @@
-package main
+package ops
 
 import (
 	. "github.com/mmcloughlin/avo/build"
@@ -37,8 +37,8 @@ type tiles struct {
 	label, values string
 }
 
-func newTiles(name, doc string, pointers []string) *tiles {
-	f := begin(name, doc, append(pointers, "steps", "values"), "n, T", false)
+func newTiles(name string) *tiles {
+	f := begin(name, false)
 	l := &tiles{ptr: f.ptr, block: GP64(), left: GP64(), n: GP64(), stepBytes: GP64()}
 	Load(Param("n"), l.n)
 	IMUL3Q(U32(wkv7BlockBytes), l.n, l.stepBytes)
@@ -112,7 +112,7 @@ func (l *tiles) nextState(row int, w, k, b [2]Vec, to string) (x [2]Vec) {
 }
 
 func wkv7Carry() {
-	l := newTiles("wkv7Carry", "is wkv7CarryGeneric; values is the step's block of them.", []string{"x"})
+	l := newTiles("wkv7CarryTo")
 	start := GP64()
 	MOVQ(l.ptr["x"], start)
 	Label("step")
@@ -133,7 +133,7 @@ func wkv7Carry() {
 }
 
 func wkv7Advance() {
-	l := newTiles("wkv7Advance", "is wkv7AdvanceGeneric; values is the step's block of them.", []string{"x"})
+	l := newTiles("wkv7AdvanceTo")
 	l.ptr["next"] = GP64()
 	IMUL3Q(U32(wkv7TileBytes), l.n, l.ptr["next"])
 	ADDQ(l.ptr["x"], l.ptr["next"])
@@ -165,7 +165,7 @@ func wkv7Advance() {
 // wkv7Reverse begins at the last step. rows keeps eight partial sums of every
 // row's dv, then of its dsa, which then takes their place.
 func wkv7Reverse() {
-	l := newTiles("wkv7Reverse", "is wkv7ReverseGeneric from the last step on; x is the state before it, values the step's block of them.", []string{"grad", "x", "rows"})
+	l := newTiles("wkv7ReverseFrom")
 	tileBytes := GP64()
 	IMUL3Q(U32(wkv7TileBytes), l.n, tileBytes)
 	Label("step")
@@ -293,8 +293,8 @@ func (l *tiles) reverseState() {
 
 // wkv7Rows writes a function that goes over the rows of a chunk, sixteen
 // floats at a time, beside what its blocks have of them.
-func wkv7Rows(name, doc string, body func(row, block Mem)) {
-	f := begin(name, doc, []string{"blocks", "x"}, "n, T, stride, ahead", false)
+func wkv7Rows(name string, body func(row, block Mem)) {
+	f := begin(name, false)
 	x, block, stride, ahead := f.ptr["x"], f.ptr["blocks"], byteStride("stride"), byteStride("ahead")
 	n, left := GP64(), GP64()
 	Load(Param("n"), n)
@@ -319,15 +319,14 @@ func wkv7Rows(name, doc string, body func(row, block Mem)) {
 }
 
 func wkv7Packs() {
-	const doc = " sixteen floats a block, and fetches what lies ahead."
 	load := func(m Mem) Vec {
 		v := YMM()
 		VMOVUPS(m, v)
 		return v
 	}
-	wkv7Rows("wkv7Pack", "copies T rows of x to blocks,"+doc, func(row, block Mem) { VMOVUPS(load(row), block) })
-	wkv7Rows("wkv7PackExp", "writes e^x of T rows to blocks,"+doc, func(row, block Mem) { VMOVUPS(exp(load(row)), block) })
-	wkv7Rows("wkv7Unpack", "adds blocks to T rows of x and clears them,"+doc, func(row, block Mem) {
+	wkv7Rows("wkv7PackRows", func(row, block Mem) { VMOVUPS(load(row), block) })
+	wkv7Rows("wkv7PackExp", func(row, block Mem) { VMOVUPS(exp(load(row)), block) })
+	wkv7Rows("wkv7UnpackRows", func(row, block Mem) {
 		v := load(block)
 		VADDPS(row, v, v)
 		VMOVUPS(v, row)
@@ -339,7 +338,7 @@ func wkv7Packs() {
 
 // wkv7Fetch brings rows nearer.
 func wkv7Fetch() {
-	f := begin("wkv7Fetch", "fetches T rows of lines cache lines.", []string{"x"}, "T, stride, lines", false)
+	f := begin("wkv7FetchRows", false)
 	x, stride, lines, left, at := f.ptr["x"], byteStride("stride"), GP64(), GP64(), GP64()
 	Load(Param("lines"), lines)
 	Label("step")

@@ -1,8 +1,6 @@
-//go:build !purego
+//go:build amd64 && !purego
 
 package kernels
-
-//go:generate go run -C _asm ./ops -group wkv6 -out ../wkv6_amd64.s -stubs ../wkv6_amd64.go -pkg kernels
 
 // wkv6Steps is how many steps go over all columns of the state before the
 // next ones do: their rows stay in the first-level cache.
@@ -50,11 +48,7 @@ func (q *wkv6Scan) packing() (owner *[]float32, pack []float32) {
 	return borrow(2 * wkv6Steps * q.N)
 }
 
-func wkv6Values(q *wkv6Scan) {
-	if !useAVX2 {
-		wkv6ValuesGeneric(q)
-		return
-	}
+func wkv6ValuesAVX2(q *wkv6Scan) {
 	owner, pack := q.packing()
 	for n := 0; n < q.T; n += wkv6Steps {
 		T := min(wkv6Steps, q.T-n)
@@ -75,11 +69,7 @@ func wkv6Values(q *wkv6Scan) {
 	}
 }
 
-func wkv6Keys(q *wkv6Scan) {
-	if !useAVX2 {
-		wkv6KeysGeneric(q)
-		return
-	}
+func wkv6KeysAVX2(q *wkv6Scan) {
 	owner, pack := q.packing()
 	for n := 0; n < q.T; n += wkv6Steps {
 		T := min(wkv6Steps, q.T-n)
@@ -97,38 +87,4 @@ func wkv6Keys(q *wkv6Scan) {
 	if owner != nil {
 		floatBuffers.Put(owner)
 	}
-}
-
-// wkv6Decays is d[t] = e^w[t] on T rows of N; rows of w lie stride apart.
-func wkv6Decays(d, w []float32, T, N, stride int) {
-	if !useAVX2 {
-		wkv6DecaysGeneric(d, w, T, N, stride)
-		return
-	}
-	wkv6DecaysAVX2(at(d), at(w), T, 4*N, 4*stride, N)
-}
-
-func wkv6Dots(c, a, u, b []float32, stride int) {
-	if !useAVX2 {
-		wkv6DotsGeneric(c, a, u, b, stride)
-		return
-	}
-	wkv6DotsAVX2(at(c), at(a), at(u), at(b), len(c), 4*stride, len(u))
-}
-
-func wkv6Join(dw, dr, dk, du, q, gr, gk, u, r, k, d []float32, e float32) {
-	if !useAVX2 {
-		wkv6JoinGeneric(dw, dr, dk, du, q, gr, gk, u, r, k, d, e)
-		return
-	}
-	wkv6JoinAVX2(at(dw), at(dr), at(dk), at(du), at(q), at(gr), at(gk), at(u), at(r), at(k), at(d), e, len(u))
-}
-
-func wkv6Meet(q, G, S []float32) {
-	if !useAVX2 {
-		wkv6MeetGeneric(q, G, S)
-		return
-	}
-	clear(q)
-	wkv6MeetAVX2(at(q), at(G), at(S), len(q), len(q), len(q))
 }

@@ -1,17 +1,15 @@
-//go:build !purego
+//go:build amd64 && !purego
 
 package kernels
 
-func wkv4(y, a, b, p, w, u, k, v []float32, T, C int) {
+func wkv4AVX2(y, a, b, p, w, u, k, v []float32, T, C int) {
 	n := len(w)
 	switch {
-	case !useAVX2:
-		wkv4Generic(y, a, b, p, w, u, k, v, T, C)
 	case n == wkvBlock:
 		wkv4x16AVX2(at(y), at(a), at(b), at(p), at(w), at(u), at(k), at(v), T, C)
 	case n > 8:
-		wkv4(y, a[:8], b[:8], p[:8], w[:8], u[:8], k, v, T, C)
-		wkv4(y[8:], a[8:], b[8:], p[8:], w[8:], u[8:], k[8:], v[8:], T, C)
+		wkv4AVX2(y, a[:8], b[:8], p[:8], w[:8], u[:8], k, v, T, C)
+		wkv4AVX2(y[8:], a[8:], b[8:], p[8:], w[8:], u[8:], k[8:], v[8:], T, C)
 	case n == 8:
 		wkv4x8AVX2(at(y), at(a), at(b), at(p), at(w), at(u), at(k), at(v), T, C)
 	default:
@@ -25,11 +23,7 @@ func (t *wkvTape) step(s, i int) *float32 {
 	return &t.steps[4*wkvBlock*s+i]
 }
 
-func wkv4GradForward(tape *wkvTape, dy, w, u, k, v []float32, T, C int) {
-	if !useAVX2 {
-		wkv4GradForwardGeneric(tape, dy, w, u, k, v, T, C)
-		return
-	}
+func wkv4GradForwardAVX2(tape *wkvTape, dy, w, u, k, v []float32, T, C int) {
 	for i := 0; i < len(w); i += 8 {
 		if n := len(w) - i; n >= 8 {
 			wkv4GradForwardx8AVX2(tape.state(i), tape.step(0, i), at(dy[i:]), at(w[i:]), at(u[i:]), at(k[i:]), at(v[i:]), T, C)
@@ -39,11 +33,7 @@ func wkv4GradForward(tape *wkvTape, dy, w, u, k, v []float32, T, C int) {
 	}
 }
 
-func wkv4GradReverse(dk, dv []float32, strideK, strideV int, tape *wkvTape, w, k, v []float32, T, C int) {
-	if !useAVX2 {
-		wkv4GradReverseGeneric(dk, dv, strideK, strideV, tape, w, k, v, T, C)
-		return
-	}
+func wkv4GradReverseAVX2(dk, dv []float32, strideK, strideV int, tape *wkvTape, w, k, v []float32, T, C int) {
 	dk, dv, k, v = dk[(T-1)*strideK:], dv[(T-1)*strideV:], k[(T-1)*C:], v[(T-1)*C:]
 	for i := 0; i < len(w); i += 8 {
 		if n := len(w) - i; n >= 8 {

@@ -1,15 +1,11 @@
-//go:build !purego
+//go:build amd64 && !purego
 
 package kernels
 
 // mixRow is what the assembly reads of each output, by offset.
-type mixRow struct{ y, mu, dmu [maxMixes]*float32 }
+type mixRow struct{ y, mu, dmu [MaxMixes]*float32 }
 
-func shiftMixRow(y, mu *mixSet, n, at int, x, prev []float32) {
-	if !useAVX2 {
-		shiftMixRowGeneric(y, mu, n, at, x, prev)
-		return
-	}
+func shiftMixRowAVX2(y, mu *mixSet, n, at int, x, prev []float32) {
 	var row mixRow
 	for i := range n {
 		row.y[i], row.mu[i] = &y[i][0], &mu[i][0]
@@ -17,11 +13,7 @@ func shiftMixRow(y, mu *mixSet, n, at int, x, prev []float32) {
 	shiftMixAVX2(&row.y[0], &x[0], &prev[0], n, at, len(x))
 }
 
-func shiftMixGradRow(dy, mu, dmu *mixSet, n, at int, x, prev, dx, dprev []float32) {
-	if !useAVX2 {
-		shiftMixGradRowGeneric(dy, mu, dmu, n, at, x, prev, dx, dprev)
-		return
-	}
+func shiftMixGradRowAVX2(dy, mu, dmu *mixSet, n, at int, x, prev, dx, dprev []float32) {
 	var row mixRow
 	for i := range n {
 		row.y[i], row.mu[i], row.dmu[i] = &dy[i][0], &mu[i][0], &dmu[i][0]
