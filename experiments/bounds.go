@@ -7,30 +7,29 @@ import (
 	"slices"
 	"strconv"
 
+	"workbench/experiments/workload"
+
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Bounds of the sizes a study may ask for.
+// Bounds of what is no workload's own.
 const (
 	maxTokens = 1 << 20
-	maxRounds = 10000
-	maxBatch  = 4096
-	maxSteps  = 10_000_000
 	maxSeeds  = 1000
-	maxMS     = 60000
 )
 
 // wholes are the least and the most of every whole number of a study, by the
-// phase and the key that hold it.
-var wholes = map[string][2]int64{
-	"decode.depth": {0, maxTokens}, "decode.tokens": {1, maxTokens}, "decode.rounds": {1, maxRounds},
-	"decode.batch": {1, maxBatch}, "decode.sample_ms": {1, maxMS},
-	"prefill.chunk": {0, maxTokens}, "prefill.tokens": {1, maxTokens}, "prefill.rounds": {1, maxRounds},
-	"prefill.batch": {1, maxBatch}, "prefill.sample_ms": {1, maxMS},
-	"train.context": {1, maxTokens}, "train.batch_tokens": {1, maxTokens}, "train.rounds": {1, maxRounds}, "train.sample_ms": {1, maxMS},
-	"quality.steps": {1, maxSteps}, "quality.batch": {1, maxBatch}, "quality.context": {1, maxTokens},
-	"quality.eval_every": {1, maxSteps}, "quality.eval_tokens": {1, 1 << 30}, "quality.long_context": {0, 1024},
-	"probes.every": {1, maxTokens}, "seeds": {1, maxSeeds},
+// workload and the key that hold it.
+var wholes = map[string][2]int64{"probes.every": {1, maxTokens}, "seeds": {1, maxSeeds}}
+
+func init() {
+	for _, w := range workload.All() {
+		for _, o := range w.Options() {
+			if o.Most > 0 {
+				wholes[w.Name+"."+o.Key] = [2]int64{o.Least, o.Most}
+			}
+		}
+	}
 }
 
 // fractions are the bounds of the other numbers, but for learning rates.

@@ -4,14 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"workbench/arch"
 	"workbench/arch/nn"
 	"workbench/experiments/record"
+	"workbench/experiments/workload"
 )
 
 // serve runs requests through ServeCell.
@@ -47,9 +47,25 @@ func serve(t *testing.T, requests ...request) []reply {
 
 var someText = []byte(strings.Repeat("func main() { fmt.Println(1, 2, 3) }\n", 40))
 
+// specOf is a spec of an architecture in the workload of s, on some text.
+func specOf(arch string, config map[string]any, s workload.Settings) *spec {
+	out := newSpec(arm{Arch: arch, Config: config}, s)
+	out.Text, out.Threads = someText, 1
+	return out
+}
+
+// number is a quantity of a record, which must have it.
+func number(t *testing.T, r *record.Record, name string) float64 {
+	t.Helper()
+	x, ok := r.Value(name)
+	if !ok {
+		t.Errorf("no %s in %+v", name, r)
+	}
+	return x
+}
+
 func TestServeDecode(t *testing.T) {
-	d := &Decode{Depth: []int{4, 32}, Tokens: 3, Batch: 2}
-	s := &spec{Arch: "transformer", Config: map[string]any{"dim": 8, "heads": 2, "layers": 3, "context": 64}, Phase: phaseDecode, Decode: d, Text: someText, Threads: 1}
+	s := specOf("transformer", map[string]any{"dim": 8, "heads": 2, "layers": 3, "context": 64}, &workload.Decode{Depth: []int{4, 32}, Tokens: 3, Batch: 2})
 	a := serve(t, request{Op: opStart, Spec: s},
 		request{Op: opVisit, Point: 4}, request{Op: opVisit, Point: 32}, request{Op: opReady, Points: []int{4, 32}},
 		request{Op: opSample, Point: 32, Repeats: 1}, request{Op: opSample, Point: 4, Repeats: 2}, request{Op: opSample, Point: 32, Repeats: 4})
@@ -57,16 +73,21 @@ func TestServeDecode(t *testing.T) {
 		if a[4+i].Error != "" {
 			t.Fatalf("sample %d: %s", i, a[4+i].Error)
 		}
-		r := a[4+i].Records[0]
+		r := &a[4+i].Records[0]
 		// Keys and values: 2 · positions · 8 channels · 3 layers · 2 sequences · 4 bytes.
-		if bytes := int64(2 * want.depth * 8 * 3 * 2 * 4); *r.StateBytes != bytes {
-			t.Errorf("sample %d: %d state bytes at depth %d, want %d", i, *r.StateBytes, want.depth, bytes)
+		if bytes := float64(2 * want.depth * 8 * 3 * 2 * 4); number(t, r, "state_bytes") != bytes {
+			t.Errorf("sample %d: %g state bytes at depth %d, want %g", i, number(t, r, "state_bytes"), want.depth, bytes)
 		}
-		var sum int64
-		for _, ns := range r.LatencyNS {
-			sum += ns
+		latency, sum := r.Series("latency"), 0.0
+		if latency == nil {
+			t.Fatalf("sample %d has no latencies: %+v", i, r)
 		}
-		if r.Tokens != want.tokens || len(r.LatencyNS) != want.steps || r.Batch != 2 || sum > r.DurationNS {
+		for _, seconds := range latency.Y {
+			sum += seconds
+		}
+		batch, _ := r.Key("batch")
+		depth, _ := r.Key("depth")
+		if int(number(t, r, "tokens")) != want.tokens || len(latency.Y) != want.steps || batch != 2 || int(depth) != want.depth || sum > number(t, r, "duration") {
 			t.Errorf("sample %d is %+v", i, r)
 		}
 	}
@@ -75,36 +96,43 @@ func TestServeDecode(t *testing.T) {
 // Weights that are read for timing lie in memory of their own: RWKV-4 starts
 // with matrices of zeros, which the system keeps once, in one page.
 func TestTimedWeights(t *testing.T) {
-	for _, phase := range []string{phaseDecode, phasePrefill} {
+	for _, settings := range []workload.Settings{&workload.Decode{Depth: []int{4}, Tokens: 3, Batch: 1}, &workload.Prefill{Batch: 1}} {
 		c := &cell{}
-		s := &spec{Arch: "rwkv4", Config: map[string]any{"dim": 16, "layers": 2}, Phase: phase, Text: someText, Threads: 1,
-			Decode: &Decode{Depth: []int{4}, Tokens: 3, Batch: 1}, Prefill: &Prefill{}}
-		if _, err := c.start(s); err != nil {
+		if _, err := c.start(specOf("rwkv4", map[string]any{"dim": 16, "layers": 2}, settings)); err != nil {
 			t.Fatal(err)
 		}
-		nn.Walk(c.model, func(p nn.Param) {
+		nn.Walk(c.env.Model, func(p nn.Param) {
 			if len(p.Tensor.Shape) > 1 && !slices.ContainsFunc(p.Tensor.Data, func(x float32) bool { return x != 0 }) {
-				t.Errorf("%s: %s is all zeros", phase, p.Name)
+				t.Errorf("%s: %s is all zeros", c.workload.Name, p.Name)
 			}
 		})
 	}
 }
 
 func TestServeErrors(t *testing.T) {
-	d := &Decode{Depth: []int{100}, Tokens: 2, Batch: 1}
+	tiny := map[string]any{"dim": 8, "layers": 1}
 	small := map[string]any{"dim": 8, "heads": 2, "layers": 1, "context": 64}
+	check := specOf("rnn", tiny, &workload.Check{Names: []string{"modes"}})
+	decode := specOf("transformer", small, &workload.Decode{Depth: []int{100}, Tokens: 2, Batch: 1})
+	with := func(s *spec, change func(s *spec)) request {
+		other := *s
+		change(&other)
+		return request{Op: opStart, Spec: &other}
+	}
 	for name, c := range map[string]struct {
 		requests []request
 		want     string
 	}{
 		"no start":         {[]request{{Op: opVisit}}, `before "start"`},
-		"unknown arch":     {[]request{{Op: opStart, Spec: &spec{Arch: "lisp"}}}, `unknown architecture "lisp"`},
-		"unknown phase":    {[]request{{Op: opStart, Spec: &spec{Arch: "rnn", Phase: "sleep", Text: someText}}}, `unknown phase "sleep"`},
-		"no text":          {[]request{{Op: opStart, Spec: &spec{Arch: "rnn", Phase: phaseDecode, Decode: d}}}, "no text"},
-		"unknown op":       {[]request{{Op: opStart, Spec: &spec{Arch: "rnn", Config: small2, Phase: phaseCheck, Text: someText}}, {Op: "dance"}}, `unknown request "dance"`},
-		"no points":        {[]request{{Op: opStart, Spec: &spec{Arch: "rnn", Config: small2, Phase: phaseCheck, Text: someText}}, {Op: opVisit}}, "has no points"},
-		"beyond the model": {[]request{{Op: opStart, Spec: &spec{Arch: "transformer", Config: small, Phase: phaseDecode, Decode: d, Text: someText}}, {Op: opVisit, Point: 100}}, "exceed the model's limit of 64"},
-		"not visited":      {[]request{{Op: opStart, Spec: &spec{Arch: "transformer", Config: small, Phase: phaseDecode, Decode: d, Text: someText}}, {Op: opSample, Point: 3}}, "not visited"},
+		"unknown arch":     {[]request{with(check, func(s *spec) { s.Arch = "lisp" })}, `unknown architecture "lisp"`},
+		"unknown workload": {[]request{with(check, func(s *spec) { s.Workload = "sleep" })}, `unknown workload "sleep"`},
+		"no text":          {[]request{with(decode, func(s *spec) { s.Text = nil })}, "no text"},
+		"other settings":   {[]request{with(decode, func(s *spec) { s.Settings = json.RawMessage(`{"Depth": "deep"}`) })}, "settings of decode"},
+		"unknown op":       {[]request{{Op: opStart, Spec: check}, {Op: "dance"}}, `unknown request "dance"`},
+		"no points":        {[]request{{Op: opStart, Spec: check}, {Op: opVisit}}, "has no points"},
+		"points":           {[]request{{Op: opStart, Spec: decode}, {Op: opRun}}, "is measured by points"},
+		"beyond the model": {[]request{{Op: opStart, Spec: decode}, {Op: opVisit, Point: 100}}, "exceed the model's limit of 64"},
+		"not visited":      {[]request{{Op: opStart, Spec: decode}, {Op: opSample, Point: 3}}, "not visited"},
 	} {
 		a := serve(t, c.requests...)
 		if got := a[len(a)-1].Error; !strings.Contains(got, c.want) {
@@ -113,125 +141,23 @@ func TestServeErrors(t *testing.T) {
 	}
 }
 
-var small2 = map[string]any{"dim": 8, "layers": 1}
-
-// TestDecodeContinues: what is timed at a depth is the model's function there,
-// whatever was sampled before.
-func TestDecodeContinues(t *testing.T) {
-	m, _, err := arch.New("rwkv4", map[string]any{"dim": 16, "layers": 2}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := make([]int32, 200)
-	for i := range text {
-		text[i] = int32(someText[i])
-	}
-	d := newDecode(m, text, &Decode{Depth: []int{8, 40}, Tokens: 4, Batch: 1})
-	if err := d.save([]int{8, 40}); err != nil {
-		t.Fatal(err)
-	}
-	for _, depth := range []int{40, 8, 40} {
-		d.restore(depth)
-		if _, err := d.work(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := m.NewState(1)
-	m.Forward(nn.Inference(), nn.Tokens{IDs: text[:44], B: 1, T: 44}, want)
-	compareStates(t, d.state, want)
-}
-
-func compareStates(t *testing.T, got, want arch.State) {
-	t.Helper()
-	slots := map[string][]float32{}
-	nn.WalkState(want, func(name string, x *nn.Tensor) { slots[name] = x.Data })
-	nn.WalkState(got, func(name string, x *nn.Tensor) {
-		for i, v := range x.Data {
-			if math.Abs(float64(v-slots[name][i])) > 1e-5*(1+math.Abs(float64(v))) {
-				t.Fatalf("slot %s[%d] is %g, want %g", name, i, v, slots[name][i])
-			}
-		}
-	})
-}
-
-func TestChecks(t *testing.T) {
-	for name, got := range map[string]float64{"linear": linearDeviation(3), "scan": scanDeviation(3)} {
-		if !(got > 0 && got < 1e-5) {
-			t.Errorf("%s deviates by %g", name, got)
-		}
-	}
-	for _, name := range arch.Names() {
-		m, _, err := arch.New(name, small2, 1)
-		if name == "transformer" {
-			m, _, err = arch.New(name, map[string]any{"dim": 8, "layers": 1, "heads": 2}, 1)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := modesDeviation(m, someText)
-		if err != nil || !(got < 1e-4) {
-			t.Errorf("%s: modes deviate by %g, %v", name, got, err)
-		}
-	}
-}
-
-// forgetful is a model whose state is not what it says.
-type forgetful struct{ arch.Model }
-
-func (f forgetful) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
-	return f.Model.Forward(g, tok, nil)
-}
-
-func TestModesSeesFault(t *testing.T) {
-	m, _, err := arch.New("rnn", small2, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := modesDeviation(forgetful{m}, someText); err != nil || got < 1e-3 {
-		t.Errorf("a model without memory deviates by %g, %v", got, err)
-	}
-}
-
-func TestDeviation(t *testing.T) {
-	nan := float32(math.NaN())
-	if got := deviation([]float32{1, 2}, []float32{1, 4}); got != 0.5 {
-		t.Errorf("deviation is %g", got)
-	}
-	if got := deviation([]float32{nan, 2}, []float32{1, 2}); !math.IsInf(got, 1) {
-		t.Errorf("a NaN deviates by %g", got)
-	}
-}
-
-func TestPrefixes(t *testing.T) {
-	var spans []span
-	for i := range 7 {
-		spans = append(spans, span{-0.1 * float64(i), math.Sin(float64(i)), 1, math.Cos(float64(3 * i))})
-	}
-	sum := spans[0]
-	want := []span{sum}
-	for _, s := range spans[1:] {
-		sum = sum.then(s)
-		want = append(want, sum)
-	}
-	prefixes(spans)
-	for i := range spans {
-		if math.Abs(spans[i].a/spans[i].b-want[i].a/want[i].b) > 1e-12 || math.Abs(spans[i].p+math.Log(spans[i].b)-want[i].p-math.Log(want[i].b)) > 1e-12 {
-			t.Errorf("prefix %d is %+v, want %+v", i, spans[i], want[i])
-		}
-	}
-}
-
+// TestNetEnergy: a record with measured energy is kept with what is left
+// without the idle power that the run measured.
 func TestNetEnergy(t *testing.T) {
-	joules, watts, sd := 10.0, 3.0, 0.5
-	r := &runner{idle: []record.Energy{{Domain: "cpu", Tier: record.TierCounter, IdleW: &watts, IdleSDW: &sd}}}
-	e := record.Energy{Domain: "cpu", Tier: record.TierCounter, Joules: &joules, WindowNS: 2e9, Reason: "no idle"}
-	r.netEnergy(&e)
-	if e.NetJ == nil || *e.NetJ != 4 || *e.IdleW != 3 || e.Reason != "" {
-		t.Errorf("net energy is %+v", e)
+	watts, sd := 3.0, 0.5
+	r := &runner{now: time.Now, have: map[string]bool{}, idle: []record.Energy{{Domain: "cpu", Tier: record.TierCounter, IdleW: &watts, IdleSDW: &sd}}}
+	var kept *record.Record
+	appendRecord = func(_ string, r *record.Record) error { kept = r; return nil }
+	defer func() { appendRecord = record.Append }()
+	timed := func(name string, x float64) record.Value {
+		return record.Quantity{Name: name, Kind: record.Timed}.Of(x)
 	}
-	estimate := record.Energy{Domain: "cpu", Tier: record.TierEstimated, Joules: &joules, WindowNS: 2e9}
-	if r.netEnergy(&estimate); estimate.NetJ != nil {
-		t.Error("an estimate got a net energy")
+	rec := record.Record{Values: []record.Value{timed("joules_per_token", 5), timed("joules", 10), timed("energy_window", 2)}}
+	if err := r.keep(rec, &Part{}, arm{}, "decode", "x"); err != nil {
+		t.Fatal(err)
+	}
+	if got := number(t, kept, "net_joules_per_token"); got != 2 { // 3 W for 2 s are 6 of 10 J
+		t.Errorf("net energy is %g", got)
 	}
 }
 

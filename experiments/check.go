@@ -99,9 +99,9 @@ func (p *Part) check() error {
 			}
 		}
 	}
-	for _, c := range m.Check {
-		if !slices.Contains(checkNames, c) {
-			return faultf(at("measure", "check"), "check: unknown check %q (known: %s)", c, strings.Join(checkNames, ", "))
+	if m.Check != nil {
+		if err := m.checks().Complete(); err != nil {
+			return faultf(at("measure", "check"), "check: %v", err)
 		}
 	}
 	if m.Quality == nil {
@@ -169,7 +169,7 @@ func (f *facts) add(p *Part, place func(error) error) error {
 	m := p.Measure
 	for _, g := range p.groups(nil) {
 		for _, point := range g.points {
-			f.axis[g.phase] = append(f.axis[g.phase], float64(point))
+			f.axis[g.workload.Name] = append(f.axis[g.workload.Name], float64(point))
 		}
 	}
 	for _, c := range m.Check {
@@ -197,7 +197,7 @@ func (f *facts) add(p *Part, place func(error) error) error {
 		f.rates = append(f.rates, name{label, place(why)})
 	}
 	for _, c := range combos {
-		if len(m.Quality.LR.of(c.label, c.use)) == 0 {
+		if len(m.Quality.LR.Of(c.label, c.use)) == 0 {
 			return faultf(path, "part %s: quality: lr: no learning rate for %q", p.Name, c.label)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"workbench/experiments/workload"
 )
 
 // serveFaulty is ServeCell with the fault of FAKE.
@@ -29,6 +31,7 @@ func serveFaulty(in io.Reader) error {
 			var r request
 			if json.Unmarshal(lines.Bytes(), &r) == nil && r.Spec != nil {
 				of = r.Spec.Arch
+				noteStart(r.Spec)
 			}
 			if r.Op == op && of == arch {
 				fail(how)
@@ -38,6 +41,20 @@ func serveFaulty(in io.Reader) error {
 		write.Close()
 	}()
 	return ServeCell(read, os.Stdout)
+}
+
+// noteStart adds what a process was started for to the file STARTED names.
+func noteStart(s *spec) {
+	name := os.Getenv("STARTED")
+	if name == "" {
+		return
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	fmt.Fprintln(f, s.Workload, s.Arch)
 }
 
 func fail(how string) {
@@ -158,14 +175,15 @@ func TestInputEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	long := &spec{Arch: "rwkv4", Config: map[string]any{"dim": 64, "layers": 2}, Phase: phaseQuality, Corpus: "grammar", Threads: 1,
-		LR: 1e-3, Quality: &Quality{Steps: maxSteps, Batch: 4, Context: 64, EvalEvery: maxSteps, EvalTokens: 64}}
+	const steps = 10_000_000
+	long := specOf("rwkv4", map[string]any{"dim": 64, "layers": 2}, &workload.Quality{Steps: steps, Batch: 4, Context: 64, EvalEvery: steps, EvalTokens: 64})
+	long.Corpus = "grammar"
 	if _, err := c.ask(context.Background(), request{Op: opStart, Spec: long}, nil); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error)
 	go func() {
-		_, err := c.ask(context.Background(), request{Op: opRun}, nil)
+		_, err := c.ask(context.Background(), request{Op: opRun, Cells: []workload.Cell{{Keys: map[string]any{"lr": 1e-3}}}}, nil)
 		done <- err
 	}()
 	time.Sleep(200 * time.Millisecond)

@@ -6,13 +6,19 @@ import (
 	"strings"
 
 	"workbench/experiments/record"
+	"workbench/experiments/workload"
 )
 
 // ruleKinds are the kinds of rules.
 var ruleKinds = []string{"slope", "ratio", "difference", "check"}
 
-// axisOf names what the points of a phase are, "" where it has none.
-var axisOf = map[string]string{phaseDecode: "depth", phasePrefill: "chunk", phaseTrain: "context"}
+// axisOf names what the points of a workload are, "" where it has none.
+func axisOf(name string) string {
+	if w := workload.Find(name); w != nil && w.Axis != nil {
+		return w.Axis.Key
+	}
+	return ""
+}
 
 // checkClaims refuses rules about what the study has with no profile.
 func (s *Study) checkClaims(have map[string]*facts) error {
@@ -69,7 +75,7 @@ func (f *facts) checkCheck(r record.Rule) (key, why string) {
 		return "at", "a check has no axis: at is not used"
 	case !f.checks[r.Metric]:
 		return "metric", fmt.Sprintf("part %s has no check %q (it has: %s)", r.Part, r.Metric, sortedList(f.checks))
-	case len(checksOf(f.labels[r.Arch], []string{r.Metric})) == 0:
+	case len((&workload.Check{Names: []string{r.Metric}}).Of(f.labels[r.Arch])) == 0:
 		return "metric", fmt.Sprintf("check %s does not apply to %s", r.Metric, r.Arch)
 	}
 	return "", ""
@@ -78,7 +84,7 @@ func (f *facts) checkCheck(r record.Rule) (key, why string) {
 // checkAxis checks the phase of a rule and the points that it is about.
 func (f *facts) checkAxis(r record.Rule) (key, why string) {
 	points, ok := f.axis[r.Phase]
-	axis := axisOf[r.Phase]
+	axis := axisOf(r.Phase)
 	switch {
 	case !ok:
 		return "phase", fmt.Sprintf("part %s has no phase %q (it has: %s)", r.Part, r.Phase, sortedList(f.axis))
@@ -113,14 +119,23 @@ func (f *facts) checkMetric(r record.Rule) (key, why string) {
 		}
 		return "", ""
 	}
-	phases, ok := record.Metrics[r.Metric]
 	switch {
-	case !ok:
-		return "metric", fmt.Sprintf("unknown metric %q (known: %s, probe:NAME/EVERY)", r.Metric, sortedList(record.Metrics))
-	case !slices.Contains(phases, r.Phase):
-		return "metric", fmt.Sprintf("phase %s does not measure %s (%s)", r.Phase, r.Metric, strings.Join(phases, ", "))
+	case !record.Known(r.Metric):
+		return "metric", fmt.Sprintf("unknown metric %q (known: %s, probe:NAME/EVERY)", r.Metric, strings.Join(knownMetrics(), ", "))
+	case !workload.Find(r.Phase).Yields(r.Metric):
+		return "metric", fmt.Sprintf("phase %s does not measure %s", r.Phase, r.Metric)
 	case r.Metric == "long_context_gap" && !f.long:
 		return "metric", fmt.Sprintf("part %s evaluates no long_context", r.Part)
 	}
 	return "", ""
+}
+
+// knownMetrics are the names that a rule may judge, but for checks and probes.
+func knownMetrics() (names []string) {
+	for _, q := range record.Quantities() {
+		if q.Unit != "" && !strings.HasSuffix(q.Name, ":") {
+			names = append(names, q.Name)
+		}
+	}
+	return names
 }

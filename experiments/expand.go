@@ -3,11 +3,11 @@ package experiments
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
 	"workbench/arch"
+	"workbench/experiments/workload"
 )
 
 // An arm is one model of a part.
@@ -165,22 +165,19 @@ func build(c combination) (arm, error) {
 	return a, nil
 }
 
-// merge lays the settings that over gives over those of base.
-func merge[T any](base, over *T) *T {
+// merge lays the settings that over gives over those of base, either of which
+// may be nil.
+func merge[T any, S interface {
+	*T
+	workload.Settings
+}](base, over S) S {
 	switch {
 	case over == nil:
 		return base
 	case base == nil:
 		base = new(T)
 	}
-	out := *base
-	v, o := reflect.ValueOf(&out).Elem(), reflect.ValueOf(over).Elem()
-	for i := range v.NumField() {
-		if !o.Field(i).IsZero() {
-			v.Field(i).Set(o.Field(i))
-		}
-	}
-	return &out
+	return workload.Merge(base, over).(S)
 }
 
 // apply changes p as o says.

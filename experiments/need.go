@@ -5,6 +5,7 @@ import (
 
 	"workbench/arch"
 	"workbench/experiments/meter"
+	"workbench/experiments/workload"
 	"workbench/kernels"
 )
 
@@ -71,10 +72,10 @@ func within(o *arch.Outline, n int) int {
 }
 
 // decodeStates are a state at every depth, and the one that is worked on.
-func decodeStates(o *arch.Outline, d *Decode) (bytes float64) {
+func decodeStates(o *arch.Outline, d *workload.Decode) (bytes float64) {
 	deepest := 0.0
 	for _, depth := range d.Depth {
-		most := depth + sampleRoom(d, depth)
+		most := depth + d.Room(depth)
 		if within(o, most) < most {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"workbench/experiments/record"
+	"workbench/experiments/workload"
 )
 
 // The phases of a study.
@@ -42,57 +43,59 @@ func profileOf(name string) profile {
 	return profiles["full"]
 }
 
-// A group is the arms of a part in one timed phase: their processes take
+// A group is the arms of a part in one timed workload: their processes take
 // samples in turn.
 type group struct {
-	part   *Part
-	phase  string
-	arms   []arm
-	points []int // rising
-	rounds int
-	sample time.Duration // shortest sample
+	part     *Part
+	workload *workload.Workload
+	settings workload.Timed
+	arms     []arm
+	points   []int // rising
+	rounds   int
+	sample   time.Duration // shortest sample
 }
 
-func (g *group) key() string { return g.part.Name + "/" + g.phase }
+func (g *group) key() string { return g.part.Name + "/" + g.workload.Name }
 
 // is tells whether a plan of run.json is the group's.
-func (g *group) is(p record.Group) bool { return p.Part == g.part.Name && p.Phase == g.phase }
+func (g *group) is(p record.Group) bool {
+	return p.Part == g.part.Name && p.Workload == g.workload.Name
+}
 
 // cutName is what the notes of what the group left out begin with.
-func (g *group) cutName() string { return g.part.Name + ", " + g.phase + ": " }
-
-// spec is the cell of one arm.
-func (g *group) spec(a arm) spec {
-	return spec{Arch: a.Arch, Config: a.Config, Phase: g.phase,
-		Decode: g.part.Measure.Decode, Prefill: g.part.Measure.Prefill, Train: g.part.Measure.Train}
-}
+func (g *group) cutName() string { return g.part.Name + ", " + g.workload.Name + ": " }
 
 // what names a point of the group.
 func (g *group) what(point int) string {
-	return fmt.Sprintf("%s %d", axisOf[g.phase], point)
+	return fmt.Sprintf("%s %d", g.workload.Axis.Key, point)
 }
 
-// maxRepeats is how often the work of a point may be done for one sample.
-func (g *group) maxRepeats(point int) int {
-	if g.phase == phaseDecode {
-		d := g.part.Measure.Decode
-		return max(1, sampleRoom(d, point)/d.Tokens)
-	}
-	return 1000
-}
-
-// groups are the timed phases of a part.
+// groups are the timed workloads of a part.
 func (p *Part) groups(arms []arm) []*group {
 	var out []*group
-	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
-	if d := p.Measure.Decode; d != nil {
-		out = append(out, &group{p, phaseDecode, arms, d.Depth, d.Rounds, ms(d.SampleMS)})
+	for _, s := range p.Measure.settings() {
+		if t, ok := s.(workload.Timed); ok {
+			plan := t.Plan()
+			out = append(out, &group{p, workload.Of(s), t, arms, t.Points(), plan.Rounds, time.Duration(plan.SampleMS) * time.Millisecond})
+		}
 	}
-	if f := p.Measure.Prefill; f != nil {
-		out = append(out, &group{p, phasePrefill, arms, f.Chunk, f.Rounds, ms(f.SampleMS)})
+	return out
+}
+
+// settings are those of the workloads that are measured.
+func (m *Measure) settings() []workload.Settings {
+	var out []workload.Settings
+	if m.Decode != nil {
+		out = append(out, m.Decode)
 	}
-	if t := p.Measure.Train; t != nil {
-		out = append(out, &group{p, phaseTrain, arms, t.Context, t.Rounds, ms(t.SampleMS)})
+	if m.Prefill != nil {
+		out = append(out, m.Prefill)
+	}
+	if m.Train != nil {
+		out = append(out, m.Train)
+	}
+	if m.Quality != nil {
+		out = append(out, m.Quality)
 	}
 	return out
 }
@@ -111,7 +114,7 @@ func (j job) what() string { return fmt.Sprintf("seed %d lr %g", j.seed, j.lr) }
 // it are run once.
 func (j job) work() string {
 	q := *j.part.Measure.Quality
-	q.LR = Rates{}
+	q.LR = workload.Rates{}
 	return hash(j.arm.Arch, j.arm.Config, j.part.Corpus, q, j.seed, j.lr)
 }
 
@@ -125,7 +128,7 @@ func (p *Part) jobs(arms []arm, seed uint64) ([]job, error) {
 	var out []job
 	for i := range p.Seeds {
 		for _, a := range arms {
-			rates := q.LR.of(a.Label, a.Arch)
+			rates := q.LR.Of(a.Label, a.Arch)
 			if len(rates) == 0 {
 				return nil, fmt.Errorf("part %s: quality: lr: no learning rate for %q", p.Name, a.Label)
 			}
@@ -143,9 +146,7 @@ func id(part, label, phase, what string, config map[string]any, settings any) st
 }
 
 func (g *group) id(a arm, point int) string {
-	m := g.part.Measure
-	settings := map[string]any{phaseDecode: m.Decode, phasePrefill: m.Prefill, phaseTrain: m.Train}[g.phase]
-	return id(g.part.Name, a.Label, g.phase, g.what(point), a.Config, settings)
+	return id(g.part.Name, a.Label, g.workload.Name, g.what(point), a.Config, g.settings)
 }
 
 func (j job) id() string {
@@ -166,7 +167,7 @@ func (g *group) cells() []record.Cell {
 	var out []record.Cell
 	for _, p := range g.points {
 		for _, a := range g.arms {
-			out = append(out, record.Cell{ID: g.id(a, p), Part: g.part.Name, Label: a.Label, Phase: g.phase, What: g.what(p)})
+			out = append(out, record.Cell{ID: g.id(a, p), Part: g.part.Name, Arm: a.Label, Workload: g.workload.Name, What: g.what(p)})
 		}
 	}
 	return out

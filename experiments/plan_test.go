@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"workbench/experiments/workload"
 )
 
 func TestPlanRounds(t *testing.T) {
@@ -69,22 +71,23 @@ func TestRepeatsFor(t *testing.T) {
 // plan knows what that takes.
 func TestWindow(t *testing.T) {
 	ms := time.Millisecond
+	decode, prefill := &workload.Decode{Tokens: 16}, &workload.Prefill{}
 	p := &player{units: map[int]time.Duration{64: 10 * ms, 4096: 10 * ms, 9: 0}}
 	for _, c := range []struct {
-		phase   string
+		of      workload.Timed
 		point   int
 		window  time.Duration
 		repeats int
 		takes   time.Duration
 	}{
-		{phaseDecode, 4096, 0, 10, 100 * ms},
-		{phaseDecode, 4096, 200 * ms, 25, 250 * ms},
-		{phaseDecode, 64, 200 * ms, 2, 200 * ms}, // ten times
-		{phasePrefill, 64, 0, 10, 100 * ms},
-		{phasePrefill, 64, 200 * ms, 25, 250 * ms},
-		{phasePrefill, 9, 200 * ms, 1000, 200 * ms},
+		{decode, 4096, 0, 10, 100 * ms},
+		{decode, 4096, 200 * ms, 25, 250 * ms},
+		{decode, 64, 200 * ms, 2, 200 * ms}, // ten times
+		{prefill, 64, 0, 10, 100 * ms},
+		{prefill, 64, 200 * ms, 25, 250 * ms},
+		{prefill, 9, 200 * ms, 1000, 200 * ms},
 	} {
-		g := &group{phase: c.phase, part: &Part{Measure: Measure{Decode: &Decode{Tokens: 16}}}, sample: 100 * ms}
+		g := &group{settings: c.of, sample: 100 * ms}
 		x := &contest{runner: &runner{window: c.window}, group: g, players: []*player{p}}
 		if got := x.repeat(p, c.point); got != c.repeats {
 			t.Errorf("%+v: %d repeats", c, got)
@@ -133,18 +136,8 @@ func TestShare(t *testing.T) {
 	}
 }
 
-func TestSampleRoom(t *testing.T) {
-	d := &Decode{Tokens: 16}
-	g := &group{phase: phaseDecode, part: &Part{Measure: Measure{Decode: d}}}
-	for depth, want := range map[int]int{0: 2, 64: 2, 1024: 32} {
-		if got := g.maxRepeats(depth); got != want {
-			t.Errorf("depth %d: %d repeats, want %d", depth, got, want)
-		}
-	}
-}
-
 func TestPace(t *testing.T) {
-	q := &Quality{Steps: 10, Batch: 10, Context: 10, EvalEvery: 10}
+	q := &workload.Quality{Steps: 10, Batch: 10, Context: 10, EvalEvery: 10}
 	p := &Part{Name: "p", Measure: Measure{Quality: q}}
 	a := job{p, arm{Label: "a", params: 1e6}, 1, 1e-3} // 6 GFLOP
 	b := job{p, arm{Label: "b", params: 3e6}, 1, 1e-3} // 18

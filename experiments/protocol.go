@@ -1,26 +1,31 @@
 package experiments
 
 import (
+	"encoding/json"
+
 	"workbench/experiments/record"
+	"workbench/experiments/workload"
 )
 
-// A spec tells a child which cell it is: one model in one phase.
+// A spec tells a child what it measures: one model in one workload.
 type spec struct {
-	Arch    string         `json:"arch"`
-	Config  map[string]any `json:"config"`
-	Phase   string         `json:"phase"`
-	Seed    uint64         `json:"seed"`
-	Threads int            `json:"threads"`
+	Arch     string          `json:"arch"`
+	Config   map[string]any  `json:"config"`
+	Workload string          `json:"workload"`
+	Settings json.RawMessage `json:"settings"` // of the workload
+	Seed     uint64          `json:"seed"`
+	Threads  int             `json:"threads"`
+	Corpus   string          `json:"corpus,omitempty"` // read by the child
+	Text     []byte          `json:"text,omitempty"`   // the text to work on, where there is none
+}
 
-	Decode  *Decode  `json:"decode,omitempty"`
-	Prefill *Prefill `json:"prefill,omitempty"`
-	Train   *Train   `json:"train,omitempty"`
-	Quality *Quality `json:"quality,omitempty"`
-	Checks  []string `json:"checks,omitempty"`
-
-	LR     float64 `json:"lr,omitempty"`
-	Corpus string  `json:"corpus,omitempty"` // quality: read by the child
-	Text   []byte  `json:"text,omitempty"`   // otherwise: the text to work on
+// newSpec is the spec of an arm in a workload with its settings.
+func newSpec(a arm, s workload.Settings) *spec {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic("experiments: " + err.Error())
+	}
+	return &spec{Arch: a.Arch, Config: a.Config, Workload: workload.Of(s).Name, Settings: b}
 }
 
 // The operations a child knows.
@@ -29,7 +34,7 @@ const (
 	opVisit  = "visit"  // reach a point for the first time: its memory, its warm-up
 	opReady  = "ready"  // prepare the points that will be sampled
 	opSample = "sample" // measure a point once
-	opRun    = "run"    // quality and check: the whole cell
+	opRun    = "run"    // do whole cells
 )
 
 // request is one line to a child.
@@ -39,17 +44,16 @@ type request struct {
 	Point   int    `json:"point,omitempty"`   // visit, sample: depth, chunk or context
 	Points  []int  `json:"points,omitempty"`  // ready, rising
 	Repeats int    `json:"repeats,omitempty"` // sample: how often the work is done
+	// Cells are those of run.
+	Cells []workload.Cell `json:"cells,omitempty"`
 }
 
 // reply is one line from a child: a note of progress, or the answer.
 type reply struct {
 	Progress *progressNote `json:"progress,omitempty"` // more lines follow
 	Error    string        `json:"error,omitempty"`    // the operation cannot be done, the child lives
-	Params   int           `json:"params,omitempty"`   // start
-	NonEmb   int           `json:"params_nonemb,omitempty"`
-	Impl     string        `json:"impl,omitempty"`
-	UnitNS   int64         `json:"unit_ns,omitempty"` // visit: time of the work once
-	RSS      int64         `json:"rss,omitempty"`     // peak so far
+	UnitNS   int64         `json:"unit_ns,omitempty"`  // visit: time of the work once
+	RSS      int64         `json:"rss,omitempty"`      // peak so far
 	// Records hold what the child measured; the parent knows the rest.
 	Records []record.Record `json:"records,omitempty"`
 }

@@ -4,19 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"workbench/experiments/record"
+	"workbench/experiments/workload"
 )
 
 // checkCells lists the check cells of a part.
 func (r *runner) checkCells(p *Part) []record.Cell {
 	var out []record.Cell
 	for _, a := range r.arms[p.Name] {
-		for _, name := range checksOf(a.Arch, p.Measure.Check) {
-			out = append(out, record.Cell{ID: checkID(p, a, name), Part: p.Name, Label: a.Label, Phase: phaseCheck, What: name})
+		for _, name := range p.Measure.checks().Of(a.Arch) {
+			out = append(out, record.Cell{ID: checkID(p, a, name), Part: p.Name, Arm: a.Label, Workload: phaseCheck, What: name})
 		}
 	}
 	return out
@@ -29,13 +31,18 @@ func checkID(p *Part, a arm, name string) string {
 // check measures the exact properties of every arm of a part.
 func (r *runner) check(ctx context.Context, p *Part) error {
 	for _, a := range r.arms[p.Name] {
-		names := slices.DeleteFunc(checksOf(a.Arch, p.Measure.Check), func(name string) bool { return r.have[checkID(p, a, name)] })
+		names := slices.DeleteFunc(p.Measure.checks().Of(a.Arch), func(name string) bool { return r.have[checkID(p, a, name)] })
 		if len(names) == 0 {
 			continue
 		}
 		r.progress.at(fmt.Sprintf("%s check %s", p.Name, a.Label), 0, r.rest(0))
-		s := &spec{Arch: a.Arch, Config: a.Config, Phase: phaseCheck, Seed: r.run.Seed, Threads: r.threads, Checks: names, Text: r.text(p)}
-		records, err := r.whole(ctx, s, nil)
+		s := newSpec(a, p.Measure.checks())
+		s.Seed, s.Threads, s.Text = r.run.Seed, r.threads, r.text(p)
+		var cells []workload.Cell
+		for _, name := range names {
+			cells = append(cells, workload.Cell{What: name, Seed: s.Seed})
+		}
+		records, err := r.whole(ctx, s, cells, nil)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -46,8 +53,7 @@ func (r *runner) check(ctx context.Context, p *Part) error {
 				}
 				continue
 			}
-			records[i].Seed = r.run.Seed
-			if err := r.keep(records[i], p, a, checkID(p, a, name)); err != nil {
+			if err := r.keep(records[i], p, a, phaseCheck, checkID(p, a, name)); err != nil {
 				return err
 			}
 		}
@@ -63,7 +69,7 @@ func firstError(err error) error {
 }
 
 // whole runs a cell that is one request, in a process of its own.
-func (r *runner) whole(ctx context.Context, s *spec, note func(progressNote)) ([]record.Record, error) {
+func (r *runner) whole(ctx context.Context, s *spec, cells []workload.Cell, note func(progressNote)) ([]record.Record, error) {
 	c, err := startChild(r.exe, r.profile.timeout)
 	if err != nil {
 		return nil, err
@@ -72,7 +78,7 @@ func (r *runner) whole(ctx context.Context, s *spec, note func(progressNote)) ([
 	if _, err := c.ask(ctx, request{Op: opStart, Spec: s}, nil); err != nil {
 		return nil, err
 	}
-	answer, err := c.ask(ctx, request{Op: opRun}, note)
+	answer, err := c.ask(ctx, request{Op: opRun, Cells: cells}, note)
 	return answer.Records, err
 }
 
@@ -141,10 +147,10 @@ func (r *runner) qualityCell(ctx context.Context, jobs []job) error {
 		return ctx.Err()
 	}
 	j := jobs[0]
-	s := &spec{Arch: j.arm.Arch, Config: j.arm.Config, Phase: phaseQuality, Seed: j.seed, Threads: 1,
-		Quality: j.part.Measure.Quality, LR: j.lr, Corpus: j.part.Corpus}
+	s := newSpec(j.arm, j.part.Measure.Quality)
+	s.Seed, s.Threads, s.Corpus = j.seed, 1, j.part.Corpus
 	begun := r.now()
-	records, err := r.whole(ctx, s, func(n progressNote) {
+	records, err := r.whole(ctx, s, []workload.Cell{{What: j.what(), Seed: j.seed, Keys: map[string]any{"lr": j.lr}}}, func(n progressNote) {
 		left := r.guess.done(j, float64(n.Done)/float64(max(1, n.Total)), r.now().Sub(begun))
 		r.progress.at(fmt.Sprintf("%s quality %s %s", j.part.Name, j.arm.Label, j.what()), n.TokensPerS, left/time.Duration(r.threads))
 	})
@@ -163,17 +169,30 @@ func (r *runner) qualityCell(ctx context.Context, jobs []job) error {
 			continue
 		}
 		rec := records[0]
-		rec.Seed = j.seed
-		if err := r.keep(rec, j.part, j.arm, j.id()); err != nil {
+		rec.Keys = maps.Clone(rec.Keys)
+		rec.Keys[record.KeySeed] = j.seed
+		if err := r.keep(rec, j.part, j.arm, phaseQuality, j.id()); err != nil {
 			return err
 		}
 	}
-	if err == nil && records[0].Quality != nil {
-		r.progress.say("%s quality %s %s: %.3f bits per byte held out, %s", j.part.Name, j.arm.Label, j.what(),
-			records[0].Quality.ValBPB, clock(r.now().Sub(begun)))
+	if err == nil {
+		r.progress.say("%s quality %s %s: %s, %s", j.part.Name, j.arm.Label, j.what(), headline(&records[0]), clock(r.now().Sub(begun)))
 	}
 	return nil
 }
+
+// headline is the first main quantity of a record that has a number, in words.
+func headline(r *record.Record) string {
+	for _, v := range r.Values {
+		if v.Main && v.Value != nil {
+			return fmt.Sprintf("%s %.3f %s", v.Title, *v.Value, v.Unit)
+		}
+	}
+	return "done"
+}
+
+// checks are the exact properties that are checked.
+func (m *Measure) checks() *workload.Check { return &workload.Check{Names: m.Check} }
 
 // pace foretells how long quality cells take: their arithmetic over a speed
 // that is learned from those under way.

@@ -91,8 +91,8 @@ func (r *runner) keepFinished(records []record.Record) (kept []record.Record, un
 		if rounds[rec.Cell] == nil {
 			rounds[rec.Cell] = map[int]bool{}
 		}
-		if rec.Error == "" {
-			rounds[rec.Cell][rec.Round] = true
+		if round, _ := rec.Key(record.KeyBlock); rec.Error == "" {
+			rounds[rec.Cell][int(round)] = true
 		}
 	}
 	r.groups = slices.DeleteFunc(r.groups, func(g *group) bool {
@@ -107,14 +107,14 @@ func (r *runner) keepFinished(records []record.Record) (kept []record.Record, un
 	})
 	phase := map[string]string{}
 	for _, c := range r.run.Cells {
-		phase[c.ID] = c.Phase
-		if c.Phase == phaseQuality || c.Phase == phaseCheck {
+		phase[c.ID] = c.Workload
+		if c.Workload == phaseQuality || c.Workload == phaseCheck {
 			r.have[c.ID] = len(rounds[c.ID]) > 0
 		}
 	}
 	for _, rec := range records {
 		switch {
-		case phase[rec.Cell] == "" || phase[rec.Cell] != rec.Phase:
+		case phase[rec.Cell] == "" || phase[rec.Cell] != rec.Text(record.KeyWorkload):
 			unknown++
 		case rec.Error == "" && r.have[rec.Cell]:
 			kept = append(kept, rec)

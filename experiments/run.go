@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,6 +19,7 @@ import (
 	"workbench/experiments/corpus"
 	"workbench/experiments/meter"
 	"workbench/experiments/record"
+	"workbench/experiments/workload"
 )
 
 // Options says how a study is run.
@@ -128,7 +130,7 @@ func (r *runner) begin(s *Study, o Options) (err error) {
 		return err
 	}
 	t := r.study
-	r.run = record.Run{Study: t.Name, Title: t.Title, Question: t.Question, Method: t.Method, Predicts: t.Predicts, Profile: o.Profile,
+	r.run = record.Run{Study: t.Name, Title: t.Title, Question: t.Question, Method: t.Method, Predicts: t.Predicts, Profile: o.Profile, Workloads: descriptions(),
 		Seed: firstOf(o.Seed, 1), Threads: r.threads, Command: o.Command, StudyYAML: t.YAML(), Claims: t.Claims, Started: r.now()}
 	jobs, err := r.plan()
 	if err != nil {
@@ -138,7 +140,7 @@ func (r *runner) begin(s *Study, o Options) (err error) {
 		p := &t.Parts[i]
 		part := record.Part{Name: p.Name, Title: p.Title, Note: p.Note, Baseline: p.Baseline}
 		for _, a := range r.arms[p.Name] {
-			part.Labels = append(part.Labels, a.Label)
+			part.Arms = append(part.Arms, a.Label)
 		}
 		r.run.Parts = append(r.run.Parts, part)
 	}
@@ -151,6 +153,14 @@ func (r *runner) begin(s *Study, o Options) (err error) {
 		return err
 	}
 	return nil
+}
+
+// descriptions are the workloads that the program has.
+func descriptions() (out []record.Workload) {
+	for _, w := range workload.All() {
+		out = append(out, w.Workload)
+	}
+	return out
 }
 
 // claim takes the folder of a new run: out or, where that is "", one called
@@ -219,7 +229,7 @@ func (r *runner) plan() (jobs []job, err error) {
 			return nil, err
 		}
 		for _, j := range js {
-			r.run.Cells = append(r.run.Cells, record.Cell{ID: j.id(), Part: p.Name, Label: j.arm.Label, Phase: phaseQuality, What: j.what()})
+			r.run.Cells = append(r.run.Cells, record.Cell{ID: j.id(), Part: p.Name, Arm: j.arm.Label, Workload: phaseQuality, What: j.what()})
 		}
 		jobs = append(jobs, js...)
 		if err := r.openCorpus(p.Corpus); err != nil {
@@ -232,7 +242,7 @@ func (r *runner) plan() (jobs []job, err error) {
 // complete tells that nothing is left to measure.
 func (r *runner) complete() bool {
 	for _, c := range r.run.Cells {
-		if c.Phase == phaseCheck && !r.have[c.ID] {
+		if c.Workload == phaseCheck && !r.have[c.ID] {
 			return false
 		}
 	}
@@ -310,7 +320,7 @@ func (r *runner) openCorpus(name string) error {
 const sampleText = 64 << 10
 
 func (r *runner) text(p *Part) []byte {
-	train, _ := r.texts[p.Corpus].Split(heldOut)
+	train, _ := r.texts[p.Corpus].Split(workload.HeldOut)
 	return train[:min(len(train), sampleText)]
 }
 
@@ -328,16 +338,16 @@ func (r *runner) share() time.Duration {
 }
 
 // keep appends a record of a cell and marks the cell as measured.
-func (r *runner) keep(rec record.Record, part *Part, a arm, cell string) error {
+func (r *runner) keep(rec record.Record, part *Part, a arm, workload, cell string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rec.Study, rec.Part, rec.Label, rec.Cell = r.run.Study, part.Name, a.Label, cell
-	rec.Arch, rec.Config, rec.Params, rec.ParamsNonEmb = a.Arch, a.Config, a.params, a.nonEmb
-	rec.Time = r.now().UTC()
-	for i := range rec.Energy {
-		r.netEnergy(&rec.Energy[i])
-	}
-	if rec.Error == "" {
+	rec.Cell, rec.Time = cell, r.now().UTC()
+	keys := map[string]any{record.KeyStudy: r.run.Study, record.KeyPart: part.Name, record.KeyArm: a.Label, record.KeyArch: a.Arch,
+		record.KeyWorkload: workload, record.KeySeed: r.run.Seed, record.KeyThreads: r.threads}
+	maps.Copy(keys, rec.Keys) // which knows better
+	rec.Keys = keys
+	if rec.SetConfig(a.Config); rec.Error == "" {
+		meter.TakeIdle(&rec, r.idle)
 		r.have[cell] = true
 	}
 	return appendRecord(filepath.Join(r.dir, record.RecordsFile), &rec)
@@ -346,21 +356,11 @@ func (r *runner) keep(rec record.Record, part *Part, a arm, cell string) error {
 // appendRecord is replaced by tests: a disk that is full.
 var appendRecord = record.Append
 
-// netEnergy takes the idle power off a measured energy.
-func (r *runner) netEnergy(e *record.Energy) {
-	for _, idle := range r.idle {
-		if idle.Domain != e.Domain || idle.Tier != e.Tier || idle.IdleW == nil || e.Joules == nil {
-			continue
-		}
-		e.TakeIdle(*idle.IdleW, *idle.IdleSDW)
-	}
-}
-
 // fail records that a cell could not be measured.
 func (r *runner) fail(part *Part, a arm, phase, cell, what string, seed uint64, reason error) error {
 	r.progress.say("failed: %s %s, %s %s: %v", part.Name, a.Label, phase, what, reason)
-	rec := record.Record{Phase: phase, Seed: seed, Threads: r.threads, Error: firstOf(strings.TrimSpace(reason.Error()), "unknown")}
-	return r.keep(rec, part, a, cell)
+	rec := record.Record{Keys: map[string]any{record.KeySeed: seed}, Error: firstOf(strings.TrimSpace(reason.Error()), "unknown")}
+	return r.keep(rec, part, a, phase, cell)
 }
 
 // cut tells what a group leaves out for time.

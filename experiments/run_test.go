@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"workbench/experiments/record"
+	"workbench/experiments/workload"
 )
 
 // TestMain makes the test binary serve cells as the program does. FAKE, "op
@@ -49,10 +51,10 @@ func run(t *testing.T, s *Study, o Options) (*record.Run, []record.Record) {
 	return run, records
 }
 
-// only are the records of a phase.
+// only are the records of a workload.
 func only(records []record.Record, phase string) (out []record.Record) {
 	for _, r := range records {
-		if r.Phase == phase {
+		if r.Text(record.KeyWorkload) == phase {
 			out = append(out, r)
 		}
 	}
@@ -68,18 +70,23 @@ func TestRun(t *testing.T) {
 	if got.Finished == nil || got.Seed != 7 || got.Command != "workbench run tiny" || got.Question != s.Question || len(got.Corpora) != 1 {
 		t.Errorf("run is %+v", got)
 	}
-	if got.Parts[0].Labels[2] != "plain <b>RNN</b>" || got.Host.CPU == "" || got.Sources["binary_sha256"] == "" {
+	if got.Parts[0].Arms[2] != "plain <b>RNN</b>" || got.Host.CPU == "" || got.Sources["binary_sha256"] == "" {
 		t.Errorf("parts %+v, host %+v, sources %v", got.Parts, got.Host, got.Sources)
 	}
 	count := map[string]int{}
 	for _, r := range records {
 		count[r.Cell]++
-		if r.Error != "" || r.Time.IsZero() || r.Params <= r.ParamsNonEmb || r.Config["vocab"] != 256.0 || r.Impl == "" && r.Phase != "check" {
+		if r.Error != "" || r.Time.IsZero() || number(t, &r, "params") <= number(t, &r, "params_nonemb") || r.Config()["vocab"] != 256.0 || r.Text(record.KeyImpl) == "" {
 			t.Errorf("record %+v", r)
+		}
+		for _, v := range r.Values {
+			if w := r.Text(record.KeyWorkload); !record.Known(v.Name) || !workload.Find(w).Yields(v.Name) && w != "check" {
+				t.Errorf("a claim about %s of %s would be refused", v.Name, w)
+			}
 		}
 	}
 	for _, c := range got.Cells {
-		want := map[string]int{"decode": 3, "prefill": 2, "train": 2, "quality": 1, "check": 1}[c.Phase]
+		want := map[string]int{"decode": 3, "prefill": 2, "train": 2, "quality": 1, "check": 1}[c.Workload]
 		if count[c.ID] != want {
 			t.Errorf("cell %+v has %d records, want %d", c, count[c.ID], want)
 		}
@@ -91,7 +98,7 @@ func TestRun(t *testing.T) {
 	checkOrder(t, only(records, "decode"), 6)
 	checkOrder(t, only(records, "prefill"), 9)
 	checkValues(t, records)
-	if !strings.Contains(log.String(), "bits per byte held out") {
+	if !strings.Contains(log.String(), "held-out loss") {
 		t.Errorf("progress is %q", log.String())
 	}
 }
@@ -105,17 +112,17 @@ func checkOrder(t *testing.T, records []record.Record, perRound int) {
 		n := min(perRound, len(records))
 		order, seen := "", map[string]bool{}
 		for i, r := range records[:n] {
-			if r.Round != len(orders) || r.Slot != i {
-				t.Errorf("record %d of round %d says round %d, slot %d", i, len(orders), r.Round, r.Slot)
+			if block, slot := key(t, &r, record.KeyBlock), key(t, &r, record.KeySlot); block != len(orders) || slot != i {
+				t.Errorf("record %d of round %d says round %d, slot %d", i, len(orders), block, slot)
 			}
-			point := r.Depth + r.Chunk + r.Context
+			point := key(t, &r, axisOf(r.Text(record.KeyWorkload)))
 			if i%3 > 0 && !strings.Contains(order[strings.LastIndex(order, "|"):], fmt.Sprint("@", point)) {
-				t.Errorf("round %d: slot %d measures point %d before the models at the point before are through", r.Round, i, point)
+				t.Errorf("round %d: slot %d measures point %d before the models at the point before are through", len(orders), i, point)
 			}
 			if i%3 == 0 {
 				order += "|"
 			}
-			order += fmt.Sprint(r.Label, "@", point, " ")
+			order += fmt.Sprint(r.Text(record.KeyArm), "@", point, " ")
 			seen[r.Cell] = true
 		}
 		if len(seen) != perRound {
@@ -128,45 +135,87 @@ func checkOrder(t *testing.T, records []record.Record, perRound int) {
 	}
 }
 
+// key is a whole number among the keys of a record, which must have it.
+func key(t *testing.T, r *record.Record, name string) int {
+	t.Helper()
+	x, ok := r.Key(name)
+	if !ok {
+		t.Errorf("no key %s in %+v", name, r)
+	}
+	return int(x)
+}
+
+// series is a series of a record, which must have it.
+func series(t *testing.T, r *record.Record, name string) record.Series {
+	t.Helper()
+	s := r.Series(name)
+	if s == nil {
+		t.Errorf("no series %s in %+v", name, r)
+		return record.Series{}
+	}
+	return *s
+}
+
 func checkValues(t *testing.T, records []record.Record) {
 	t.Helper()
+	shares := map[string][2]float64{} // by cell
 	for _, r := range records {
-		switch r.Phase {
+		label, tokens := r.Text(record.KeyArm), 0
+		if r.Find("tokens") != nil {
+			tokens = int(number(t, &r, "tokens"))
+		}
+		switch r.Text(record.KeyWorkload) {
 		case "decode":
-			if len(r.LatencyNS) != r.Tokens || r.Tokens < 2 || r.DurationNS <= 0 || r.Threads != 2 {
+			if len(series(t, &r, "latency").Y) != tokens || tokens < 2 || number(t, &r, "duration") <= 0 || key(t, &r, record.KeyThreads) != 2 {
 				t.Errorf("decode: %+v", r)
 			}
 			// RWKV-4: 5 vectors of 8 channels, 3 without shift; RNN: 1.
-			if want := map[string]int64{"rwkv4 token_shift=learned": 160, "rwkv4 token_shift=none": 96, "plain <b>RNN</b>": 32}[r.Label]; *r.StateBytes != want {
-				t.Errorf("%s: %d state bytes, want %d", r.Label, *r.StateBytes, want)
+			want := map[string]float64{"rwkv4 token_shift=learned": 160, "rwkv4 token_shift=none": 96, "plain <b>RNN</b>": 32}[label]
+			if got := number(t, &r, "state_bytes"); got != want {
+				t.Errorf("%s: %g state bytes, want %g", label, got, want)
 			}
-			if r.Round == 0 && (r.GCShare == nil || r.SchedShare == nil) || r.Round > 0 && r.GCShare != nil {
-				t.Errorf("round %d: shares %v, %v", r.Round, r.GCShare, r.SchedShare)
+			// The shares are of the first visit, whose process takes all samples.
+			now := [2]float64{number(t, &r, "gc_share"), number(t, &r, "sched_share")}
+			if first, ok := shares[r.Cell]; ok && now != first {
+				t.Errorf("round %d: shares %v, they were %v", key(t, &r, record.KeyBlock), now, first)
 			}
-			if runtime.GOOS == "linux" && (r.PeakRSSBytes == nil || *r.PeakRSSBytes < 1<<20) {
-				t.Errorf("peak memory %v", r.PeakRSSBytes)
+			shares[r.Cell] = now
+			if runtime.GOOS == "linux" && number(t, &r, "peak_rss_bytes") < 1<<20 {
+				t.Errorf("peak memory %g", number(t, &r, "peak_rss_bytes"))
 			}
 		case "prefill":
-			if r.Tokens%16 != 0 || r.Depth != 0 {
+			if tokens%16 != 0 || tokens == 0 || key(t, &r, "text") != 16 || r.Keys["depth"] != nil {
 				t.Errorf("prefill: %+v", r)
 			}
 		case "train":
-			if r.Context != 8 || r.Batch != 2 || r.Tokens%16 != 0 {
+			if key(t, &r, "context") != 8 || key(t, &r, "batch") != 2 || tokens%16 != 0 || tokens == 0 {
 				t.Errorf("train: %+v", r)
 			}
 		case "quality":
-			q := r.Quality
-			if q == nil || q.Steps != 4 || q.ValBPB <= 0 || q.ValBPB > 9 || len(q.ByPosition) != 2 || q.ByPosition[1].To != 16 || len(q.WeightsHash) != 64 {
-				t.Errorf("quality: %+v", q)
-			}
-			if probes := map[string]int{"rwkv4 token_shift=learned": 1}[r.Label]; len(q.Probes) != probes {
-				t.Errorf("%s: probes %+v", r.Arch, q.Probes)
-			}
+			checkQuality(t, &r)
 		case "check":
-			if r.Check == nil || !(r.Check.Value < 1e-4) {
-				t.Errorf("check: %+v", r.Check)
+			if x := r.Values[len(r.Values)-1]; x.Value == nil || !(*x.Value < 1e-4) || x.Name != "modes" && x.Name != "linear" && x.Name != "scan" {
+				t.Errorf("check: %+v", r.Values)
 			}
 		}
+	}
+}
+
+func checkQuality(t *testing.T, r *record.Record) {
+	t.Helper()
+	loss, places := number(t, r, "val_bits_per_byte"), series(t, r, "loss_by_position")
+	// The last bucket, from 8 to 16, stands in its geometric middle.
+	if key(t, r, "steps") != 4 || loss <= 0 || loss > 9 || len(places.X) != 2 || len(places.Y) != 2 || places.X[1] != math.Sqrt(8*16) || len(r.Notes["weights_sha256"]) != 64 {
+		t.Errorf("quality: %+v", r)
+	}
+	var probes []string
+	for _, v := range r.Values {
+		if strings.HasPrefix(v.Name, "probe:") {
+			probes = append(probes, v.Name)
+		}
+	}
+	if want := map[string][]string{"rwkv4 token_shift=learned": {"probe:shift/1"}}[r.Text(record.KeyArm)]; !slices.Equal(probes, want) {
+		t.Errorf("%s: probes %q, want %q", r.Text(record.KeyArm), probes, want)
 	}
 }
 
@@ -209,8 +258,8 @@ func TestDeath(t *testing.T) {
 					continue
 				}
 				failed[r.Cell] = true
-				if !strings.Contains(r.Error, want) || r.Arch != strings.Fields(fault)[1] {
-					t.Errorf("%s %s failed with %q, want %q", r.Label, r.Phase, r.Error, want)
+				if !strings.Contains(r.Error, want) || r.Text(record.KeyArch) != strings.Fields(fault)[1] {
+					t.Errorf("%s %s failed with %q, want %q", r.Text(record.KeyArm), r.Text(record.KeyWorkload), r.Error, want)
 				}
 			}
 			if n := map[string]int{"sample": 2, "visit": 2, "start": 3, "run": 1}[strings.Fields(fault)[0]]; len(failed) != n {
@@ -235,7 +284,7 @@ func checkComplete(t *testing.T, run *record.Run, records []record.Record) {
 		count[r.Cell]++
 	}
 	for _, c := range run.Cells {
-		want := map[string]int{"decode": 3, "prefill": 3, "quality": 1}[c.Phase]
+		want := map[string]int{"decode": 3, "prefill": 3, "quality": 1}[c.Workload]
 		if count[c.ID] != want {
 			t.Errorf("cell %+v has %d records, want %d", c, count[c.ID], want)
 		}
@@ -312,7 +361,7 @@ func TestResumeKeeps(t *testing.T) {
 	if len(after.Warnings) > 0 {
 		t.Errorf("warnings: %q", after.Warnings)
 	}
-	if a, b := records[n].Quality, before[n].Quality; a.WeightsHash != b.WeightsHash {
+	if a, b := records[n].Notes, before[n].Notes; a["weights_sha256"] == "" || a["weights_sha256"] != b["weights_sha256"] {
 		t.Error("the same cell trained to other weights")
 	}
 }
@@ -322,16 +371,17 @@ func TestResumeKeeps(t *testing.T) {
 func TestApart(t *testing.T) {
 	defer func(m float64) { memoryMargin = m }(memoryMargin)
 	memoryMargin = 1e12
+	started := filepath.Join(t.TempDir(), "started")
+	t.Setenv("STARTED", started)
 	got, records := run(t, parse(t, twoArms), Options{Profile: "smoke", Out: filepath.Join(t.TempDir(), "run")})
 	checkComplete(t, got, records)
-	firsts := 0
-	for _, r := range only(records, "decode") {
-		if r.GCShare != nil {
-			firsts++ // the first sample of a process
-		}
+	lines, err := os.ReadFile(started)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if firsts != 6 {
-		t.Errorf("%d processes took samples, want a fresh one for each model and round, 6", firsts)
+	// Each to be set up, and to take the samples of three rounds.
+	if n := strings.Count(string(lines), "decode "); n != 2*(1+3) {
+		t.Errorf("%d processes were started for decode, want a fresh one for each model and round and one before, 8:\n%s", n, lines)
 	}
 }
 
@@ -350,12 +400,12 @@ parts:
 `)
 	var log strings.Builder
 	_, records := run(t, s, Options{Profile: "smoke", Out: filepath.Join(t.TempDir(), "run"), Progress: &log})
-	if n := strings.Count(log.String(), "held out"); n != 3 || len(records) != 4 {
+	if n := strings.Count(log.String(), "held-out loss"); n != 3 || len(records) != 4 {
 		t.Errorf("%d models were trained for %d records, want 3 for 4", n, len(records))
 	}
 	hashes := map[string]string{}
 	for _, r := range records {
-		hashes[r.Part+" "+r.Label] = r.Quality.WeightsHash
+		hashes[r.Text(record.KeyPart)+" "+r.Text(record.KeyArm)] = r.Notes["weights_sha256"]
 	}
 	if hashes["a rwkv4"] == "" || hashes["a rwkv4"] != hashes["b rwkv4 layers=1"] {
 		t.Errorf("hashes are %v", hashes)

@@ -8,36 +8,26 @@ import (
 	"strings"
 
 	"workbench/arch"
+	"workbench/experiments/workload"
 )
 
 // defaults fills in what the study leaves open.
 func (m *Measure) defaults() {
-	if d := m.Decode; d != nil {
-		m.Decode = merge(&Decode{Depth: []int{256, 512, 1024, 2048}, Tokens: 16, Rounds: 8, Batch: 1, SampleMS: 100}, d)
-	}
-	if p := m.Prefill; p != nil {
-		m.Prefill = merge(&Prefill{Tokens: 1024, Chunk: []int{1, 16, 256, 0}, Rounds: 8, Batch: 1, SampleMS: 100}, p)
-		for i, c := range m.Prefill.Chunk {
-			if c == 0 || c > m.Prefill.Tokens {
-				m.Prefill.Chunk[i] = m.Prefill.Tokens
-			}
-		}
-		m.Prefill.Chunk = rising(m.Prefill.Chunk)
-	}
-	if t := m.Train; t != nil {
-		m.Train = merge(&Train{Context: []int{64, 128, 256, 512}, BatchTokens: 2048, Rounds: 8, SampleMS: 100}, t)
-		m.Train.Context = rising(m.Train.Context)
-	}
-	if m.Decode != nil {
-		m.Decode.Depth = rising(m.Decode.Depth)
-	}
-	if q := m.Quality; q != nil {
-		m.Quality = merge(&Quality{Steps: 300, Batch: 16, Context: 128, EvalTokens: 65536}, q)
-		m.Quality.EvalEvery = firstOf(m.Quality.EvalEvery, max(1, m.Quality.Steps/6))
-	}
+	m.Decode, m.Prefill, m.Train, m.Quality = completed(m.Decode), completed(m.Prefill), completed(m.Train), completed(m.Quality)
 }
 
-func rising(v []int) []int { return slices.Compact(slices.Sorted(slices.Values(v))) }
+// completed are settings over the defaults of their workload, nil for nil.
+func completed[T any, S interface {
+	*T
+	workload.Settings
+}](s S) S {
+	if s == nil {
+		return nil
+	}
+	out := workload.Merge(workload.Of(s).New(), s).(S)
+	out.Complete()
+	return out
+}
 
 // set applies one setting of the command line: "seeds=5", "phase.key=v1,v2" of
 // every part that measures the phase, or "key=v1,v2" of every architecture
@@ -67,25 +57,17 @@ func (s *Study) set(setting string) error {
 
 // setPhase reads the setting as a profile would be read.
 func (s *Study) setPhase(setting, phase, field string, values []string) error {
-	t, ok := reflect.TypeFor[Measure](), false
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		if name == phase && t.Field(i).Type.Kind() == reflect.Pointer {
-			t, ok = t.Field(i).Type.Elem(), true
-			break
-		}
-	}
-	if !ok {
-		return fmt.Errorf("setting %q: there is no phase %q (known: decode, prefill, train, quality)", setting, phase)
+	w := workload.Find(phase)
+	if w == nil {
+		return fmt.Errorf("setting %q: there is no phase %q (known: %s)", setting, phase, workload.Names())
 	}
 	var known []string
 	text := ""
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		known = append(known, name)
+	for _, o := range w.Options() {
+		known = append(known, o.Key)
 		switch {
-		case name != field:
-		case t.Field(i).Type.Kind() == reflect.Slice:
+		case o.Key != field:
+		case reflect.TypeOf(o.Default).Kind() == reflect.Slice:
 			text = "[" + strings.Join(values, ", ") + "]"
 		default:
 			text = strings.Join(values, ",")

@@ -17,6 +17,7 @@ import (
 
 	"workbench/arch/files"
 	"workbench/experiments/record"
+	"workbench/experiments/workload"
 )
 
 // A Study is a question with the models and measurements that answer it, and
@@ -59,73 +60,25 @@ type Part struct {
 
 // Measure says which phases are measured and how.
 type Measure struct {
-	Decode  *Decode  `yaml:"decode,omitempty"`
-	Prefill *Prefill `yaml:"prefill,omitempty"`
-	Train   *Train   `yaml:"train,omitempty"`
-	Quality *Quality `yaml:"quality,omitempty"`
-	Check   []string `yaml:"check,omitempty,flow"` // modes | linear | scan
-}
-
-// Decode times single-token steps at several depths of context.
-type Decode struct {
-	Depth    []int `yaml:"depth,omitempty,flow"` // tokens in the state before the sample
-	Tokens   int   `yaml:"tokens,omitempty"`     // steps of a sample, 16 by default
-	Rounds   int   `yaml:"rounds,omitempty"`     // 8 by default
-	Batch    int   `yaml:"batch,omitempty"`      // sequences, 1 by default
-	SampleMS int   `yaml:"sample_ms,omitempty"`  // shortest sample: the work is repeated, 100 by default
-}
-
-// Prefill times reading a text in pieces of several sizes.
-type Prefill struct {
-	Tokens   int   `yaml:"tokens,omitempty"`     // of the text, 1024 by default
-	Chunk    []int `yaml:"chunk,omitempty,flow"` // tokens a piece; 0: all at once
-	Rounds   int   `yaml:"rounds,omitempty"`
-	Batch    int   `yaml:"batch,omitempty"`
-	SampleMS int   `yaml:"sample_ms,omitempty"`
-}
-
-// Train times whole optimiser steps at several lengths of context.
-type Train struct {
-	Context     []int `yaml:"context,omitempty,flow"` // tokens a window
-	BatchTokens int   `yaml:"batch_tokens,omitempty"` // tokens a step, 2048 by default
-	Rounds      int   `yaml:"rounds,omitempty"`
-	SampleMS    int   `yaml:"sample_ms,omitempty"`
-}
-
-// Quality trains every arm with several seeds and evaluates it.
-type Quality struct {
-	Steps      int   `yaml:"steps,omitempty"`
-	Batch      int   `yaml:"batch,omitempty"`
-	Context    int   `yaml:"context,omitempty"`
-	LR         Rates `yaml:"lr,omitempty"`
-	EvalEvery  int   `yaml:"eval_every,omitempty"`
-	EvalTokens int   `yaml:"eval_tokens,omitempty"`
-	// LongContext evaluates windows of that many training contexts by position.
-	LongContext int     `yaml:"long_context,omitempty"`
-	Probes      []Probe `yaml:"probes,omitempty"`
-}
-
-// A Probe forgets part of the state every few tokens while evaluating, and
-// compares with forgetting another part, or nothing.
-type Probe struct {
-	Name  string   `yaml:"name"`
-	Slots []string `yaml:"slots,flow"` // names of state slots, without the layer
-	Than  []string `yaml:"than,omitempty,flow"`
-	Every []int    `yaml:"every,flow"`
+	Decode  *workload.Decode  `yaml:"decode,omitempty"`
+	Prefill *workload.Prefill `yaml:"prefill,omitempty"`
+	Train   *workload.Train   `yaml:"train,omitempty"`
+	Quality *workload.Quality `yaml:"quality,omitempty"`
+	Check   []string          `yaml:"check,omitempty,flow"` // modes | linear | scan
 }
 
 // An Override is what a profile changes in a part: every setting it gives
 // replaces that of the part.
 type Override struct {
-	Drop    bool     `yaml:"drop,omitempty"` // leave the part out
-	Corpus  string   `yaml:"corpus,omitempty"`
-	Seeds   int      `yaml:"seeds,omitempty"`
-	Arch    []Arch   `yaml:"arch,omitempty"`
-	Decode  *Decode  `yaml:"decode,omitempty"`
-	Prefill *Prefill `yaml:"prefill,omitempty"`
-	Train   *Train   `yaml:"train,omitempty"`
-	Quality *Quality `yaml:"quality,omitempty"`
-	Check   []string `yaml:"check,omitempty,flow"`
+	Drop    bool              `yaml:"drop,omitempty"` // leave the part out
+	Corpus  string            `yaml:"corpus,omitempty"`
+	Seeds   int               `yaml:"seeds,omitempty"`
+	Arch    []Arch            `yaml:"arch,omitempty"`
+	Decode  *workload.Decode  `yaml:"decode,omitempty"`
+	Prefill *workload.Prefill `yaml:"prefill,omitempty"`
+	Train   *workload.Train   `yaml:"train,omitempty"`
+	Quality *workload.Quality `yaml:"quality,omitempty"`
+	Check   []string          `yaml:"check,omitempty,flow"`
 }
 
 //go:embed catalog/*.yaml

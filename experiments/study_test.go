@@ -13,6 +13,7 @@ import (
 	_ "workbench/arch/rnn"
 	_ "workbench/arch/rwkv"
 	_ "workbench/arch/transformer"
+	"workbench/experiments/workload"
 )
 
 const tinyStudy = `name: tiny
@@ -56,7 +57,7 @@ func TestParse(t *testing.T) {
 	if want := "<script>alert('x')</script> \u202e & 'quotes'"; s.Question != want {
 		t.Errorf("question is %q, want %q", s.Question, want)
 	}
-	if lr := p.Measure.Quality.LR.of("any", "rnn"); !slices.Equal(lr, []float64{1e-3, 2e-3}) {
+	if lr := p.Measure.Quality.LR.Of("any", "rnn"); !slices.Equal(lr, []float64{1e-3, 2e-3}) {
 		t.Errorf("rates of rnn are %v", lr)
 	}
 	if b := s.Claims[0].Rules[0].Below; b == nil || *b != 0.01 {
@@ -198,14 +199,14 @@ func TestResolve(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := r.Parts[0]
-	d := Decode{Depth: []int{2, 8}, Tokens: 2, Rounds: 3, Batch: 1, SampleMS: 1}
+	d := workload.Decode{Depth: []int{2, 8}, Tokens: 2, Batch: 1, Timing: workload.Timing{Rounds: 3, SampleMS: 1}}
 	if !reflect.DeepEqual(*p.Measure.Decode, d) {
 		t.Errorf("decode is %+v", *p.Measure.Decode)
 	}
 	if !slices.Equal(p.Measure.Prefill.Chunk, []int{1, 4, 16}) {
 		t.Errorf("chunks are %v: 0 stands for the whole text", p.Measure.Prefill.Chunk)
 	}
-	if p.Seeds != 1 || p.Corpus != "other" || p.Measure.Quality.Steps != 2 || !slices.Equal(p.Measure.Quality.LR.of("x", "y"), []float64{5e-3}) {
+	if p.Seeds != 1 || p.Corpus != "other" || p.Measure.Quality.Steps != 2 || !slices.Equal(p.Measure.Quality.LR.Of("x", "y"), []float64{5e-3}) {
 		t.Errorf("part is %+v, quality %+v", p, p.Measure.Quality)
 	}
 	arms, err := p.arms()

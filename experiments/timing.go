@@ -50,7 +50,7 @@ func (r *runner) timing(ctx context.Context, g *group) error {
 	if err != nil {
 		return err
 	}
-	rounds, points := planRounds(c.left(), c.costs(), g.rounds, r.profile.minRounds, g.phase == phaseDecode)
+	rounds, points := planRounds(c.left(), c.costs(), g.rounds, r.profile.minRounds, g.settings.Climbs())
 	c.points = points
 	c.tellCuts(asked)
 	if err := c.planned(rounds); err != nil {
@@ -74,7 +74,7 @@ func (r *runner) timing(ctx context.Context, g *group) error {
 // planned notes in run.json which samples the group consists of.
 func (c *contest) planned(rounds int) error {
 	c.run.Groups = slices.DeleteFunc(c.run.Groups, c.group.is)
-	c.run.Groups = append(c.run.Groups, record.Group{Part: c.part.Name, Phase: c.phase, Points: c.points, Rounds: rounds})
+	c.run.Groups = append(c.run.Groups, record.Group{Part: c.part.Name, Workload: c.workload.Name, Points: c.points, Rounds: rounds})
 	return c.save()
 }
 
@@ -124,13 +124,13 @@ func (c *contest) setUp(ctx context.Context, p *player, left time.Duration) erro
 		return c.drop(ctx, p, err)
 	}
 	p.child = child
-	s := c.spec(p.arm)
+	s := newSpec(p.arm, c.settings)
 	s.Seed, s.Threads, s.Text = c.run.Seed, c.threads, c.text(c.part)
-	if _, err := p.child.ask(ctx, request{Op: opStart, Spec: &s}, nil); err != nil {
+	if _, err := p.child.ask(ctx, request{Op: opStart, Spec: s}, nil); err != nil {
 		return c.drop(ctx, p, err)
 	}
 	for i, point := range c.points {
-		if i >= 3 && c.phase == phaseDecode && !nextFits(c.now().Sub(begun), c.points[i-1], point, left) {
+		if i >= 3 && c.settings.Climbs() && !nextFits(c.now().Sub(begun), c.points[i-1], point, left) {
 			c.points = c.points[:i]
 			break
 		}
@@ -182,21 +182,21 @@ func (c *contest) drop(ctx context.Context, p *player, reason error) error {
 
 func (c *contest) failPoint(p *player, point int, reason error) error {
 	p.bad[point] = true
-	return c.fail(c.part, p.arm, c.phase, c.id(p.arm, point), c.what(point), c.run.Seed, reason)
+	return c.fail(c.part, p.arm, c.workload.Name, c.id(p.arm, point), c.what(point), c.run.Seed, reason)
 }
 
 // repeat is how often a player does the work of a point for one sample. In
 // decoding it is the same for all players, so that all are at the same depth.
 func (c *contest) repeat(p *player, point int) int {
 	unit := p.units[point]
-	if c.phase == phaseDecode {
+	if c.settings.Climbs() {
 		for _, q := range c.players {
 			if u, ok := q.units[point]; ok && q.out == nil {
 				unit = min(unit, u)
 			}
 		}
 	}
-	return repeatsFor(unit, c.least(), c.maxRepeats(point))
+	return repeatsFor(unit, c.least(), c.settings.Most(point))
 }
 
 // least is the shortest sample. Where a counter of energy needs a longer window
@@ -309,27 +309,27 @@ func (c *contest) takeSample(ctx context.Context, p *player, point, round, round
 		return c.drop(ctx, p, err)
 	}
 	rec := answer.Records[0]
-	rec.Round, rec.Slot, rec.Seed = round, slot, c.run.Seed
-	switch c.phase {
-	case phaseDecode:
-		rec.Depth = point
-	case phasePrefill:
-		rec.Chunk = point
-	case phaseTrain:
-		rec.Context = point
-	}
+	rec.Keys[record.KeyBlock], rec.Keys[record.KeySlot] = round, slot
+	perToken, speed := rates(&rec)
 	if c.times[point] == nil {
 		c.times[point] = map[string][]float64{}
 	}
-	c.times[point][p.arm.Label] = append(c.times[point][p.arm.Label], float64(rec.DurationNS)/float64(rec.Tokens))
+	c.times[point][p.arm.Label] = append(c.times[point][p.arm.Label], perToken)
 	here := c.expect * time.Duration(rounds-round) / time.Duration(rounds)
-	c.at(p, point, float64(rec.Tokens)/max(1e-9, float64(rec.DurationNS)/1e9), c.rest(here))
-	return c.keep(rec, c.part, p.arm, c.id(p.arm, point))
+	c.at(p, point, speed, c.rest(here))
+	return c.keep(rec, c.part, p.arm, c.workload.Name, c.id(p.arm, point))
+}
+
+// rates are the time per token and the tokens per second of a sample.
+func rates(r *record.Record) (perToken, speed float64) {
+	tokens, _ := r.Value("tokens")
+	seconds, _ := r.Value("duration")
+	return seconds / max(tokens, 1), tokens / max(seconds, 1e-9)
 }
 
 // at shows what is measured.
 func (c *contest) at(p *player, point int, rate float64, left time.Duration) {
-	c.progress.at(fmt.Sprintf("%s %s %s %s", c.part.Name, c.phase, p.arm.Label, c.what(point)), rate, left)
+	c.progress.at(fmt.Sprintf("%s %s %s %s", c.part.Name, c.workload.Name, p.arm.Label, c.what(point)), rate, left)
 }
 
 // tellCuts records which points are left out for time.

@@ -55,12 +55,14 @@ func append1(s Section, b Block) Section {
 
 // settings are the values of the harness that the samples were taken with.
 func (v *view) settings() [][2]string {
-	sets := map[string]map[string]bool{"Threads": {}, "Batch": {}, "Kernels": {}}
-	for _, r := range v.all {
-		if r.Error == "" {
-			sets["Threads"][fmt.Sprint(r.Threads)] = true
-			sets["Batch"][fmt.Sprint(r.Batch)] = true
-			sets["Kernels"][r.Impl] = true
+	names := map[string]string{record.KeyThreads: "Threads", "batch": "Batch", record.KeyImpl: "Kernels"}
+	sets := map[string]map[string]bool{}
+	for key, name := range names {
+		sets[name] = map[string]bool{}
+		for _, r := range v.all {
+			if text := r.Text(key); r.Error == "" && text != "" {
+				sets[name][text] = true
+			}
 		}
 	}
 	var out [][2]string
@@ -129,9 +131,9 @@ func (v *view) missingSection() Section {
 	holes := Block{Heading: "Holes", Says: []string{"Every planned cell has samples, and none failed."}}
 	if hs := v.holes(); len(hs) > 0 {
 		t := &Table{Name: "holes", Title: "Planned but not measured, or failed", Text: 5,
-			Columns: []string{"Part", "Series", "Phase", "Cell", "Reason"}}
+			Columns: []string{"Part", "Series", "Workload", "Cell", "Reason"}}
 		for _, h := range hs {
-			t.add(h.part, h.label, h.phase, h.what, shorten(h.reason, 400))
+			t.add(h.part, h.arm, h.workload, h.what, shorten(h.reason, 400))
 		}
 		holes = Block{Heading: "Holes", Table: t}
 	} else if len(v.run.Cells) == 0 {
@@ -168,16 +170,21 @@ func (v *view) provenanceSection() Section {
 	return s
 }
 
+// weights is the note with the hash of trained weights.
+const weights = "weights_sha256"
+
 // hashes lists the weights of the quality runs: the same seed must give the
 // same bytes.
 func (v *view) hashes() *Table {
 	t := &Table{Name: "weights", Title: "Weights after training", Text: 2, Columns: []string{"Part", "Series", "Seed", "SHA-256"},
 		Note: "The same seed gives the same bytes at any number of threads."}
 	for _, g := range v.groups {
-		for _, label := range g.Labels {
-			for _, r := range g.seeds(label) {
-				if r.Quality.WeightsHash != "" {
-					t.add(g.Title, label, fmt.Sprint(r.Seed), r.Quality.WeightsHash)
+		for _, arm := range g.Arms {
+			for _, w := range g.workloads() {
+				for _, r := range g.seeds(arm, w.Name) {
+					if sum := r.Notes[weights]; sum != "" {
+						t.add(g.Title, arm, r.Text(record.KeySeed), sum)
+					}
 				}
 			}
 		}

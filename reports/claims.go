@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"workbench/experiments/record"
@@ -32,9 +33,8 @@ type RuleResult struct {
 	Why     string
 }
 
-// noCounter is why an energy claim is open where nothing measures energy; the
-// meter's reason follows.
-const noCounter = "on this machine: no energy counter"
+// here begins a reason that lies with the machine and not with a model.
+const here = "on this machine: "
 
 // judge applies every rule of a claim: one that fails decides, then one that
 // is not measured, then one that is not decided.
@@ -60,7 +60,7 @@ func (j Judgement) short() string {
 	switch {
 	case j.Why == "", j.Verdict == Holds, j.Verdict == Fails:
 		return j.Verdict
-	case strings.HasPrefix(j.Why, noCounter):
+	case strings.HasPrefix(j.Why, here):
 		return j.Verdict + " " + j.Why
 	}
 	return j.Verdict + " (" + j.Why + ")"
@@ -93,7 +93,7 @@ func (v *view) apply(r record.Rule) RuleResult {
 	res.Numbers = f.iv.text(f.unit)
 	res.Verdict, res.Why = decide(r, f.iv)
 	floor := v.run.Host.NoiseFloor
-	if m, err := metricOf(r.Metric); err == nil && m.timing && r.Kind == "ratio" && floor != nil {
+	if q := v.quantity(r.Metric); q.Kind == record.Timed && r.Kind == "ratio" && floor != nil {
 		for _, t := range thresholds(r) {
 			if (res.Verdict == Holds || res.Verdict == Fails) && withinFloor(f.iv.mid/t, *floor) {
 				res.Verdict = NotDecided
@@ -151,13 +151,10 @@ func decide(r record.Rule, iv interval) (verdict, why string) {
 // asks is the rule in words.
 func (v *view) asks(r record.Rule) string {
 	what := r.Metric
-	if m, err := metricOf(r.Metric); err == nil && r.Kind != "check" {
-		what = m.title
+	if r.Kind != "check" {
+		what = v.quantity(r.Metric).Title
 	}
-	over := r.Over
-	if over == "" {
-		over = defaultAxis(r.Phase)
-	}
+	over := v.over(r)
 	place := ""
 	if over != "" && r.Kind != "slope" {
 		place = " at the largest " + over
@@ -193,6 +190,14 @@ func (v *view) asks(r record.Rule) string {
 	return s + ": " + strings.Join(t, " and ")
 }
 
+// over is the axis of a rule: the one it names, or its workload's.
+func (v *view) over(r record.Rule) string {
+	if r.Over != "" {
+		return r.Over
+	}
+	return v.axisKey(r.Phase)
+}
+
 // find computes the statistic of a rule.
 func (v *view) find(r record.Rule) finding {
 	g := v.part(r.Part)
@@ -202,45 +207,68 @@ func (v *view) find(r record.Rule) finding {
 	if r.Kind == "check" {
 		return v.findCheck(g, r)
 	}
-	m, err := metricOf(r.Metric)
-	if err != nil {
-		return undecided("%v", err)
+	q, over := v.quantity(r.Metric), v.over(r)
+	if q.Kind == record.Estimated {
+		return undecided("%s is an estimate, which decides nothing", q.Title)
 	}
-	over := r.Over
-	if over == "" {
-		over = defaultAxis(r.Phase)
-	}
-	a := g.places(r.Arch, r.Phase, over, m)
+	a := g.places(r.Arch, r.Phase, over, q)
 	if len(a) == 0 {
-		return v.absent(g, r.Arch, r.Phase, m)
+		return v.absent(g, r.Arch, r.Phase, q)
 	}
 	switch r.Kind {
 	case "slope":
-		return findSlope(a, m, over)
+		return findSlope(a, q, over)
 	case "ratio", "difference":
-		return v.findPair(g, r, m, over, a)
+		return v.findPair(g, r, q, over, a)
 	}
 	return undecided("unknown kind of rule %q: known are slope, ratio, difference, check", r.Kind)
 }
 
-// absent says what is missing, and names the failure where there was one.
-func (v *view) absent(g *group, label, phase string, m metric) finding {
-	for _, rec := range v.all {
-		if rec.Part == g.Name && rec.Label == label && rec.Phase == phase && rec.Error != "" {
-			return missing("%s of %s: the cell failed: %s", phase, label, shorten(rec.Error, 120))
+// absent says what is missing: a cell that failed gives its reason, and so does
+// a quantity that could not be measured, in no model or in this one.
+func (v *view) absent(g *group, arm, workload string, q record.Quantity) finding {
+	for i := range v.all {
+		r := &v.all[i]
+		if r.Text(record.KeyPart) != g.Name || r.Text(record.KeyArm) != arm || r.Text(record.KeyWorkload) != workload {
+			continue
+		}
+		if r.Error != "" {
+			return missing("%s of %s: the cell failed: %s", workload, arm, shorten(r.Error, 120))
 		}
 	}
-	if m.energy() && len(g.where(label, phase)) > 0 {
-		why := v.unmeasured(g.where(label, phase))
-		if !v.counts() {
-			return undecided("%s (%s)", noCounter, why)
-		}
-		return undecided("no measured energy in %s of %s: %s", phase, label, why)
+	records := g.where(arm, workload)
+	why := unmeasured(records, q.Name)
+	switch {
+	case len(records) > 0 && energyIs(q.Name) && !v.measured(energies[0].name):
+		return undecided(here+"no energy counter (%s)", v.uncounted(records))
+	case why == "":
+		return missing("%s in %s of %s", q.Title, workload, arm)
+	case !v.measured(q.Name):
+		return undecided(here+"%s", why)
 	}
-	return missing("%s in %s of %s", m.title, phase, label)
+	return undecided("no %s in %s of %s: %s", q.Title, workload, arm, why)
 }
 
-func (v *view) findPair(g *group, r record.Rule, m metric, over string, a []place) finding {
+// unmeasured is the first reason why records hold no number of a quantity, ""
+// without any.
+func unmeasured(records []*record.Record, name string) string {
+	for _, r := range records {
+		if x := r.Find(name); x != nil && x.Value == nil && x.Reason != "" {
+			return strings.TrimSuffix(x.Reason, ".")
+		}
+	}
+	return ""
+}
+
+// measured tells whether any record of the run has a number for a quantity.
+func (v *view) measured(name string) bool {
+	return slices.ContainsFunc(v.all, func(r record.Record) bool {
+		_, ok := r.Value(name)
+		return ok && r.Error == ""
+	})
+}
+
+func (v *view) findPair(g *group, r record.Rule, q record.Quantity, over string, a []place) finding {
 	if r.Than == "" {
 		if r.Kind == "ratio" {
 			return undecided("a ratio needs `than`")
@@ -251,13 +279,13 @@ func (v *view) findPair(g *group, r record.Rule, m metric, over string, a []plac
 		}
 		p, ok := exactly(a, x)
 		if !ok {
-			return missing("%s of %s at %s %g", m.title, r.Arch, over, r.At)
+			return missing("%s of %s at %s %g", q.Title, r.Arch, over, r.At)
 		}
-		return finding{iv: m.one(p), unit: m.unit}
+		return finding{iv: one(q, p), unit: q.Unit}
 	}
-	b := g.places(r.Than, r.Phase, over, m)
+	b := g.places(r.Than, r.Phase, over, q)
 	if len(b) == 0 {
-		return v.absent(g, r.Than, r.Phase, m)
+		return v.absent(g, r.Than, r.Phase, q)
 	}
 	x := r.At
 	if x == 0 {
@@ -272,12 +300,12 @@ func (v *view) findPair(g *group, r record.Rule, m metric, over string, a []plac
 		if okA {
 			who = r.Than
 		}
-		return missing("%s of %s at %s %g", m.title, who, over, x)
+		return missing("%s of %s at %s %g", q.Title, who, over, x)
 	}
 	if r.Kind == "ratio" {
-		return finding{iv: m.ratio(pa, pb), unit: "×"}
+		return finding{iv: ratio(q, pa, pb), unit: "×"}
 	}
-	return finding{iv: m.difference(pa, pb), unit: m.unit}
+	return finding{iv: difference(q, pa, pb), unit: q.Unit}
 }
 
 // largestCommon is the largest position that both series have.
@@ -299,7 +327,7 @@ func exactly(ps []place, x float64) (place, bool) {
 	return place{}, false
 }
 
-func findSlope(ps []place, m metric, over string) finding {
+func findSlope(ps []place, q record.Quantity, over string) finding {
 	var kept []place
 	for _, p := range ps {
 		if p.x > 0 {
@@ -316,22 +344,36 @@ func findSlope(ps []place, m metric, over string) finding {
 			}
 		}
 	}
-	return finding{iv: m.slope(kept)}
+	return finding{iv: slope(q, kept)}
 }
 
-// findCheck takes the worst value of the check among the label's records.
+// findCheck takes the worst value of a counted quantity among the arm's
+// records. A number that is not finite is below nothing.
 func (v *view) findCheck(g *group, r record.Rule) finding {
 	worst, n := 0.0, 0
 	for _, rec := range g.records {
-		if rec.Label == r.Arch && rec.Check != nil && rec.Check.Name == r.Metric {
-			if n == 0 || math.IsNaN(rec.Check.Value) || rec.Check.Value > worst {
-				worst = rec.Check.Value
-			}
-			n++
+		x := rec.Find(r.Metric)
+		if rec.Text(record.KeyArm) != r.Arch || x == nil || x.Kind != record.Exact || x.Value == nil && x.Reason != "" {
+			continue
 		}
+		y := math.Inf(1)
+		if x.Value != nil {
+			y = *x.Value
+		}
+		if n == 0 || y > worst {
+			worst = y
+		}
+		n++
 	}
 	if n == 0 {
-		return v.absent(g, r.Arch, "check", metric{title: "the check " + r.Metric})
+		return v.absent(g, r.Arch, r.Phase, record.Quantity{Name: r.Metric, Title: "the check " + r.Metric})
+	}
+	if math.IsInf(worst, 1) {
+		f := undecided("the check %s gave no finite number", r.Metric)
+		if r.Below != nil {
+			f.verdict = Fails
+		}
+		return f
 	}
 	return finding{iv: interval{mid: worst, lo: worst, hi: worst, n: n}}
 }

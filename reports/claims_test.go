@@ -41,10 +41,10 @@ func TestRules(t *testing.T) {
 		"parameters":        {rule(below(1.01), "ratio", "decode", "params_nonemb", "transformer", "rwkv4", "depth", 0), Holds, "", 3180.0 / 3170},
 		"no such depth":     {rule(below(1), "ratio", "decode", "duration_per_token", "transformer", "rwkv4", "depth", 99), NotMeasured, "depth 99", math.NaN()},
 		"no such label":     {rule(below(1), "ratio", "decode", "duration_per_token", "gru", "rwkv4", "depth", 0), NotMeasured, "gru", math.NaN()},
-		"no such metric":    {rule(below(1), "ratio", "decode", "fps", "rnn", "rwkv4", "depth", 0), NotDecided, "duration_per_token", math.NaN()},
+		"no such metric":    {rule(below(1), "ratio", "decode", "fps", "rnn", "rwkv4", "depth", 0), NotMeasured, "fps in decode of rnn", math.NaN()},
 		"no such kind":      {rule(below(1), "product", "decode", "duration_per_token", "rnn", "rwkv4", "depth", 0), NotDecided, "slope, ratio", math.NaN()},
 		"no threshold":      {rule(record.Rule{}, "ratio", "decode", "duration_per_token", "rnn", "rwkv4", "depth", 0), NotDecided, "no threshold", math.NaN()},
-		"no counter":        {rule(below(1), "ratio", "decode", "joules_per_token", "rnn", "rwkv4", "depth", 0), NotDecided, noCounter, math.NaN()},
+		"no counter":        {rule(below(1), "ratio", "decode", "joules_per_token", "rnn", "rwkv4", "depth", 0), NotDecided, "on this machine: no energy counter", math.NaN()},
 		"check":             {rule(below(1e-5), "check", "check", "modes", "rwkv4", "", "", 0), Holds, "", 3e-6},
 		"check fails":       {rule(below(1e-6), "check", "check", "modes", "rwkv4", "", "", 0), Fails, "", 3e-6},
 		"check missing":     {rule(below(1), "check", "check", "scan", "rwkv4", "", "", 0), NotMeasured, "scan", math.NaN()},
@@ -52,7 +52,7 @@ func TestRules(t *testing.T) {
 		"gap":               {quality(below(0), "quality", "long_context_gap", "rwkv4", ""), Holds, "", -0.1},
 		"gap fails":         {quality(below(0), "quality", "long_context_gap", "transformer", ""), Fails, "", 0.3},
 		"probe":             {quality(above(0.1), "quality", "probe:wkv/4", "rwkv4", ""), Holds, "", 0.21},
-		"probe missing":     {quality(above(0.1), "quality", "probe:wkv/5", "rwkv4", ""), NotMeasured, "forgetting wkv every 5", math.NaN()},
+		"probe missing":     {quality(above(0.1), "quality", "probe:wkv/5", "rwkv4", ""), NotMeasured, "probe:wkv/5 in quality of rwkv4", math.NaN()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := v.apply(c.rule)
@@ -120,6 +120,97 @@ func TestClaimTakesTheWorstRule(t *testing.T) {
 	}{{[]record.Rule{good}, Holds}, {[]record.Rule{good, gone}, NotMeasured}, {[]record.Rule{bad, gone, good}, Fails}, {nil, NotMeasured}} {
 		if got := v.judge(record.Claim{Rules: c.rules}); got.Verdict != c.want {
 			t.Errorf("%d rules: %s, want %s", len(c.rules), got.Verdict, c.want)
+		}
+	}
+}
+
+// TestMeasuredEnergyOnly: a counter decides the claim that an estimate may not.
+func TestMeasuredEnergyOnly(t *testing.T) {
+	m := newMaker()
+	rule := m.run.Claims[4].Rules[0]
+	estimated := rule
+	estimated.Metric = qEstimate.Name
+	if got := newView(m.run, m.recs).apply(estimated); got.Verdict != NotDecided || !strings.Contains(got.Why, "estimate") {
+		t.Errorf("an estimate gives %s (%s)", got.Verdict, got.Why)
+	}
+	for i := range m.recs {
+		r := &m.recs[i]
+		if x := r.Find(qJoules.Name); x != nil {
+			seconds, _ := r.Value(qPerToken.Name)
+			*x = qJoules.Of(20 * seconds)
+			x.Source = "RAPL"
+		}
+	}
+	v := newView(m.run, m.recs)
+	if got := v.apply(rule); got.Verdict != Holds {
+		t.Errorf("%s (%s)", got.Verdict, got.Why)
+	}
+	drawn := 0
+	for _, f := range v.notebook().figures() {
+		for _, s := range f.Series {
+			want := map[string]float64{"cost-energy-measured": 20, "cost-energy-estimated": 35}[f.Name]
+			if want == 0 || s.Name != "rwkv4" {
+				continue
+			}
+			if drawn++; math.Abs(s.Points[0].Y-want) > 1 || f.Y.Unit != "mJ/token" {
+				t.Errorf("%s: %g %s, want %g mJ/token", f.Name, s.Points[0].Y, f.Y.Unit, want)
+			}
+		}
+	}
+	if drawn != 2 {
+		t.Errorf("%d figures of energy show rwkv4, want one measured and one estimated", drawn)
+	}
+}
+
+// TestCheckThatIsNotFinite: a deviation that is no finite number fails, and one
+// that could not be measured is not decided.
+func TestCheckThatIsNotFinite(t *testing.T) {
+	below := record.Rule{Kind: "check", Part: "p", Phase: "check", Metric: "modes", Arch: "a", Below: ptr(1.0)}
+	above := below
+	above.Below, above.Above = nil, ptr(1.0)
+	for name, c := range map[string]struct {
+		rule   record.Rule
+		values []record.Value
+		want   string
+		why    string
+	}{
+		"infinite":       {below, []record.Value{qModes.Of(math.Inf(1))}, Fails, "the check modes gave no finite number"},
+		"no number":      {below, []record.Value{qModes.Of(math.NaN())}, Fails, "no finite number"},
+		"one of several": {below, []record.Value{qModes.Of(0), qModes.Of(math.NaN()), qModes.Of(0)}, Fails, "no finite number"},
+		"above":          {above, []record.Value{qModes.Of(math.Inf(1))}, NotDecided, "no finite number"},
+		"not measured":   {below, []record.Value{qModes.Missing("the text is too short.")}, NotDecided, "on this machine: the text is too short"},
+		"finite":         {below, []record.Value{qModes.Of(0), qModes.Of(0.5)}, Holds, ""},
+	} {
+		var recs []record.Record
+		for i, x := range c.values {
+			recs = append(recs, sample("p", "a", "check", 0, i, x))
+		}
+		if got := newView(record.Run{Workloads: workloads()}, recs).apply(c.rule); got.Verdict != c.want || !strings.Contains(got.Why, c.why) {
+			t.Errorf("%s: %s (%s), want %s (%s)", name, got.Verdict, got.Why, c.want, c.why)
+		}
+	}
+}
+
+// TestQuantityThatCouldNotBeHad: the reason says whether the machine or the
+// model lacks it.
+func TestQuantityThatCouldNotBeHad(t *testing.T) {
+	claim := record.Claim{Rules: []record.Rule{{Kind: "ratio", Part: "p", Phase: "decode", Metric: qCores.Name, Arch: "a", Than: "b", Below: ptr(1.0)}}}
+	for want, b := range map[string]record.Value{
+		"not decided on this machine: no clock":                  qCores.Missing("no clock"),
+		"not decided (no cores busy in decode of a: no clock)":   qCores.Of(1),
+		"not measured yet (cores busy in decode of a)":           qTokens.Of(1),
+		"not measured yet (decode of a: the cell failed: broke)": qCores.Missing("broke"),
+	} {
+		a := sample("p", "a", "decode", 8, 0, qCores.Missing("no clock"))
+		if b.Reason == "broke" {
+			a.Values, a.Error = nil, b.Reason
+		}
+		if b.Name == qTokens.Name {
+			a.Values[0].Reason = ""
+		}
+		v := newView(record.Run{Workloads: workloads()}, []record.Record{a, sample("p", "b", "decode", 8, 0, b)})
+		if got := v.judge(claim).short(); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func hostileMaker() *maker {
 	pick := func(i int) string { return evil[i%len(evil)] }
 	rename := map[string]string{}
 	for i := range evil {
-		m.run.Parts[2].Labels = append(m.run.Parts[2].Labels, pick(i))
+		m.run.Parts[2].Arms = append(m.run.Parts[2].Arms, pick(i))
 	}
 	for i, a := range archs {
 		rename[a] = pick(i)
@@ -40,43 +40,68 @@ func hostileMaker() *maker {
 	for i := range m.run.Parts {
 		p := &m.run.Parts[i]
 		p.Title, p.Note = pick(i), pick(i+10)
-		for j, l := range p.Labels {
+		for j, l := range p.Arms {
 			if n, ok := rename[l]; ok {
-				p.Labels[j] = n
+				p.Arms[j] = n
 			}
 		}
-		p.Baseline = p.Labels[0]
+		p.Baseline = p.Arms[0]
+	}
+	for i := range m.run.Workloads {
+		w := &m.run.Workloads[i]
+		if w.Title = pick(i); w.Axis != nil {
+			w.Axis.Title, w.Axis.Unit = pick(i+8), pick(i+1)
+		}
 	}
 	for i := range m.recs {
-		r := &m.recs[i]
-		if n, ok := rename[r.Label]; ok {
-			r.Label = n
-		}
-		if r.Part == "ablation" {
-			r.Part = pick(6)
-		}
-		r.Warnings, r.Impl = []string{pick(i)}, pick(i)
-		if r.Error != "" {
-			r.Error = pick(0)
-		}
-		for j := range r.Energy {
-			r.Energy[j].Source, r.Energy[j].Domain = pick(0), pick(1)
-		}
-		if r.Quality != nil {
-			r.Quality.WeightsHash = pick(i)
-			for j := range r.Quality.Probes {
-				r.Quality.Probes[j].Slots = pick(0)
-			}
-		}
-		if r.Check != nil {
-			r.Check.Name, r.Check.What = pick(0), pick(3)
-		}
+		makeHostile(&m.recs[i], i, rename)
 	}
 	for i := range m.run.Claims {
 		m.run.Claims[i].Says, m.run.Claims[i].Why = pick(i), pick(i+1)
 	}
 	m.plan(pick(7), pick(0), pick(1), pick(3), "none")
 	return m
+}
+
+// makeHostile puts evil strings into the i-th record.
+func makeHostile(r *record.Record, i int, rename map[string]string) {
+	pick := func(i int) string { return evil[i%len(evil)] }
+	arm, part := r.Text(record.KeyArm), r.Text(record.KeyPart)
+	if n, ok := rename[arm]; ok {
+		r.Keys[record.KeyArm] = n
+	}
+	if part == "ablation" {
+		r.Keys[record.KeyPart] = pick(6)
+	}
+	r.Warnings, r.Keys[record.KeyImpl], r.Keys[pick(i+1)] = []string{pick(i)}, pick(i), pick(i+2)
+	if r.Error != "" {
+		r.Error = pick(0)
+		return
+	}
+	for j := range r.Values {
+		v := &r.Values[j]
+		v.Title, v.Source = pick(j), pick(j+1)
+		if v.Value == nil {
+			v.Reason = pick(i)
+		}
+		if v.Unit == "" {
+			v.Unit = pick(j + 2)
+		}
+		if strings.HasPrefix(v.Name, probe) {
+			v.Name = strings.Replace(v.Name, "wkv", pick(2), 1)
+		}
+	}
+	own := record.Quantity{Name: pick(i), Title: pick(i + 1), Unit: pick(i + 2), Kind: record.Kind(pick(i + 3)), Better: pick(i + 4), Main: true}
+	if own.Name != "" {
+		r.Add(own.Of(float64(i)))
+	}
+	for j := range r.Samples {
+		s := &r.Samples[j]
+		s.Title, s.Unit, s.Axis, s.AxisUnit = pick(i), pick(i+1), pick(i+2), pick(i+3)
+	}
+	if r.Notes != nil {
+		r.Notes = map[string]string{weights: pick(i), pick(i): pick(i + 1)}
+	}
 }
 
 func TestHostileStringsStayText(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"workbench/experiments/record"
 	"workbench/experiments/stats"
 )
 
@@ -90,11 +91,11 @@ func decimals(v, width float64) int {
 
 // one is the statistic of a single place: the value where it is counted, the
 // mean where seeds vary, else the median.
-func (m metric) one(p place) interval {
+func one(q record.Quantity, p place) interval {
 	switch {
-	case m.exact:
+	case q.Kind == record.Exact:
 		return interval{median(p.all), slices.Min(p.all), slices.Max(p.all), len(p.all), math.NaN(), ""}
-	case m.seeded:
+	case q.Kind == record.Seeded:
 		return meanInterval(p.all)
 	}
 	return medianInterval(p.all)
@@ -111,28 +112,28 @@ func paired(a, b place) (x, y []float64) {
 }
 
 // ratio is a over b, paired.
-func (m metric) ratio(a, b place) interval {
+func ratio(q record.Quantity, a, b place) interval {
 	x, y := paired(a, b)
-	if m.exact {
+	if q.Kind == record.Exact {
 		return exact(median(a.all)/median(b.all), len(x))
 	}
 	return pairedRatio(x, y)
 }
 
 // difference is a minus b, paired.
-func (m metric) difference(a, b place) interval {
+func difference(q record.Quantity, a, b place) interval {
 	x, y := paired(a, b)
-	if m.exact {
+	if q.Kind == record.Exact {
 		return exact(median(a.all)-median(b.all), len(x))
 	}
 	return pairedDifference(x, y)
 }
 
 // slope is the exponent of growth along the places, all above zero.
-func (m metric) slope(ps []place) interval {
+func slope(q record.Quantity, ps []place) interval {
 	var x, y []float64
 	for _, p := range ps {
-		if m.exact {
+		if q.Kind == record.Exact {
 			x, y = append(x, p.x), append(y, median(p.all))
 			continue
 		}
@@ -141,7 +142,7 @@ func (m metric) slope(ps []place) interval {
 		}
 	}
 	iv := logSlope(x, y)
-	if m.exact {
+	if q.Kind == record.Exact {
 		return exact(iv.mid, len(x))
 	}
 	return iv

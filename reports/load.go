@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sort"
@@ -15,9 +16,12 @@ import (
 type view struct {
 	run    record.Run
 	all    []record.Record
-	labels []string // of the whole run; the position is the colour
+	arms   []string // of the whole run; the position is the colour
 	groups []*group
 	notes  []string // found while reading: mixed samples, learning rates
+
+	quantities map[string]record.Quantity // of all records, by name
+	names      []string                   // of the quantities, in the records' order
 }
 
 // A group is one part with its successful records.
@@ -25,9 +29,9 @@ type group struct {
 	record.Part
 	slug    string
 	records []*record.Record
-	index   map[string]int // label -> position in view.labels
-	prompt  int            // tokens of the prefilled text
-	tuned   bool           // some label tried several learning rates
+	view    *view
+	index   map[string]int // arm -> position in view.arms
+	tuned   bool           // some arm tried several learning rates
 }
 
 func load(dir string) (*view, error) {
@@ -44,10 +48,12 @@ func newView(run record.Run, recs []record.Record) *view {
 	for i := range v.all {
 		cleanStrings(reflect.ValueOf(&v.all[i]).Elem(), "")
 	}
-	v.shortenLabels()
+	v.collectQuantities()
+	v.nameWorkloads()
+	v.shortenArms()
 	v.group()
 	for _, g := range v.groups {
-		v.notes = append(v.notes, g.bestLR()...)
+		v.notes = append(v.notes, g.bestRate()...)
 		v.notes = append(v.notes, g.mixed()...)
 	}
 	return v
@@ -108,20 +114,20 @@ func sortedKeys(m reflect.Value) []reflect.Value {
 	return keys
 }
 
-// labelRunes is the length to which names are cut.
-const labelRunes = 60
+// armRunes is the length to which names are cut.
+const armRunes = 60
 
-// shortenLabels cuts long part names and labels everywhere alike, keeping
+// shortenArms cuts long part names and labels everywhere alike, keeping
 // different ones different.
-func (v *view) shortenLabels() {
+func (v *view) shortenArms() {
 	names, used := map[string]string{}, map[string]bool{}
 	fix := func(s *string) {
-		if len([]rune(*s)) <= labelRunes {
+		if len([]rune(*s)) <= armRunes {
 			return
 		}
 		n, ok := names[*s]
 		for i := 1; !ok; i++ {
-			n = shorten(*s, labelRunes)
+			n = shorten(*s, armRunes)
 			if i > 1 {
 				n = fmt.Sprintf("%s~%d", n, i)
 			}
@@ -134,13 +140,13 @@ func (v *view) shortenLabels() {
 		p := &v.run.Parts[i]
 		fix(&p.Name)
 		fix(&p.Baseline)
-		for j := range p.Labels {
-			fix(&p.Labels[j])
+		for j := range p.Arms {
+			fix(&p.Arms[j])
 		}
 	}
 	for i := range v.run.Cells {
 		fix(&v.run.Cells[i].Part)
-		fix(&v.run.Cells[i].Label)
+		fix(&v.run.Cells[i].Arm)
 	}
 	for i := range v.run.Claims {
 		for j := range v.run.Claims[i].Rules {
@@ -151,8 +157,12 @@ func (v *view) shortenLabels() {
 		}
 	}
 	for i := range v.all {
-		fix(&v.all[i].Part)
-		fix(&v.all[i].Label)
+		for _, key := range []string{record.KeyPart, record.KeyArm} {
+			if s, ok := v.all[i].Keys[key].(string); ok {
+				fix(&s)
+				v.all[i].Keys[key] = s
+			}
+		}
 	}
 }
 
@@ -165,8 +175,8 @@ func (v *view) group() {
 		if g := byName[p.Name]; g != nil {
 			return g
 		}
-		p.Labels = slices.Clone(p.Labels)
-		g := &group{Part: p, slug: uniqueSlug(p.Name, slugs), index: map[string]int{}}
+		p.Arms = slices.Clone(p.Arms)
+		g := &group{Part: p, view: v, slug: uniqueSlug(p.Name, slugs), index: map[string]int{}}
 		byName[p.Name] = g
 		v.groups = append(v.groups, g)
 		return g
@@ -176,27 +186,27 @@ func (v *view) group() {
 	}
 	for i := range v.all {
 		r := &v.all[i]
-		g := byName[r.Part]
+		part, arm := r.Text(record.KeyPart), r.Text(record.KeyArm)
+		g := byName[part]
 		if g == nil {
-			g = add(record.Part{Name: r.Part, Title: r.Part})
+			g = add(record.Part{Name: part, Title: part})
 		}
-		if !slices.Contains(g.Labels, r.Label) {
-			g.Labels = append(g.Labels, r.Label)
+		if !slices.Contains(g.Arms, arm) {
+			g.Arms = append(g.Arms, arm)
 		}
 		if r.Error == "" {
 			g.records = append(g.records, r)
 		}
 	}
 	for _, g := range v.groups {
-		for _, l := range g.Labels {
-			if !slices.Contains(v.labels, l) {
-				v.labels = append(v.labels, l)
+		for _, a := range g.Arms {
+			if !slices.Contains(v.arms, a) {
+				v.arms = append(v.arms, a)
 			}
-			g.index[l] = slices.Index(v.labels, l)
+			g.index[a] = slices.Index(v.arms, a)
 		}
-		g.prompt = g.promptLength()
-		if !slices.Contains(g.Labels, g.Baseline) && len(g.Labels) > 0 {
-			g.Baseline = g.Labels[0]
+		if !slices.Contains(g.Arms, g.Baseline) && len(g.Arms) > 0 {
+			g.Baseline = g.Arms[0]
 		}
 		if g.Title == "" {
 			g.Title = g.Name
@@ -213,96 +223,110 @@ func (v *view) part(name string) *group {
 	return nil
 }
 
-// where lists the successful records of a label and phase.
-func (g *group) where(label, phase string) []*record.Record {
+// where lists the successful records of an arm and workload.
+func (g *group) where(arm, workload string) []*record.Record {
 	var out []*record.Record
 	for _, r := range g.records {
-		if r.Label == label && r.Phase == phase {
+		if r.Text(record.KeyArm) == arm && r.Text(record.KeyWorkload) == workload {
 			out = append(out, r)
 		}
 	}
 	return out
 }
 
-// of lists the successful records of a phase.
-func (g *group) of(phase string) []*record.Record {
+// of lists the successful records of a workload.
+func (g *group) of(workload string) []*record.Record {
 	var out []*record.Record
 	for _, r := range g.records {
-		if r.Phase == phase {
+		if r.Text(record.KeyWorkload) == workload {
 			out = append(out, r)
 		}
 	}
 	return out
 }
 
-func (g *group) has(phase string) bool {
-	return slices.ContainsFunc(g.records, func(r *record.Record) bool { return r.Phase == phase })
+func (g *group) has(workload string) bool {
+	return slices.ContainsFunc(g.records, func(r *record.Record) bool { return r.Text(record.KeyWorkload) == workload })
 }
 
-// bestLR keeps, for every label whose quality runs tried several learning
-// rates, those of the best mean, and says so.
-func (g *group) bestLR() []string {
+// workloads are those of the run that the part has records of.
+func (g *group) workloads() []record.Workload {
+	return slices.DeleteFunc(slices.Clone(g.view.run.Workloads), func(w record.Workload) bool { return !g.has(w.Name) })
+}
+
+// bestRate keeps, for every arm whose models were trained at several learning
+// rates, those of the lowest mean of the workload's first seeded quantity, and
+// says so.
+func (g *group) bestRate() []string {
+	const rate = "lr"
 	var notes []string
-	for _, label := range g.Labels {
-		sum, n := map[float64]float64{}, map[float64]float64{}
-		for _, r := range g.where(label, "quality") {
-			if r.Quality != nil {
-				sum[r.Quality.LR] += r.Quality.ValBPB
-				n[r.Quality.LR]++
+	for _, w := range g.workloads() {
+		for _, arm := range g.Arms {
+			sum, n := map[float64]float64{}, map[float64]float64{}
+			better := ""
+			for _, r := range g.where(arm, w.Name) {
+				lr, ok := r.Key(rate)
+				i := slices.IndexFunc(r.Values, func(x record.Value) bool { return x.Kind == record.Seeded && x.Value != nil })
+				if ok && i >= 0 {
+					better = r.Values[i].Better
+					sum[lr] += *r.Values[i].Value
+					n[lr]++
+				}
 			}
-		}
-		if len(sum) < 2 {
-			continue
-		}
-		g.tuned = true
-		best, rates := 0.0, []string{}
-		lrs := make([]float64, 0, len(sum))
-		for lr := range sum {
-			lrs = append(lrs, lr)
-		}
-		slices.Sort(lrs)
-		for i, lr := range lrs {
-			rates = append(rates, fmt.Sprint(lr))
-			if i == 0 || sum[lr]/n[lr] < sum[best]/n[best] {
-				best = lr
+			if len(sum) < 2 {
+				continue
 			}
+			g.tuned = true
+			lrs := slices.Sorted(maps.Keys(sum))
+			best, rates := lrs[0], []string{}
+			for _, lr := range lrs {
+				rates = append(rates, fmt.Sprint(lr))
+				if mean, least := sum[lr]/n[lr], sum[best]/n[best]; mean < least && better != record.Higher || mean > least && better == record.Higher {
+					best = lr
+				}
+			}
+			g.records = slices.DeleteFunc(g.records, func(r *record.Record) bool {
+				lr, ok := r.Key(rate)
+				return r.Text(record.KeyArm) == arm && r.Text(record.KeyWorkload) == w.Name && ok && lr != best
+			})
+			notes = append(notes, fmt.Sprintf("%s, %s: of the learning rates %s the one with the best mean, %g, is shown.",
+				g.Title, arm, list(rates), best))
 		}
-		g.records = slices.DeleteFunc(g.records, func(r *record.Record) bool {
-			return r.Label == label && r.Phase == "quality" && r.Quality != nil && r.Quality.LR != best
-		})
-		notes = append(notes, fmt.Sprintf("%s, %s: of the learning rates %s the one with the lowest mean, %g, is shown.",
-			g.Title, label, list(rates), best))
 	}
 	return notes
 }
 
-// mixed names every setting that varies among samples which the report would
-// put into one point.
+// mixed names every key that varies among samples which the report would put
+// into one point: those of one arm, workload and place on its axis. Seeds and
+// blocks are repetitions.
 func (g *group) mixed() []string {
 	type point struct {
-		label, phase string
-		x            float64
+		arm, workload string
+		x             float64
 	}
-	seen := map[point]map[string]map[string]bool{}
+	points := map[point][]*record.Record{}
 	for _, r := range g.records {
-		at := point{r.Label, r.Phase, g.position(r, defaultAxis(r.Phase))}
-		if seen[at] == nil {
-			seen[at] = map[string]map[string]bool{}
-		}
-		for k, val := range map[string]string{"batch": fmt.Sprint(r.Batch), "threads": fmt.Sprint(r.Threads),
-			"kernels": r.Impl, "depth": fmt.Sprint(r.Depth), "context": fmt.Sprint(r.Context)} {
-			if seen[at][k] == nil {
-				seen[at][k] = map[string]bool{}
-			}
-			seen[at][k][val] = true
-		}
+		workload := r.Text(record.KeyWorkload)
+		at := point{r.Text(record.KeyArm), workload, position(r, g.view.axisKey(workload))}
+		points[at] = append(points[at], r)
 	}
 	found := map[string]bool{}
-	for at, keys := range seen {
-		for k, vals := range keys {
-			if len(vals) > 1 && at.phase != "check" {
-				found[fmt.Sprintf("%s, %s, %s: %s varies (%s) among samples shown as one point.",
-					g.Title, at.label, at.phase, k, strings.Join(sortedSet(vals), ", "))] = true
+	for at, records := range points {
+		values := map[string]map[string]bool{} // by key
+		for _, r := range records {
+			for k := range r.Keys {
+				values[k] = map[string]bool{}
+			}
+		}
+		for _, k := range []string{record.KeySeed, record.KeyBlock, record.KeySlot} {
+			delete(values, k)
+		}
+		for k, seen := range values {
+			for _, r := range records {
+				seen[orNA(r.Text(k), r.Keys[k] != nil)] = true
+			}
+			if len(seen) > 1 {
+				found[fmt.Sprintf("%s, %s, %s: %s varies (%s) among samples shown as one point.", g.Title, at.arm, at.workload, k, strings.Join(sortedSet(seen), ", "))] = true
 			}
 		}
 	}
@@ -319,7 +343,7 @@ func sortedSet(m map[string]bool) []string {
 }
 
 // A hole is a planned cell without a usable record, or one that failed in part.
-type hole struct{ part, label, phase, what, reason string }
+type hole struct{ part, arm, workload, what, reason string }
 
 // holes compares the plan with the records, in the plan's order; failures that
 // the plan does not know come last.
@@ -345,12 +369,12 @@ func (v *view) holes() []hole {
 		case good[c.ID] > 0:
 			why = fmt.Sprintf("%s (%s kept)", why, count(good[c.ID], "sample"))
 		}
-		out = append(out, hole{c.Part, c.Label, c.Phase, c.What, why})
+		out = append(out, hole{c.Part, c.Arm, c.Workload, c.What, why})
 	}
 	for _, r := range v.all {
 		if r.Error != "" && !planned[r.Cell] {
 			planned[r.Cell] = true
-			out = append(out, hole{r.Part, r.Label, r.Phase, "not in the plan", strings.Join(errs[r.Cell], "; ")})
+			out = append(out, hole{r.Text(record.KeyPart), r.Text(record.KeyArm), r.Text(record.KeyWorkload), "not in the plan", strings.Join(errs[r.Cell], "; ")})
 		}
 	}
 	return out

@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,70 +13,62 @@ import (
 
 func TestLongLabelsStayApart(t *testing.T) {
 	long := strings.Repeat("x", 200)
-	run := record.Run{Parts: []record.Part{{Name: "p", Labels: []string{long + "1", long + "2"}}},
+	run := record.Run{Parts: []record.Part{{Name: "p", Arms: []string{long + "1", long + "2"}}},
 		Claims: []record.Claim{{Rules: []record.Rule{{Arch: long + "2"}}}}}
-	v := newView(run, []record.Record{{Part: "p", Label: long + "2", Phase: "decode"}, {Part: "p", Label: long + "1", Phase: "decode"}})
-	if len(v.labels) != 2 || v.labels[0] == v.labels[1] || len([]rune(v.labels[1])) > 64 {
-		t.Fatalf("labels %q", v.labels)
+	recs := []record.Record{sample("p", long+"2", "decode", 8, 0), sample("p", long+"1", "decode", 8, 0)}
+	v := newView(run, recs)
+	if len(v.arms) != 2 || v.arms[0] == v.arms[1] || len([]rune(v.arms[1])) > 64 {
+		t.Fatalf("arms %q", v.arms)
 	}
-	if got := v.run.Claims[0].Rules[0].Arch; got != v.all[0].Label || got != v.labels[1] {
-		t.Errorf("the rule names %q, the record %q", got, v.all[0].Label)
+	if got := v.run.Claims[0].Rules[0].Arch; got != v.all[0].Text(record.KeyArm) || got != v.arms[1] {
+		t.Errorf("the rule names %q, the record %q", got, v.all[0].Text(record.KeyArm))
 	}
-	if !strings.HasPrefix(run.Parts[0].Labels[0], long) {
+	if !strings.HasPrefix(run.Parts[0].Arms[0], long) || recs[0].Text(record.KeyArm) != long+"2" {
 		t.Error("the caller's run was changed")
 	}
 }
 
 func TestBestLearningRateIsShown(t *testing.T) {
-	quality := func(lr, bpb float64, seed uint64) record.Record {
-		return record.Record{Part: "p", Label: "a", Phase: "quality", Seed: seed, Quality: &record.Quality{LR: lr, ValBPB: bpb}}
-	}
-	v := newView(record.Run{}, []record.Record{quality(1e-3, 2.2, 0), quality(1e-3, 2.4, 1), quality(3e-3, 2.1, 0), quality(3e-3, 2.2, 1)})
-	ps := v.groups[0].places("a", "quality", "", metrics["val_bits_per_byte"])
-	if len(ps) != 1 || len(ps[0].all) != 2 || ps[0].all[0] != 2.1 || ps[0].all[1] != 2.2 {
-		t.Errorf("places %v", ps)
-	}
-	if len(v.notes) != 1 || !strings.Contains(v.notes[0], "0.001 and 0.003") || !strings.Contains(v.notes[0], "0.003, is shown") {
-		t.Errorf("notes %q", v.notes)
-	}
-}
-
-func TestMixedSettingsAreNamed(t *testing.T) {
-	v := newView(record.Run{}, []record.Record{{Part: "p", Label: "a", Phase: "decode", Depth: 8, Threads: 1}, {Part: "p", Label: "a", Phase: "decode", Depth: 8, Threads: 2},
-		{Part: "p", Label: "a", Phase: "decode", Depth: 16, Threads: 2}})
-	if len(v.notes) != 1 || !strings.Contains(v.notes[0], "threads varies (1, 2)") {
-		t.Errorf("notes %q", v.notes)
-	}
-}
-
-func TestHoles(t *testing.T) {
-	run := record.Run{Cells: []record.Cell{{ID: "ok"}, {ID: "gone", What: "depth 9"}, {ID: "part"}, {ID: "dead"}}}
-	v := newView(run, []record.Record{{Cell: "ok"}, {Cell: "part"}, {Cell: "part", Error: "late"}, {Cell: "dead", Error: "killed"}, {Cell: "unplanned", Error: "odd"}})
-	var got []string
-	for _, h := range v.holes() {
-		got = append(got, h.what+"|"+h.reason)
-	}
-	want := "depth 9|no record: the run did not come to it;|late (1 sample kept);|killed;not in the plan|odd"
-	if strings.Join(got, ";") != want {
-		t.Errorf("holes %q, want %q", strings.Join(got, ";"), want)
+	accuracy := record.Quantity{Name: "accuracy", Title: "share of right answers", Kind: record.Seeded, Better: record.Higher, Main: true}
+	for _, c := range []struct {
+		q    record.Quantity
+		sign float64
+	}{{qLoss, 1}, {accuracy, -1}} {
+		run := func(lr, x float64, seed int) record.Record {
+			r := sample("p", "a", "quality", 0, seed, c.q.Of(c.sign*x))
+			r.Keys["lr"] = lr
+			return r
+		}
+		v := newView(record.Run{Workloads: workloads()}, []record.Record{run(1e-3, 2.2, 0), run(1e-3, 2.4, 1), run(3e-3, 2.1, 0), run(3e-3, 2.2, 1)})
+		ps := v.groups[0].places("a", "quality", "", c.q)
+		if len(ps) != 1 || !slices.Equal(ps[0].all, []float64{c.sign * 2.1, c.sign * 2.2}) {
+			t.Errorf("%s: places %v", c.q.Name, ps)
+		}
+		if len(v.notes) != 1 || !strings.Contains(v.notes[0], "0.001 and 0.003") || !strings.Contains(v.notes[0], "0.003, is shown") {
+			t.Errorf("%s: notes %q", c.q.Name, v.notes)
+		}
 	}
 }
 
-func TestPromptLength(t *testing.T) {
-	pre := func(chunk, tokens, context int) record.Record {
-		return record.Record{Part: "p", Label: "a", Phase: "prefill", Chunk: chunk, Tokens: tokens, Context: context, Batch: 2}
+func TestMixedKeysAreNamed(t *testing.T) {
+	with := func(depth float64, key string, x any) record.Record {
+		r := sample("p", "a", "decode", depth, 0)
+		r.Keys[key] = x
+		return r
 	}
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
 		recs []record.Record
-		want int
+		want string
 	}{
-		"repeated reads": {[]record.Record{pre(0, 2048, 0), pre(0, 6144, 0)}, 1024},
-		"said":           {[]record.Record{pre(0, 6144, 1024)}, 1024},
-		"chunk":          {[]record.Record{pre(4096, 2048, 0)}, 4096},
+		{[]record.Record{with(8, "threads", 1.0), with(8, "threads", 2.0), with(16, "threads", 2.0)}, "threads varies (1, 2)"},
+		{[]record.Record{with(8, "config.dim", 64.0), with(8, "config.dim", 128.0)}, "config.dim varies (128, 64)"},
+		{[]record.Record{with(8, "draft", true), sample("p", "a", "decode", 8, 1)}, "draft varies (n/a, true)"},
+		{[]record.Record{with(8, "threads", 1.0), with(16, "threads", 2.0)}, ""},
+		{[]record.Record{sample("p", "a", "decode", 8, 0), sample("p", "a", "decode", 8, 1), sample("p", "b", "decode", 8, 0)}, ""},
 	} {
-		g := newView(record.Run{}, c.recs).groups[0]
-		if g.prompt != c.want {
-			t.Errorf("%s: %d, want %d", name, g.prompt, c.want)
+		v := newView(record.Run{Workloads: workloads()}, c.recs)
+		if got := strings.Join(v.notes, ";"); !strings.Contains(got, c.want) || c.want == "" && got != "" || len(v.notes) > 1 {
+			t.Errorf("notes %q, want one with %q", v.notes, c.want)
 		}
 	}
 }
@@ -107,10 +98,37 @@ func TestRepeatsCountOnce(t *testing.T) {
 	}
 }
 
-// TestMetricsHaveTheirPhases: a study may name what a report knows, and nothing
-// else.
-func TestMetricsHaveTheirPhases(t *testing.T) {
-	if known, named := slices.Sorted(maps.Keys(metrics)), slices.Sorted(maps.Keys(record.Metrics)); !slices.Equal(known, named) {
-		t.Errorf("reports know the metrics %q, studies may name %q", known, named)
+func TestHoles(t *testing.T) {
+	run := record.Run{Cells: []record.Cell{{ID: "ok"}, {ID: "gone", What: "depth 9"}, {ID: "part"}, {ID: "dead"}}}
+	v := newView(run, []record.Record{{Cell: "ok"}, {Cell: "part"}, {Cell: "part", Error: "late"}, {Cell: "dead", Error: "killed"}, {Cell: "unplanned", Error: "odd"}})
+	var got []string
+	for _, h := range v.holes() {
+		got = append(got, h.what+"|"+h.reason)
+	}
+	want := "depth 9|no record: the run did not come to it;|late (1 sample kept);|killed;not in the plan|odd"
+	if strings.Join(got, ";") != want {
+		t.Errorf("holes %q, want %q", strings.Join(got, ";"), want)
+	}
+}
+
+// TestPairs: costs are paired by block; what was trained, and costs without a
+// block, by seed.
+func TestPairs(t *testing.T) {
+	at := func(arm, workload string, turn int, v record.Value) record.Record {
+		return sample("p", arm, workload, 8, turn, v)
+	}
+	var recs []record.Record
+	for i := range 6 {
+		x := float64(i + 1)
+		recs = append(recs, at("a", "decode", i, qPerToken.Of(2*x)), at("b", "decode", 5-i, qPerToken.Of(6-x+1)),
+			at("a", "quality", i, qPerToken.Of(3*x)), at("b", "quality", i, qPerToken.Of(x)))
+	}
+	g := newView(record.Run{Workloads: workloads()}, recs).groups[0]
+	for workload, want := range map[string]float64{"decode": 2, "quality": 3} {
+		over := g.view.axisKey(workload)
+		c := ratio(qPerToken, g.places("a", workload, over, qPerToken)[0], g.places("b", workload, over, qPerToken)[0])
+		if c.n != 6 || c.lo < want*0.999 || c.hi > want*1.001 {
+			t.Errorf("%s: %g [%g, %g] of %d pairs, want %g of 6", workload, c.mid, c.lo, c.hi, c.n, want)
+		}
 	}
 }

@@ -1,207 +1,114 @@
 package reports
 
 import (
-	"fmt"
+	"cmp"
+	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"workbench/experiments/record"
 )
 
-// A metric reads one quantity from a record. All times are per sample, so the
-// value of a timing metric is an average over the sample's tokens.
-type metric struct {
-	title, unit string
-	exact       bool // counted, or read once a cell: intervals have no width
-	timing      bool // subject to the machine's noise floor
-	seeded      bool // one value a seed: means and Student's t, not medians
-	value       func(*record.Record) (float64, bool)
+// quantity finds what records say of a quantity; one that no record has is
+// known by its name alone.
+func (v *view) quantity(name string) record.Quantity {
+	if q, ok := v.quantities[name]; ok {
+		return q
+	}
+	return record.Quantity{Name: name, Title: name}
 }
 
-var metrics = map[string]metric{
-	"duration_per_token": {"time per token", "s/token", false, true, false, func(r *record.Record) (float64, bool) {
-		return float64(r.DurationNS) / 1e9 / float64(r.Tokens), r.Tokens > 0 && r.DurationNS > 0
-	}},
-	"tokens_per_second": {"speed", "tokens/s", false, true, false, func(r *record.Record) (float64, bool) {
-		return float64(r.Tokens) / (float64(r.DurationNS) / 1e9), r.Tokens > 0 && r.DurationNS > 0
-	}},
-	"state_bytes":    {"state", "B", true, false, false, bytesOf(func(r *record.Record) *int64 { return r.StateBytes })},
-	"peak_rss_bytes": {"peak resident memory", "B", true, false, false, bytesOf(func(r *record.Record) *int64 { return r.PeakRSSBytes })},
-	"heap_bytes":     {"Go heap", "B", false, false, false, bytesOf(func(r *record.Record) *int64 { return r.HeapBytes })},
-	"arena_bytes":    {"activation arena", "B", false, false, false, bytesOf(func(r *record.Record) *int64 { return r.ArenaBytes })},
-	"params_nonemb": {"parameters without embeddings", "parameters", true, false, false, func(r *record.Record) (float64, bool) {
-		return float64(r.ParamsNonEmb), r.ParamsNonEmb > 0
-	}},
-	"joules_per_token": {"measured energy per token", "J/token", false, true, false, func(r *record.Record) (float64, bool) {
-		return joulesPerToken(r, record.Measured, false)
-	}},
-	"val_bits_per_byte": {"held-out loss", "bits/byte", false, false, true, func(r *record.Record) (float64, bool) {
-		if r.Quality == nil {
-			return 0, false
-		}
-		return r.Quality.ValBPB, finite(r.Quality.ValBPB)
-	}},
-	"long_context_gap": {"loss of the last position bucket minus the first", "bits/byte", false, false, true, func(r *record.Record) (float64, bool) {
-		if r.Quality == nil || len(r.Quality.ByPosition) < 2 {
-			return 0, false
-		}
-		b := r.Quality.ByPosition
-		return b[len(b)-1].BPB - b[0].BPB, true
-	}},
-}
+// Runes to which the words of records are cut in figures and tables.
+const (
+	titleRunes = 120
+	unitRunes  = 30
+)
 
-// energy tells whether a meter must have been there for the metric.
-func (m metric) energy() bool { return m.unit == "J/token" }
-
-// metricOf knows the metrics by name, and probe:SLOTS/EVERY: the bits per byte
-// lost when SLOTS are forgotten every EVERY tokens.
-func metricOf(name string) (metric, error) {
-	if m, ok := metrics[name]; ok {
-		return m, nil
-	}
-	spec, isProbe := strings.CutPrefix(name, "probe:")
-	if slots, every, ok := strings.Cut(spec, "/"); isProbe && ok {
-		if k, err := strconv.Atoi(every); err == nil && k > 0 {
-			return probe(slots, k), nil
-		}
-	}
-	known := []string{"probe:SLOTS/EVERY"}
-	for n := range metrics {
-		known = append(known, n)
-	}
-	slices.Sort(known)
-	return metric{}, fmt.Errorf("unknown metric %q: known are %s", name, strings.Join(known, ", "))
-}
-
-func probe(slots string, every int) metric {
-	return metric{fmt.Sprintf("loss from forgetting %s every %d tokens", slots, every), "bits/byte", false, false, true,
-		func(r *record.Record) (float64, bool) {
-			if r.Quality == nil {
-				return 0, false
+// collectQuantities keeps what the records say of each quantity, the first
+// that does.
+func (v *view) collectQuantities() {
+	v.quantities = map[string]record.Quantity{}
+	for i := range v.all {
+		for _, x := range v.all[i].Values {
+			if _, ok := v.quantities[x.Name]; !ok {
+				x.Title, x.Unit = shorten(cmp.Or(x.Title, x.Name), titleRunes), shorten(x.Unit, unitRunes)
+				v.quantities[x.Name] = x.Quantity
+				v.names = append(v.names, x.Name)
 			}
-			for _, p := range r.Quality.Probes {
-				if p.Slots == slots && p.Every == every {
-					return p.BPB - p.Base, true
-				}
-			}
-			return 0, false
-		}}
-}
-
-func bytesOf(field func(*record.Record) *int64) func(*record.Record) (float64, bool) {
-	return func(r *record.Record) (float64, bool) {
-		if p := field(r); p != nil {
-			return float64(*p), true
 		}
-		return 0, false
 	}
 }
 
-// joulesPerToken is the record's share of its energy window over its tokens,
-// from the total of the best tier that want accepts.
-func joulesPerToken(r *record.Record, want func(tier string) bool, net bool) (float64, bool) {
-	if r.Tokens <= 0 {
-		return 0, false
+// nameWorkloads completes what the run says of workloads: those that only
+// records name come after those it does, without an axis.
+func (v *view) nameWorkloads() {
+	for i := range v.all {
+		name := v.all[i].Text(record.KeyWorkload)
+		if !slices.ContainsFunc(v.run.Workloads, func(w record.Workload) bool { return w.Name == name }) {
+			v.run.Workloads = append(v.run.Workloads, record.Workload{Name: name})
+		}
 	}
-	for _, tier := range []string{record.TierWall, record.TierCounter, record.TierSampled, record.TierEstimated, record.TierModelled} {
-		if !want(tier) {
-			continue
+	for i := range v.run.Workloads {
+		if a := v.run.Workloads[i].Axis; a != nil {
+			a.Title, a.Unit = shorten(cmp.Or(a.Title, a.Key, "place"), titleRunes), shorten(cmp.Or(a.Unit, "number"), unitRunes)
 		}
-		e := record.Total(r.Energy, tier)
-		if e == nil {
-			continue
-		}
-		j := e.Joules
-		if net {
-			j = e.NetJ
-		}
-		if j == nil || !finite(*j) {
-			continue
-		}
-		share := 1.0
-		if e.WindowNS > r.DurationNS && r.DurationNS > 0 {
-			share = float64(r.DurationNS) / float64(e.WindowNS)
-		}
-		return *j * share / float64(r.Tokens), true
 	}
-	return 0, false
 }
 
-// defaultAxis is what a phase varies.
-func defaultAxis(phase string) string {
-	switch phase {
-	case "decode":
-		return "depth"
-	case "prefill":
-		return "chunk"
-	case "train":
-		return "context"
+// axis is what a workload varies, nil where it varies nothing.
+func (v *view) axis(workload string) *record.Axis {
+	for _, w := range v.run.Workloads {
+		if w.Name == workload {
+			return w.Axis
+		}
+	}
+	return nil
+}
+
+// axisKey is the key of a workload's axis, "" without one.
+func (v *view) axisKey(workload string) string {
+	if a := v.axis(workload); a != nil {
+		return a.Key
 	}
 	return ""
 }
 
-// position is where a record stands on an axis. A prefill chunk of 0 is the
-// whole prompt at once and stands at the prompt's length.
-func (g *group) position(r *record.Record, over string) float64 {
-	switch over {
-	case "depth":
-		return float64(r.Depth)
-	case "chunk":
-		if r.Chunk == 0 {
-			return float64(g.prompt)
-		}
-		return float64(r.Chunk)
-	case "context":
-		return float64(r.Context)
-	}
-	return 0
-}
-
-// promptLength is the tokens of the prefilled text: what the records say, or
-// the fewest tokens of a sample, since a sample may read the text repeatedly.
-func (g *group) promptLength() int {
-	said, fewest, chunk := 0, 0, 0
-	for _, r := range g.records {
-		if r.Phase != "prefill" {
-			continue
-		}
-		said, chunk = max(said, r.Context), max(chunk, r.Chunk)
-		if n := r.Tokens / max(1, r.Batch); fewest == 0 || n < fewest {
-			fewest = n
-		}
-	}
-	if said > 0 {
-		return said
-	}
-	return max(fewest, chunk)
+// position is where a record stands on an axis.
+func position(r *record.Record, over string) float64 {
+	x, _ := r.Key(over)
+	return x
 }
 
 // A place is the samples of one series at one position, keyed by what they are
-// paired by: the round for costs, the seed for quality. Several samples of one
-// key are averaged.
+// paired by. Several samples of one key are averaged.
 type place struct {
 	x   float64
 	all []float64
 	by  map[uint64]float64
 }
 
-// places collects a metric of one label along an axis, x rising.
-func (g *group) places(label, phase, over string, m metric) []place {
+// pairedBy is the number by which samples of a quantity are pairs: the block of
+// a timed record, else the seed.
+func pairedBy(r *record.Record, q record.Quantity) uint64 {
+	if block, ok := r.Key(record.KeyBlock); ok && q.Kind != record.Seeded {
+		return uint64(block)
+	}
+	seed, _ := r.Key(record.KeySeed)
+	return uint64(seed)
+}
+
+// places collects a quantity of one arm along an axis, x rising.
+func (g *group) places(arm, workload, over string, q record.Quantity) []place {
 	at := map[float64]map[uint64][]float64{}
-	for _, r := range g.where(label, phase) {
-		v, ok := m.value(r)
-		if !ok || !finite(v) {
+	for _, r := range g.where(arm, workload) {
+		v, ok := r.Value(q.Name)
+		if !ok {
 			continue
 		}
-		key := uint64(r.Round)
-		if phase == "quality" {
-			key = r.Seed
-		}
-		x := g.position(r, over)
+		x := position(r, over)
 		if at[x] == nil {
 			at[x] = map[uint64][]float64{}
 		}
+		key := pairedBy(r, q)
 		at[x][key] = append(at[x][key], v)
 	}
 	out := make([]place, 0, len(at))
@@ -213,13 +120,19 @@ func (g *group) places(label, phase, over string, m metric) []place {
 		}
 		out = append(out, p)
 	}
-	slices.SortFunc(out, func(a, b place) int {
-		if a.x < b.x {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, func(a, b place) int { return cmp.Compare(a.x, b.x) })
 	return out
+}
+
+// largest is the largest position of an arm in a workload, NaN without records.
+func (g *group) largest(arm, workload string) float64 {
+	x := math.NaN()
+	for _, r := range g.where(arm, workload) {
+		if p := position(r, g.view.axisKey(workload)); math.IsNaN(x) || p > x {
+			x = p
+		}
+	}
+	return x
 }
 
 func rising[V any](m map[uint64]V) []uint64 {

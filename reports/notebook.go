@@ -54,18 +54,31 @@ func (v *view) notebook() *Notebook {
 		n.Sections = append(n.Sections, v.partSection(g))
 	}
 	n.Sections = append(n.Sections, v.appendix()...)
+	n.finish()
+	return n
+}
+
+// finish completes the figures, and names files apart that names from records
+// made alike.
+func (n *Notebook) finish() {
+	figures, tables := map[string]bool{}, map[string]bool{"samples": true}
 	for i := range n.Sections {
 		for j := range n.Sections[i].Blocks {
-			if f := n.Sections[i].Blocks[j].Figure; f != nil {
-				done := f.finish()
-				n.Sections[i].Blocks[j].Figure = &done
-				if why := done.empty(); why != "" {
-					n.Sections[i].Blocks[j].Figure, n.Sections[i].Blocks[j].Missing = nil, why
-				}
+			b := &n.Sections[i].Blocks[j]
+			if b.Table != nil {
+				b.Table.Name = unused(b.Table.Name, tables)
 			}
+			if b.Figure == nil {
+				continue
+			}
+			done := b.Figure.finish()
+			if b.Figure = &done; done.empty() != "" {
+				b.Figure, b.Missing = nil, done.empty()
+				continue
+			}
+			done.Name = unused(done.Name, figures)
 		}
 	}
-	return n
 }
 
 func (v *view) facts() [][2]string {
@@ -159,20 +172,6 @@ func claimsTable(js []Judgement) *Table {
 		}
 	}
 	return t
-}
-
-// partSection shows the phases that the part has records of.
-func (v *view) partSection(g *group) Section {
-	s := Section{ID: "part-" + g.slug, Title: g.Title, Note: g.Note}
-	if len(g.records) == 0 {
-		s.Blocks = append(s.Blocks, Block{Missing: "No sample of this part was recorded; see “What is missing”."})
-		return s
-	}
-	for _, blocks := range [][]Block{v.decodeBlocks(g), v.prefillBlocks(g), v.trainBlocks(g), v.memoryBlocks(g),
-		v.qualityBlocks(g), v.energyBlocks(g), v.checkBlocks(g), v.comparisonBlocks(g), v.costBlocks(g), v.sizeBlocks(g)} {
-		s.Blocks = append(s.Blocks, blocks...)
-	}
-	return s
 }
 
 func (n *Notebook) figures() []*Figure {

@@ -3,6 +3,7 @@ package reports
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -17,6 +18,67 @@ import (
 func ptr[T any](v T) *T { return &v }
 
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// The quantities of synthetic records, as the program's meters and workloads
+// define them.
+var (
+	qParams    = record.Quantity{Name: "params", Title: "parameters", Unit: "parameters", Kind: record.Exact}
+	qInner     = record.Quantity{Name: "params_nonemb", Title: "parameters without embeddings and head", Unit: "parameters", Kind: record.Exact}
+	qTokens    = record.Quantity{Name: "tokens", Title: "tokens of a sample", Unit: "tokens", Kind: record.Exact}
+	qDuration  = record.Quantity{Name: "duration", Title: "time of a sample", Unit: "s", Kind: record.Timed}
+	qPerToken  = record.Quantity{Name: "duration_per_token", Title: "time per token", Unit: "s/token", Kind: record.Timed, Better: record.Lower, Main: true}
+	qSpeed     = record.Quantity{Name: "tokens_per_second", Title: "speed", Unit: "tokens/s", Kind: record.Timed, Better: record.Higher}
+	qCores     = record.Quantity{Name: "cores_busy", Title: "cores busy", Kind: record.Timed}
+	qCPU       = record.Quantity{Name: "cpu_per_token", Title: "processor time per token", Unit: "s/token", Kind: record.Timed, Better: record.Lower}
+	qCollector = record.Quantity{Name: "gc_share", Title: "garbage collector's share of processor time", Kind: record.Timed, Better: record.Lower}
+	qWaiting   = record.Quantity{Name: "sched_share", Title: "share of goroutine time spent waiting to run", Kind: record.Timed, Better: record.Lower}
+	qState     = record.Quantity{Name: "state_bytes", Title: "state", Unit: "B", Kind: record.Exact, Better: record.Lower, Main: true}
+	qPeak      = record.Quantity{Name: "peak_rss_bytes", Title: "peak resident memory", Unit: "B", Kind: record.Exact, Better: record.Lower, Main: true}
+	qHeap      = record.Quantity{Name: "heap_bytes", Title: "Go heap", Unit: "B", Kind: record.Timed, Better: record.Lower}
+	qArena     = record.Quantity{Name: "arena_bytes", Title: "activation arena", Unit: "B", Kind: record.Exact, Better: record.Lower}
+	qJoules    = record.Quantity{Name: "joules_per_token", Title: "measured energy per token", Unit: "J/token", Kind: record.Timed, Better: record.Lower, Main: true}
+	qEstimate  = record.Quantity{Name: "joules_per_token_estimated", Title: "energy per token, estimated from time", Unit: "J/token", Kind: record.Estimated, Better: record.Lower}
+	qLoss      = record.Quantity{Name: "val_bits_per_byte", Title: "held-out loss", Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower, Main: true}
+	qGap       = record.Quantity{Name: "long_context_gap", Title: "loss of the last positions minus that of the first", Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower}
+	qModes     = record.Quantity{Name: "modes", Title: "largest difference of a logit", Kind: record.Exact, Better: record.Lower}
+)
+
+func qProbe(slots string, every int) record.Quantity {
+	return record.Quantity{Name: fmt.Sprintf("probe:%s/%d", slots, every), Title: fmt.Sprintf("loss from forgetting %s every %d tokens", slots, every),
+		Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower}
+}
+
+// workloads are those of synthetic records.
+func workloads() []record.Workload {
+	return []record.Workload{
+		{Name: "decode", Title: "Generation", Axis: &record.Axis{Key: "depth", Title: "Context already read", Unit: "tokens"}},
+		{Name: "prefill", Title: "Prefill", Axis: &record.Axis{Key: "chunk", Title: "Piece read per call", Unit: "tokens"}},
+		{Name: "train", Title: "Training", Axis: &record.Axis{Key: "context", Title: "Training window", Unit: "tokens"}},
+		{Name: "toy", Title: "Juggling", Axis: &record.Axis{Key: "balls", Title: "Balls in the air"}},
+		{Name: "quality", Title: "Quality"},
+		{Name: "check", Title: "Checks"},
+	}
+}
+
+// sample is a record of an arm: at a place of the workload's axis and in a
+// block, or for a workload without an axis, of a seed.
+func sample(part, arm, workload string, at float64, turn int, values ...record.Value) record.Record {
+	r := record.Record{Schema: record.Schema, Time: epoch, Values: values, Keys: map[string]any{record.KeyStudy: "article", record.KeyPart: part,
+		record.KeyArm: arm, record.KeyArch: arm, record.KeyWorkload: workload, record.KeyThreads: 2.0, record.KeyImpl: "avx2", record.KeySeed: float64(turn), "batch": 1.0}}
+	for _, w := range workloads() {
+		if w.Name == workload && w.Axis != nil {
+			maps.Copy(r.Keys, map[string]any{w.Axis.Key: at, record.KeyBlock: float64(turn), record.KeySlot: 0.0, record.KeySeed: 1.0})
+		}
+	}
+	return r
+}
+
+// timed are the values of work on tokens that took seconds, with two cores
+// busy nine tenths of the time.
+func timed(tokens, seconds float64) []record.Value {
+	return []record.Value{qTokens.Of(tokens), qDuration.Of(seconds), qPerToken.Of(seconds / tokens), qSpeed.Of(tokens / seconds),
+		qCores.Of(1.8), qCPU.Of(1.8 * seconds / tokens)}
+}
 
 // A maker builds a run with known answers: rwkv4 takes 1 ms a token at every
 // depth, the transformer 0.8 ms plus 0.5 µs a token of depth, the RNN 0.3 ms.
@@ -36,11 +98,11 @@ func newMaker() *maker {
 		Method:   "Every model runs in a process of its own; the processes take samples in turn, in random order within each round.",
 		Predicts: "RWKV's time per token is flat in depth; the transformer's is not.",
 		Profile:  "quick", Seed: 7, Command: "workbench run article --profile quick --seed 7",
-		StudyYAML: "name: article\nseeds: 5\n",
+		StudyYAML: "name: article\nseeds: 5\n", Workloads: workloads(),
 		Parts: []record.Part{
-			{Name: "cost", Title: "What a token costs", Note: "Equal parameters, one sequence, two threads.", Labels: slices.Clone(archs), Baseline: "rwkv4"},
-			{Name: "quality", Title: "What the models learn", Labels: slices.Clone(archs), Baseline: "rwkv4"},
-			{Name: "ablation", Title: "What token shift is worth", Labels: []string{"rwkv4", "rwkv4 token_shift=none", "rwkv4 token_shift=fixed", "rwkv4 time_decay=none"}, Baseline: "rwkv4"},
+			{Name: "cost", Title: "What a token costs", Note: "Equal parameters, one sequence, two threads.", Arms: slices.Clone(archs), Baseline: "rwkv4"},
+			{Name: "quality", Title: "What the models learn", Arms: slices.Clone(archs), Baseline: "rwkv4"},
+			{Name: "ablation", Title: "What token shift is worth", Arms: []string{"rwkv4", "rwkv4 token_shift=none", "rwkv4 token_shift=fixed", "rwkv4 time_decay=none"}, Baseline: "rwkv4"},
 		},
 		Cuts: []string{"cost: depth 32768 would take 40 minutes"},
 		Host: record.Host{CPU: "Synthetic 3000", Cores: 2, MemBytes: 16 << 30, OS: "linux", Go: "go1.26.8", Features: []string{"avx2", "fma"},
@@ -66,46 +128,47 @@ func newMaker() *maker {
 		m.quality(part)
 	}
 	m.plan("cost", "transformer", "decode", "depth 16384", "missing-cell")
-	m.recs = append(m.recs, record.Record{Schema: record.Schema, Part: "cost", Cell: "failed-cell", Label: "rnn", Phase: "train", Error: "the cell's process was killed: out of memory"})
+	dead := sample("cost", "rnn", "train", 4096, 0)
+	dead.Cell, dead.Error = "failed-cell", "the cell's process was killed: out of memory"
+	m.recs = append(m.recs, dead)
 	m.plan("cost", "rnn", "train", "context 4096", "failed-cell")
 	return m
 }
 
-func (m *maker) plan(part, label, phase, what, id string) {
-	m.run.Cells = append(m.run.Cells, record.Cell{ID: id, Part: part, Label: label, Phase: phase, What: what})
+func (m *maker) plan(part, arm, workload, what, id string) {
+	m.run.Cells = append(m.run.Cells, record.Cell{ID: id, Part: part, Arm: arm, Workload: workload, What: what})
 }
 
 func (m *maker) noise() float64 { return math.Exp(0.01 * m.rng.NormFloat64()) }
 
-func (m *maker) add(part, label, phase, what string, r record.Record) {
-	id := fmt.Sprintf("%s/%s/%s/%s", part, label, phase, what)
-	if n := len(m.run.Cells); n == 0 || m.run.Cells[n-1].ID != id {
-		m.plan(part, label, phase, what, id)
+// add puts a record into the run, with its cell and the size of its model.
+func (m *maker) add(what string, r record.Record) {
+	part, arm, workload := r.Text(record.KeyPart), r.Text(record.KeyArm), r.Text(record.KeyWorkload)
+	r.Cell = fmt.Sprintf("%s/%s/%s/%s", part, arm, workload, what)
+	if n := len(m.run.Cells); n == 0 || m.run.Cells[n-1].ID != r.Cell {
+		m.plan(part, arm, workload, what, r.Cell)
 	}
-	r.Schema, r.Study, r.Part, r.Label, r.Arch, r.Phase, r.Cell = record.Schema, "article", part, label, label, phase, id
-	r.Threads, r.Impl, r.Time = 2, "avx2", epoch
-	if r.Batch == 0 {
-		r.Batch = 1
+	if size := map[string]float64{"rwkv4": 3_300_000, "transformer": 3_310_000, "rnn": 3_290_000}[arm]; size > 0 {
+		r.Add(qParams.Of(size))
+		r.Add(qInner.Of(size - 130_000))
 	}
-	r.Params = map[string]int{"rwkv4": 3_300_000, "transformer": 3_310_000, "rnn": 3_290_000}[label]
-	r.ParamsNonEmb = r.Params - 130_000
 	m.recs = append(m.recs, r)
 }
 
-func stepSeconds(arch string, depth int) float64 {
+func stepSeconds(arch string, depth float64) float64 {
 	switch arch {
 	case "transformer":
-		return 0.8e-3 + 0.5e-6*float64(depth)
+		return 0.8e-3 + 0.5e-6*depth
 	case "rnn":
 		return 0.3e-3
 	}
 	return 1e-3
 }
 
-func stateBytes(arch string, depth int) int64 {
+func stateBytes(arch string, depth float64) float64 {
 	switch arch {
 	case "transformer":
-		return int64(depth) * 2 * 6 * 256 * 4
+		return depth * 2 * 6 * 256 * 4
 	case "rnn":
 		return 2048
 	}
@@ -114,58 +177,84 @@ func stateBytes(arch string, depth int) int64 {
 
 func (m *maker) costs() {
 	for _, a := range archs {
-		for _, depth := range []int{0, 256, 1024, 4096, 8192} {
-			for round := range 8 {
-				ns := int64(stepSeconds(a, depth) * m.noise() * 64e9)
-				r := record.Record{Depth: depth, Round: round, Tokens: 64, DurationNS: ns, CPUNS: ptr(ns * 18 / 10), GCShare: ptr(0.002), SchedShare: ptr(0.01),
-					StateBytes: ptr(stateBytes(a, depth)), PeakRSSBytes: ptr(int64(60<<20) + stateBytes(a, depth)), HeapBytes: ptr(int64(40 << 20)), ArenaBytes: ptr(int64(3 << 20)),
-					Energy: []record.Energy{{Tier: record.TierEstimated, Domain: "cpu estimate", Source: "TDP model", Total: true, Joules: ptr(35 * float64(ns) / 1e9), WindowNS: ns, Reason: "assumes 35 W"}}}
-				for range 64 {
-					r.LatencyNS = append(r.LatencyNS, int64(float64(ns)/64*m.noise()*m.noise()))
-				}
-				m.add("cost", a, "decode", fmt.Sprintf("depth %d", depth), r)
+		for _, depth := range []float64{0, 256, 1024, 4096, 8192} {
+			for block := range 8 {
+				m.add(fmt.Sprintf("depth %g", depth), m.decode(a, depth, block))
 			}
 		}
-		for _, chunk := range []int{1, 16, 128, 0} {
-			for round := range 8 {
-				speed := 1000 * math.Pow(float64(max(1, chunk+900*map[bool]int{true: 1}[chunk == 0])), 0.3) * m.noise()
-				m.add("cost", a, "prefill", fmt.Sprintf("chunk %d", chunk), record.Record{Chunk: chunk, Round: round, Tokens: 1024, DurationNS: int64(1024 / speed * 1e9), ArenaBytes: ptr(int64(9 << 20))})
+		for _, chunk := range []float64{1, 16, 128, 1024} {
+			for block := range 8 {
+				speed := 1000 * math.Pow(min(chunk, 900), 0.3) * m.noise()
+				r := sample("cost", a, "prefill", chunk, block, append(timed(1024, 1024/speed), qArena.Of(9<<20))...)
+				r.Keys["text"] = 1024.0
+				m.add(fmt.Sprintf("chunk %g", chunk), r)
 			}
 		}
-		for _, context := range []int{128, 512, 2048} {
-			for round := range 8 {
-				speed := 2500 * m.noise() / (1 + float64(context)/9000*map[string]float64{"transformer": 3}[a])
-				m.add("cost", a, "train", fmt.Sprintf("context %d", context), record.Record{Context: context, Batch: 4, Round: round, Tokens: 2048, DurationNS: int64(2048 / speed * 1e9), PeakRSSBytes: ptr(int64(300 << 20))})
+		for _, context := range []float64{128, 512, 2048} {
+			for block := range 8 {
+				speed := 2500 * m.noise() / (1 + context/9000*map[string]float64{"transformer": 3}[a])
+				r := sample("cost", a, "train", context, block, append(timed(2048, 2048/speed), qPeak.Of(300<<20))...)
+				r.Keys["batch"] = 4.0
+				m.add(fmt.Sprintf("context %g", context), r)
 			}
 		}
 	}
-	m.add("cost", "rwkv4", "check", "modes", record.Record{Check: &record.Check{Name: "modes", Value: 3e-6, What: "largest difference of a logit"}})
+	m.add("modes", sample("cost", "rwkv4", "check", 0, 1, qModes.Of(3e-6)))
+}
+
+func (m *maker) decode(arch string, depth float64, block int) record.Record {
+	seconds := stepSeconds(arch, depth) * m.noise() * 64
+	state := stateBytes(arch, depth)
+	r := sample("cost", arch, "decode", depth, block, append(timed(64, seconds), qCollector.Of(0.002), qWaiting.Of(0.01),
+		qState.Of(state), qPeak.Of(60<<20+state), qHeap.Of(40<<20), qArena.Of(3<<20), qJoules.Missing("no powercap tree on this machine"))...)
+	estimate := qEstimate.Of(35 * seconds / 64)
+	estimate.Source, estimate.Reason = "TDP model", "assumes 35 W"
+	r.Add(estimate)
+	latency := record.Series{Name: "latency", Title: "latency of a token", Unit: "s"}
+	for range 64 {
+		latency.Y = append(latency.Y, seconds/64*m.noise()*m.noise())
+	}
+	r.Samples = []record.Series{latency}
+	return r
 }
 
 func (m *maker) quality(part string) {
-	labels := archs
+	arms := archs
 	if part == "ablation" {
-		labels = m.run.Parts[2].Labels
+		arms = m.run.Parts[2].Arms
 	}
-	for i, a := range labels {
+	for i, a := range arms {
 		for seed := range 5 {
-			end := 2.1 + 0.08*float64(i) + 0.01*m.rng.NormFloat64()
-			q := &record.Quality{Corpus: "go", LR: 6e-4, Steps: 400, ValBPB: end, WeightsHash: fmt.Sprintf("%064x", seed*10+i)}
-			for step := 50; step <= 400; step += 50 {
-				q.Curve = append(q.Curve, record.CurvePoint{Step: step, Tokens: step * 2048, ValBPB: end + 3*math.Exp(-float64(step)/90) + 0.01*m.rng.NormFloat64()})
-			}
-			for b := range 6 {
-				q.ByPosition = append(q.ByPosition, record.Bucket{From: b * 256, To: (b + 1) * 256, BPB: end - 0.02*float64(b)*map[bool]float64{true: -3, false: 1}[a == "transformer"] + 0.005*m.rng.NormFloat64()})
-			}
-			if a != "transformer" {
-				for _, every := range []int{1, 4, 16, 64} {
-					q.Probes = append(q.Probes, record.Probe{Slots: "wkv", Every: every, BPB: end + 0.8/float64(every) + 0.01*m.noise(), Base: end},
-						record.Probe{Slots: "shift", Every: every, BPB: end + 0.5/float64(every)/float64(every), Base: end})
-				}
-			}
-			m.add(part, a, "quality", fmt.Sprintf("seed %d", seed), record.Record{Seed: uint64(seed), Context: 256, Batch: 8, Tokens: 400 * 2048, Quality: q})
+			m.add(fmt.Sprintf("seed %d", seed), m.training(part, a, i, seed))
 		}
 	}
+}
+
+// training is what an arm learned with a seed: the i-th arm is 0.08 bits worse
+// than the one before.
+func (m *maker) training(part, arm string, i, seed int) record.Record {
+	end := 2.1 + 0.08*float64(i) + 0.01*m.rng.NormFloat64()
+	curve := record.Series{Name: "val_bits_per_byte", Title: "held-out loss", Unit: "bits/byte", Axis: "training text read", AxisUnit: "tokens"}
+	for step := 50.0; step <= 400; step += 50 {
+		curve.X, curve.Y = append(curve.X, step*2048), append(curve.Y, end+3*math.Exp(-step/90)+0.01*m.rng.NormFloat64())
+	}
+	place := record.Series{Name: "loss_by_position", Title: "held-out loss", Unit: "bits/byte", Axis: "position in the text", AxisUnit: "tokens"}
+	for b := range 6 {
+		x := float64(b)
+		place.X = append(place.X, math.Sqrt(max(1, x*256)*(x+1)*256))
+		place.Y = append(place.Y, end-0.02*x*map[bool]float64{true: -3, false: 1}[arm == "transformer"]+0.005*m.rng.NormFloat64())
+	}
+	r := sample(part, arm, "quality", 0, seed, qLoss.Of(end), qGap.Of(place.Y[5]-place.Y[0]))
+	maps.Copy(r.Keys, map[string]any{"batch": 8.0, "context": 256.0, "lr": 6e-4, "steps": 400.0, "corpus": "go"})
+	r.Samples = []record.Series{curve, place}
+	r.Notes = map[string]string{weights: fmt.Sprintf("%064x", seed*10+i)}
+	if arm != "transformer" {
+		for _, every := range []int{1, 4, 16, 64} {
+			r.Add(qProbe("wkv", every).Of(0.8/float64(every) + 0.01*m.noise()))
+			r.Add(qProbe("shift", every).Of(0.5 / float64(every*every)))
+		}
+	}
+	return r
 }
 
 // save writes the run as the runner does.
@@ -183,7 +272,7 @@ func (m *maker) save(t *testing.T) string {
 		}
 		b.Write(line)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "records.jsonl"), b.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, record.RecordsFile), b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return dir

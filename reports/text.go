@@ -82,8 +82,10 @@ func slug(s string) string {
 }
 
 // uniqueSlug is slug(s), numbered where used already holds it.
-func uniqueSlug(s string, used map[string]bool) string {
-	base := slug(s)
+func uniqueSlug(s string, used map[string]bool) string { return unused(slug(s), used) }
+
+// unused is base, numbered where used already holds it.
+func unused(base string, used map[string]bool) string {
 	name := base
 	for i := 2; used[name]; i++ {
 		name = fmt.Sprintf("%s-%d", base, i)

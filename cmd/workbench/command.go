@@ -48,7 +48,7 @@ func overview(w io.Writer) {
 			fmt.Fprintf(w, "  %-8s %s\n", c.name, c.short)
 		}
 	}
-	fmt.Fprint(w, "\n`workbench COMMAND --help` says more and gives an example.\n")
+	fmt.Fprint(w, "\n`workbench COMMAND --help` says more and gives an example; `workbench --version` names the build.\n")
 }
 
 // run parses the command line and does the work.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -106,30 +107,37 @@ func holdWindows(t *testing.T, records []record.Record, watts float64, feeder *m
 	t.Helper()
 	var told, fed float64
 	n := 0
-	for _, r := range records {
-		e := record.Total(r.Energy, record.TierCounter)
-		if e == nil {
-			t.Fatalf("%s of %s: no total: %+v", r.Phase, r.Label, r.Energy)
+	for i := range records {
+		r := &records[i]
+		what := fmt.Sprintf("%s of %s, block %s", r.Text(record.KeyWorkload), r.Text(record.KeyArm), r.Text(record.KeyBlock))
+		perToken := r.Find("joules_per_token")
+		if perToken == nil {
+			t.Fatalf("%s: no energy", what)
 		}
-		window := time.Duration(e.WindowNS)
-		if e.Joules == nil && feeder.Late(r.Time.Add(-window), r.Time) {
-			t.Skipf("the machine is too busy to feed a counter: %s", e.Reason)
+		joules, ok := r.Value("joules")
+		seconds, _ := r.Value("energy_window")
+		window := time.Duration(seconds * 1e9)
+		if !ok && feeder.Late(r.Time.Add(-time.Second), r.Time) {
+			t.Skipf("the machine is too busy to feed a counter: %s", perToken.Reason)
 		}
-		if e.Joules == nil {
-			t.Fatalf("%s of %s, round %d: no energy: %+v", r.Phase, r.Label, r.Round, r.Energy)
+		if !ok {
+			t.Fatalf("%s: no energy: %s", what, perToken.Reason)
 		}
-		if *e.Joules < 0 || e.NetJ != nil && (*e.NetJ < 0 || *e.NetJ > *e.Joules) {
-			t.Errorf("%g J, net %v", *e.Joules, e.NetJ)
+		gross, _ := r.Value("joules_per_token")
+		if net, ok := r.Value("net_joules_per_token"); joules < 0 || ok && (net < 0 || net > gross) {
+			t.Errorf("%s: %g J, %g J a token, net %g", what, joules, gross, net)
 		}
-		if window < 200*time.Millisecond || r.DurationNS > e.WindowNS {
-			t.Errorf("%s of %s: %d ns of work in a window of %v", r.Phase, r.Label, r.DurationNS, window)
+		duration, _ := r.Value("duration")
+		if window < 200*time.Millisecond || duration > seconds {
+			t.Errorf("%s: %g s of work in a window of %v", what, duration, window)
 		}
-		if r.Phase == "decode" && (len(r.LatencyNS) != r.Tokens || r.Tokens%32 != 0) {
-			t.Errorf("%s: %d tokens are not whole works at the depth, or lack their latencies", r.Label, r.Tokens)
+		tokens, _ := r.Value("tokens")
+		if s := r.Series("latency"); r.Text(record.KeyWorkload) == "decode" && (s == nil || len(s.Y) != int(tokens) || int(tokens)%32 != 0) {
+			t.Errorf("%s: %g tokens are not whole works at the depth, or lack their latencies", what, tokens)
 		}
 		late := lateAt(feeder, r.Time) || lateAt(feeder, r.Time.Add(-window))
 		if !late {
-			told, fed, n = told+*e.Joules, fed+watts*window.Seconds(), n+1
+			told, fed, n = told+joules, fed+watts*window.Seconds(), n+1
 		}
 	}
 	if n < 3 {
@@ -167,8 +175,9 @@ func holdFigure(t *testing.T, dir string, records []record.Record) {
 	for _, row := range rows[1:] {
 		var each []float64
 		for _, r := range records {
-			if e := record.Total(r.Energy, record.TierCounter); r.Phase == "decode" && r.Label == row[0] {
-				each = append(each, *e.Joules/float64(e.WindowNS)*float64(r.DurationNS)/float64(r.Tokens))
+			if r.Text(record.KeyWorkload) == "decode" && r.Text(record.KeyArm) == row[0] {
+				value := func(name string) float64 { x, _ := r.Value(name); return x }
+				each = append(each, value("joules")/value("energy_window")*value("duration")/value("tokens"))
 			}
 		}
 		slices.Sort(each)

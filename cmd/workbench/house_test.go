@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,7 +23,6 @@ import (
 
 	"workbench/arch"
 	"workbench/experiments"
-	"workbench/experiments/record"
 	"workbench/kernels/kerneltest"
 )
 
@@ -50,12 +48,14 @@ var rooms = map[string][]string{
 	"experiments/meter":  {"arch/files", "experiments/record", "experiments/stats", "kernels", "golang.org/x/exp/trace", "golang.org/x/sys"},
 	"experiments/corpus": {"arch/files", "arch/tokenizer", "golang.org/x/exp/mmap"},
 	"experiments/train":  {"arch", "arch/files", "arch/nn", "kernels", "experiments/corpus", "arch/checkpoint"},
+	"experiments/workload": {"arch", "arch/archtest", "arch/nn", "kernels", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train",
+		"github.com/goccy/go-yaml"},
 	"experiments": {"arch", "arch/files", "arch/nn", "arch/archtest", "arch/checkpoint", "kernels", "experiments/record", "experiments/stats", "experiments/meter",
-		"experiments/corpus", "experiments/train", "github.com/goccy/go-yaml", "golang.org/x/term"},
+		"experiments/corpus", "experiments/train", "experiments/workload", "github.com/goccy/go-yaml", "golang.org/x/term"},
 	"reports": {"arch/files", "experiments/record", "experiments/stats", "gonum.org/v1/plot", "github.com/go-echarts/go-echarts/v2",
 		"github.com/olekukonko/tablewriter", "codeberg.org/go-fonts/liberation", "golang.org/x/image"},
 	"cmd/workbench": {"arch", "arch/files", "arch/archtest", "arch/checkpoint", "arch/nn", "arch/rnn", "arch/rwkv", "arch/tokenizer", "arch/transformer", "kernels", "kernels/kerneltest",
-		"experiments", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train", "reports", "golang.org/x/term"},
+		"experiments", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train", "experiments/workload", "reports", "golang.org/x/term"},
 
 	"experiments/meter/metertest": {},
 }
@@ -400,19 +400,6 @@ func TestKernelsAreTimed(t *testing.T) {
 	for name := range pkg {
 		if forward, ok := strings.CutSuffix(name, "Grad"); ok && pkg[forward] && !timed[strings.ToLower(forward)] {
 			t.Errorf("the table of kernels has no %s", forward)
-		}
-	}
-}
-
-func TestMetersAreFields(t *testing.T) {
-	fields := map[string]bool{}
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[record.Record]()) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		fields[name] = true
-	}
-	for _, m := range meters {
-		if !fields[m.Name] {
-			t.Errorf("list names the meter %s, which no record has", m.Name)
 		}
 	}
 }

@@ -5,17 +5,20 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"workbench/arch"
 	"workbench/experiments"
+	"workbench/experiments/record"
+	"workbench/experiments/workload"
 	"workbench/kernels"
 	"workbench/kernels/kerneltest"
 )
 
 var listCommand = command{
 	name:    "list",
-	short:   "List the studies, the architectures and their settings, the corpora, the kernels and the meters.",
+	short:   "List the studies, the architectures and their settings, the corpora, the kernels, the workloads and the quantities.",
 	example: "workbench list --json",
 	setup: func(fs *flag.FlagSet) body {
 		asJSON := fs.Bool("json", false, "print JSON")
@@ -42,7 +45,15 @@ type inventory struct {
 	Architectures []archItem   `json:"architectures"`
 	Corpora       []namedItem  `json:"corpora"`
 	Kernels       []kernelItem `json:"kernels"`
-	Meters        []namedItem  `json:"meters"`
+	Workloads     []workItem   `json:"workloads"`
+	Meters        []namedItem  `json:"meters"` // the quantities of records, by name
+}
+
+type workItem struct {
+	Name    string            `json:"name"`
+	Title   string            `json:"title"`
+	Axis    string            `json:"axis,omitempty"`
+	Options []workload.Option `json:"options"`
 }
 
 type studyItem struct {
@@ -72,24 +83,22 @@ var corpora = []namedItem{
 	{"PATH", "any text file, or the text files of a folder"},
 }
 
-// meters are the fields of a record that hold a measurement.
-var meters = []namedItem{
-	{"duration_ns", "wall time of a sample, monotonic clock"},
-	{"latency_ns", "wall time of every token of a decode sample"},
-	{"cpu_ns", "user and system time of the cell's process"},
-	{"gc_share", "garbage collector's share of the CPU time, from Go's execution trace"},
-	{"sched_share", "share of goroutine time spent runnable but not running, from Go's execution trace"},
-	{"state_bytes", "bytes of the live state, walked"},
-	{"peak_rss_bytes", "peak resident memory of the cell's own process"},
-	{"heap_bytes", "live Go heap"},
-	{"arena_bytes", "most memory that activations held"},
-	{"energy", "joules by source, each with its tier: counter, estimate or n/a with the reason"},
-	{"quality", "held-out bits per byte: curve, by position, with parts of the state forgotten"},
-	{"check", "exact properties of the live model: modes, linear, scan"},
-}
-
 func takeInventory() (inventory, error) {
-	inv := inventory{Corpora: corpora, Meters: meters}
+	inv := inventory{Corpora: corpora}
+	for _, w := range workload.All() {
+		item := workItem{Name: w.Name, Title: w.Title, Options: w.Options()}
+		if w.Axis != nil {
+			item.Axis = w.Axis.Key
+		}
+		inv.Workloads = append(inv.Workloads, item)
+	}
+	for _, q := range record.Quantities() {
+		doc := strings.TrimRight(q.Title, ": ") + ", " + string(q.Kind)
+		if q.Unit != "" {
+			doc += ", in " + q.Unit
+		}
+		inv.Meters = append(inv.Meters, namedItem{q.Name, doc})
+	}
 	for _, name := range experiments.Catalog() {
 		s, err := experiments.Load(name)
 		if err != nil {
@@ -132,7 +141,22 @@ func (inv inventory) print(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprint(w, "\nMeters (fields of records.jsonl)\n")
+	fmt.Fprint(w, "\nWorkloads (measure: of a study) and their settings\n")
+	for _, item := range inv.Workloads {
+		along := ""
+		if item.Axis != "" {
+			along = ", along " + item.Axis
+		}
+		fmt.Fprintf(w, "  %s: %s%s\n", item.Name, item.Title, along)
+		for _, o := range item.Options {
+			setting := o.Key
+			if !reflect.ValueOf(o.Default).IsZero() {
+				setting += strings.Join(strings.Fields(fmt.Sprintf("=%v", o.Default)), ",")
+			}
+			fmt.Fprintf(w, "    %-34s %s\n", setting, o.Doc)
+		}
+	}
+	fmt.Fprint(w, "\nQuantities (values of records.jsonl, metrics of claims)\n")
 	printItems(w, inv.Meters)
 }
 
@@ -146,7 +170,7 @@ func settingOf(o arch.Option) string {
 
 func printItems(w io.Writer, items []namedItem) {
 	for _, it := range items {
-		fmt.Fprintf(w, "  %-16s %s\n", it.Name, it.Doc)
+		fmt.Fprintf(w, "  %-26s %s\n", it.Name, it.Doc)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -42,12 +44,33 @@ func dispatch(args []string, stdout, stderr io.Writer) error {
 		overview(stdout)
 		return nil
 	}
+	if args[0] == "--version" {
+		_, err := fmt.Fprintln(stdout, version())
+		return err
+	}
 	for _, c := range commands {
 		if c.name == args[0] {
 			return c.run(args[1:], output{stdout, stderr})
 		}
 	}
 	return usageError{fmt.Errorf("unknown command %q (known: %s)", args[0], strings.Join(known(), ", "))}
+}
+
+// version names the build: the commit that it was made from, where that is
+// known, the toolchain and the system.
+func version() string {
+	commit := "unknown commit"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				commit = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				commit += " with uncommitted changes"
+			}
+		}
+	}
+	return fmt.Sprintf("workbench %s, %s, %s/%s", commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // usageError is a mistake in the command line: exit status 2.

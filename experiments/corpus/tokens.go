@@ -36,6 +36,11 @@ func OfBytes(text []byte) Tokens {
 	}}
 }
 
+// OfIDs are tokens that lie in memory, each below vocab.
+func OfIDs(ids []int32, vocab int) Tokens {
+	return Tokens{Vocab: vocab, hi: len(ids), read: func(at int, out []int32) { copy(out, ids[at:]) }}
+}
+
 // Len is the number of tokens.
 func (t Tokens) Len() int { return t.hi - t.lo }
 

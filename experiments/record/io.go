@@ -140,6 +140,7 @@ func Load(dir string) (*Run, []Record, error) {
 		warn("the last line was cut short by a crash (%d bytes) and is left out", torn)
 	}
 	records, repeats := once(records)
+	tellTexts(records)
 	if repeats > 0 {
 		warn("%d lines hold a sample that is recorded more than once: its first line counts", repeats)
 	}
@@ -174,8 +175,15 @@ func loadRun(path string) (*Run, error) {
 	if err := json.Unmarshal(b, &run); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if run.Schema != Schema {
-		return nil, fmt.Errorf("%s: schema version %d, this program reads %d", path, run.Schema, Schema)
+	switch run.Schema {
+	case 1:
+		err = upgradeRun(&run, b)
+	case Schema:
+	default:
+		err = fmt.Errorf("schema version %d, this program reads 1 to %d", run.Schema, Schema)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &run, nil
 }
@@ -228,15 +236,48 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 }
 
 func parse(line []byte) (Record, error) {
+	var head struct {
+		Schema int `json:"schema"`
+	}
+	if err := json.Unmarshal(line, &head); err != nil {
+		return Record{}, fmt.Errorf("not a record: %w", err)
+	}
 	var r Record
-	if err := json.Unmarshal(line, &r); err != nil {
+	var err error
+	switch head.Schema {
+	case 1:
+		r, err = upgrade(line)
+	case Schema:
+		err = json.Unmarshal(line, &r)
+	default:
+		return r, fmt.Errorf("schema version %d, this program reads 1 to %d", head.Schema, Schema)
+	}
+	if err != nil {
 		return r, fmt.Errorf("not a record: %w", err)
 	}
-	if r.Schema != Schema {
-		return r, fmt.Errorf("schema version %d, this program reads %d", r.Schema, Schema)
+	return r, r.check()
+}
+
+// check refuses keys and series that nothing could be made of.
+func (r *Record) check() error {
+	for k, v := range r.Keys {
+		switch v.(type) {
+		case string, float64, bool:
+		default:
+			return fmt.Errorf("key %.40q holds neither a text, a number nor a truth value", k)
+		}
 	}
-	if r.DurationNS < 0 || r.Tokens < 0 || r.Depth < 0 || r.Chunk < 0 || r.Context < 0 || r.Batch < 0 || r.Threads < 0 {
-		return r, errors.New("a negative duration or count")
+	seen := map[string]bool{}
+	for _, v := range r.Values {
+		if v.Name == "" || seen[v.Name] {
+			return fmt.Errorf("the quantity %.40q is there twice, or has no name", v.Name)
+		}
+		seen[v.Name] = true
 	}
-	return r, nil
+	for _, s := range r.Samples {
+		if len(s.X) != 0 && len(s.X) != len(s.Y) {
+			return fmt.Errorf("the series %.40q has %d places and %d values", s.Name, len(s.X), len(s.Y))
+		}
+	}
+	return nil
 }

@@ -3,6 +3,8 @@ package record
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -42,13 +44,17 @@ func tail(t *testing.T, path, s string) {
 
 func TestRoundTrip(t *testing.T) {
 	dir, path := newRun(t)
-	cpu, joules := int64(5), 1.5
+	joules := Quantity{"joules", "energy", "J", Timed, Lower, true}
+	counted := joules.Of(1.5)
+	counted.Source = "RAPL"
 	want := Record{
-		Schema: Schema, Study: "s", Cell: "c", Config: map[string]any{"dim": 64.0}, Depth: 3,
-		Tokens: 2, DurationNS: 9, LatencyNS: []int64{4, 5}, CPUNS: &cpu,
-		Energy:  []Energy{{Tier: TierCounter, Joules: &joules}, {Tier: TierNone, Reason: "none"}},
-		Quality: &Quality{Curve: []CurvePoint{{Step: 1, ValBPB: 2}}},
-		Time:    time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+		Schema: Schema, Cell: "c", Keys: map[string]any{KeyStudy: "s", "depth": 3.0, "draft": true, "config.dim": 64.0},
+		Values: []Value{counted, Quantity{"net", "net energy", "J", Estimated, "", false}.Missing("no idle power")},
+		Samples: []Series{{Name: "latency", Title: "latency of a token", Unit: "s", Y: []float64{4e-3, 5e-3}},
+			{Name: "loss", Y: []float64{2, 1}, Axis: "training text", AxisUnit: "tokens", X: []float64{0, 512}}},
+		Notes:    map[string]string{"weights_sha256": "ab"},
+		Warnings: []string{"noisy"},
+		Time:     time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
 	}
 	put(t, path, want)
 	put(t, path, Record{Cell: "d"})
@@ -65,13 +71,27 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestNilIsNotZero(t *testing.T) {
-	r := Record{Energy: []Energy{{Tier: TierNone}}}
+	q := Quantity{Name: "joules", Kind: Timed}
+	r := Record{Values: []Value{q.Missing("no counter")}}
 	line, err := r.MarshalLine()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(line, []byte(`"joules":null`)) || bytes.Contains(line, []byte("state_bytes")) {
+	if !bytes.Contains(line, []byte(`"value":null,"reason":"no counter"`)) || bytes.Contains(line, []byte("samples")) {
 		t.Errorf("%s", line)
+	}
+	for _, v := range []Value{q.Missing("no counter"), q.Of(math.NaN()), q.Of(math.Inf(1))} {
+		r.Values = []Value{v}
+		if x, ok := r.Value("joules"); ok || v.Value != nil {
+			t.Errorf("%v is the number %g", v, x)
+		}
+	}
+	if _, ok := r.Value("watts"); ok {
+		t.Error("a quantity that is not there has a number")
+	}
+	r.Values = []Value{q.Of(0)}
+	if x, ok := r.Value("joules"); !ok || x != 0 {
+		t.Error("zero is a number")
 	}
 }
 
@@ -105,7 +125,7 @@ func TestTornFirstLineAndRepair(t *testing.T) {
 	if cut, err := Repair(path); cut != 0 || err != nil {
 		t.Errorf("missing file: %d, %v", cut, err)
 	}
-	tail(t, path, `{"schema":1`)
+	tail(t, path, `{"schema":2`)
 	if cut, err := Repair(path); cut != 11 || err != nil {
 		t.Errorf("cut %d, %v", cut, err)
 	}
@@ -115,18 +135,25 @@ func TestTornFirstLineAndRepair(t *testing.T) {
 }
 
 func TestMalformed(t *testing.T) {
-	const good = `{"schema":1,"cell":"a","later_key":{"x":1}}` + "\n"
+	const good = `{"schema":2,"cell":"a","keys":{"depth":8},"later_key":{"x":1}}` + "\n"
 	for name, c := range map[string]struct{ lines, want string }{
-		"middle":   {good + "{\"schema\":1,\n" + good, "records.jsonl:2:"},
-		"type":     {good + `{"schema":1,"tokens":"many"}` + "\n", "tokens"},
-		"fraction": {`{"schema":1,"tokens":1.5}` + "\n", "tokens"},
-		"empty":    {good + "\n" + good, ":2:"},
-		"schema":   {good + good + `{"schema":2}` + "\n", ":3: schema version 2"},
-		"null":     {"null\n", ":1: schema version 0"},
-		"two":      {`{"schema":1}{"schema":1}` + "\n", ":1:"},
-		"negative": {`{"schema":1,"duration_ns":-1}` + "\n", "negative"},
-		"long":     {`{"schema":1,"cell":"` + strings.Repeat("x", maxLine) + `"}` + "\n", ":1: line longer"},
-		"endless":  {strings.Repeat("x", maxLine+1), ":1: line longer"},
+		"middle":    {good + "{\"schema\":2,\n" + good, "records.jsonl:2:"},
+		"type":      {good + `{"schema":2,"values":[{"name":"x","value":"many"}]}` + "\n", ":2: not a record"},
+		"key":       {`{"schema":2,"keys":{"depth":[1]}}` + "\n", `key "depth" holds neither`},
+		"no name":   {`{"schema":2,"values":[{"value":1}]}` + "\n", "has no name"},
+		"twice":     {`{"schema":2,"values":[{"name":"x"},{"name":"x"}]}` + "\n", `quantity "x" is there twice`},
+		"series":    {`{"schema":2,"samples":[{"name":"y","x":[1,2],"y":[1]}]}` + "\n", `series "y" has 2 places and 1 values`},
+		"old twice": {good + `{"schema":1,"phase":"quality","quality":{"probes":[{"slots":"wkv","every":16},{"slots":"wkv","every":16}]}}` + "\n", `jsonl:2: the quantity "probe:wkv/16" is there twice`},
+		"old check": {good + `{"schema":1,"phase":"check","params":9,"check":{"name":"params","value":1}}` + "\n", `jsonl:2: the quantity "params" is there twice`},
+		"old type":  {good + `{"schema":1,"tokens":"many"}` + "\n", "tokens"},
+		"fraction":  {`{"schema":1,"tokens":1.5}` + "\n", "tokens"},
+		"empty":     {good + "\n" + good, ":2:"},
+		"schema":    {good + good + `{"schema":3}` + "\n", ":3: schema version 3"},
+		"null":      {"null\n", ":1: schema version 0"},
+		"two":       {`{"schema":2}{"schema":2}` + "\n", ":1:"},
+		"negative":  {`{"schema":1,"duration_ns":-1}` + "\n", "negative"},
+		"long":      {`{"schema":2,"cell":"` + strings.Repeat("x", maxLine) + `"}` + "\n", ":1: line longer"},
+		"endless":   {strings.Repeat("x", maxLine+1), ":1: line longer"},
 	} {
 		dir, path := newRun(t)
 		tail(t, path, c.lines)
@@ -144,8 +171,9 @@ func TestMalformed(t *testing.T) {
 func TestMalformedRun(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"schema": {`{"schema":9}`, "schema version 9"},
-		"type":   {`{"schema":1,"seed":"x"}`, "seed"},
-		"short":  {`{"schema":1`, "run.json"},
+		"type":   {`{"schema":2,"seed":"x"}`, "seed"},
+		"short":  {`{"schema":2`, "run.json"},
+		"old":    {`{"schema":1,"cells":[{"phase":1}]}`, "phase"},
 		"large":  {strings.Repeat(" ", maxRun+1), "larger"},
 	} {
 		dir, _ := newRun(t)
@@ -161,7 +189,7 @@ func TestMalformedRun(t *testing.T) {
 func TestUnwritable(t *testing.T) {
 	dir, path := newRun(t)
 	nan := math.NaN()
-	if err := Append(path, &Record{Cell: "x9", GCShare: &nan}); err == nil || !strings.Contains(err.Error(), "x9") {
+	if err := Append(path, &Record{Cell: "x9", Samples: []Series{{Y: []float64{nan}}}}); err == nil || !strings.Contains(err.Error(), "x9") {
 		t.Errorf("NaN: %v", err)
 	}
 	if err := Append(path, &Record{Error: strings.Repeat("x", maxLine)}); err == nil {
@@ -185,25 +213,33 @@ func TestUnwritable(t *testing.T) {
 // samples that differ in what tells them apart all do.
 func TestSamplesCountOnce(t *testing.T) {
 	dir, path := newRun(t)
-	samples := []Record{{Cell: "a"}, {Cell: "b"}, {Cell: "a", Round: 1}, {Cell: "a", Seed: 1}, {Cell: "a", Error: "late"}, {Cell: "a", Part: "p"},
-		{Cell: "a", Depth: 1}, {Cell: "a", Threads: 1}, {Cell: "a", Quality: &Quality{LR: 1}}, {Cell: "a", Quality: &Quality{LR: 2}}, {Cell: "a", Check: &Check{Name: "modes"}}}
-	for range 3 {
+	counted := func(name string) []Value { return []Value{Quantity{Name: name, Kind: Exact}.Of(1)} }
+	samples := []Record{{Cell: "a"}, {Cell: "b"}, {Cell: "a", Error: "late"}, {Cell: "a", Values: counted("modes")}, {Cell: "a", Values: counted("scan")}}
+	for _, key := range []string{KeyBlock, KeySeed, KeyPart, "depth", KeyThreads, "lr", "what nobody knows"} {
+		samples = append(samples, Record{Cell: "a", Keys: map[string]any{key: 1.0}}, Record{Cell: "a", Keys: map[string]any{key: "2"}})
+	}
+	took := Quantity{Name: "took", Kind: Timed}
+	for again := range 3 { // another measurement of the same sample, at another place in its block
 		for i, r := range samples {
-			r.Tokens = i
+			r.Keys = maps.Clone(r.Keys)
+			if r.Keys == nil {
+				r.Keys = map[string]any{}
+			}
+			r.Keys[KeySlot], r.Notes = again, map[string]string{"place": fmt.Sprint(i)}
+			r.Values = append([]Value{took.Of(float64(again))}, r.Values...)
 			put(t, path, r)
 		}
-		samples[0].DurationNS++ // another measurement of the same sample
 	}
 	run, got, err := Load(dir)
-	if err != nil || len(got) != len(samples) || got[0].DurationNS != 0 {
+	if err != nil || len(got) != len(samples) {
 		t.Fatalf("%d samples of %d, %v", len(got), len(samples), err)
 	}
-	for i := range got {
-		if got[i].Tokens != i {
-			t.Errorf("sample %d stands at %d", got[i].Tokens, i)
+	for i, r := range got {
+		if x, ok := r.Value(took.Name); !ok || x != 0 || r.Notes["place"] != fmt.Sprint(i) {
+			t.Errorf("sample %s, measured for the %g. time, stands at %d", r.Notes["place"], x, i)
 		}
 	}
-	if len(run.Warnings) != 1 || !strings.Contains(run.Warnings[0], "22 lines hold a sample that is recorded more than once") {
+	if len(run.Warnings) != 1 || !strings.Contains(run.Warnings[0], "38 lines hold a sample that is recorded more than once") {
 		t.Errorf("warnings %q", run.Warnings)
 	}
 }

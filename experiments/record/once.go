@@ -1,31 +1,33 @@
 package record
 
-// identity is what tells one sample from another: the cell and, within it, the
-// round of a timed sample. What a file written by hand may vary beside them
-// counts too.
-type identity struct {
-	Part, Label, Cell, Phase, Check, Error string
-	Depth, Chunk, Context, Batch, Threads  int
-	Round                                  int
-	Seed                                   uint64
-	LR                                     float64
-}
+import (
+	"encoding/json"
+	"maps"
+)
 
-func (r *Record) identity() identity {
-	id := identity{Part: r.Part, Label: r.Label, Cell: r.Cell, Phase: r.Phase, Error: r.Error,
-		Depth: r.Depth, Chunk: r.Chunk, Context: r.Context, Batch: r.Batch, Threads: r.Threads, Round: r.Round, Seed: r.Seed}
-	if r.Quality != nil {
-		id.LR = r.Quality.LR
+// identity is what tells one sample from another: its cell, what it says of
+// what was measured and how, whether it failed, and without blocks what it
+// counted, for a cell may hold several checks. Its place in a block's order is
+// none of it.
+func (r *Record) identity() string {
+	keys := maps.Clone(r.Keys)
+	delete(keys, KeySlot)
+	var counted []string
+	for _, v := range r.Values {
+		if v.Kind == Exact && keys[KeyBlock] == nil {
+			counted = append(counted, v.Name)
+		}
 	}
-	if r.Check != nil {
-		id.Check = r.Check.Name
+	b, err := json.Marshal([]any{r.Cell, keys, r.Error, counted})
+	if err != nil {
+		panic("record: " + err.Error()) // keys are texts, numbers and truth values
 	}
-	return id
+	return string(b)
 }
 
 // once returns the first record of every sample and the number of the others.
 func once(records []Record) (first []Record, repeats int) {
-	seen := map[identity]bool{}
+	seen := map[string]bool{}
 	for i := range records {
 		if id := records[i].identity(); !seen[id] {
 			seen[id] = true

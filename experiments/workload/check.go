@@ -1,9 +1,14 @@
-package experiments
+package workload
 
 import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 
 	"workbench/arch"
 	"workbench/arch/archtest"
@@ -12,47 +17,81 @@ import (
 	"workbench/kernels"
 )
 
-// checkNames are the properties that can be checked: the first of every
-// architecture, the others of RWKV-4's recurrence.
-var checkNames = []string{"modes", "linear", "scan"}
+func init() {
+	Register(record.Workload{Name: "check", Title: "Checks"}, false, func() Settings { return &Check{} })
+	for _, p := range properties {
+		record.Define(p.quantity())
+	}
+}
 
-// checksOf are those of the asked checks that an architecture has.
-func checksOf(arch string, asked []string) []string {
+// Check measures exact properties of the live model.
+type Check struct {
+	Names []string `yaml:"check" doc:"modes (one call, token by token and uneven pieces give the same logits); of rwkv4 also linear and scan (what its recurrence is)"`
+}
+
+// UnmarshalYAML reads the list that stands in place of a mapping.
+func (c *Check) UnmarshalYAML(n ast.Node) error { return yaml.NodeToValue(n, &c.Names) }
+
+// MarshalYAML writes what UnmarshalYAML reads.
+func (c Check) MarshalYAML() (any, error) { return c.Names, nil }
+
+// A property is an exact one of a model or of its recurrence.
+type property struct {
+	name, what string
+	only       string // the architecture that has it, "": all
+	deviation  func(e *Env) (float64, error)
+}
+
+var properties = []property{
+	{"modes", "largest difference of a logit, over the largest logit, between one call, token by token and uneven chunks", "", modesDeviation},
+	{"linear", "largest deviation of the recurrence from superposition in values and state, over its largest output", "rwkv4", linearDeviation},
+	{"scan", "largest difference between the sequential recurrence and an associative scan in float64, over its largest output", "rwkv4", scanDeviation},
+}
+
+// quantity is how far a model is from having the property.
+func (p property) quantity() record.Quantity {
+	return record.Quantity{Name: p.name, Title: p.what, Kind: record.Exact, Better: record.Lower}
+}
+
+// Complete implements Settings.
+func (c *Check) Complete() error {
+	var known []string
+	for _, p := range properties {
+		known = append(known, p.name)
+	}
+	for _, name := range c.Names {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("unknown check %q (known: %s)", name, strings.Join(known, ", "))
+		}
+	}
+	if len(c.Names) == 0 {
+		return fmt.Errorf("the list is empty (known: %s)", strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// Of are those of the asked properties that an architecture has.
+func (c *Check) Of(arch string) []string {
 	var out []string
-	for _, name := range asked {
-		if name == "modes" || arch == "rwkv4" {
-			out = append(out, name)
+	for _, p := range properties {
+		if slices.Contains(c.Names, p.name) && (p.only == "" || p.only == arch) {
+			out = append(out, p.name)
 		}
 	}
 	return out
 }
 
-// checks measures exact properties, one record each.
-func (c *cell) checks() (reply, error) {
-	var answer reply
-	for _, name := range c.spec.Checks {
-		var check record.Check
-		switch name {
-		case "modes":
-			archtest.Jitter(c.model, c.spec.Seed)
-			value, err := modesDeviation(c.model, c.spec.Text)
-			if err != nil {
-				return reply{}, err
-			}
-			check = record.Check{Value: value, What: "largest difference of a logit, over the largest logit, between one call, token by token and uneven chunks"}
-		case "linear":
-			check = record.Check{Value: linearDeviation(c.spec.Seed), What: "largest deviation of the recurrence from superposition in values and state, over its largest output"}
-		case "scan":
-			check = record.Check{Value: scanDeviation(c.spec.Seed), What: "largest difference between the sequential recurrence and an associative scan in float64, over its largest output"}
-		default:
-			return reply{}, fmt.Errorf("unknown check %q", name)
-		}
-		check.Name = name
-		r := c.base
-		r.Check = &check
-		answer.Records = append(answer.Records, r)
+// Run implements Whole.
+func (c *Check) Run(e *Env, cell Cell, r *record.Record) error {
+	i := slices.IndexFunc(properties, func(p property) bool { return p.name == cell.What })
+	if i < 0 {
+		return fmt.Errorf("unknown check %q", cell.What)
 	}
-	return answer, nil
+	x, err := properties[i].deviation(e)
+	if err == nil {
+		r.Add(properties[i].quantity().Of(x))
+	}
+	return err
 }
 
 // checkTokens is the length of the text that modes are compared on.
@@ -61,18 +100,17 @@ const checkTokens = 96
 // modesDeviation runs the model over a text whole, token by token and in
 // uneven chunks, and returns the largest difference of logits relative to the
 // largest logit.
-func modesDeviation(m arch.Model, text []byte) (float64, error) {
-	T := min(len(text), checkTokens)
+func modesDeviation(e *Env) (float64, error) {
+	m := e.Model
+	archtest.Jitter(m, e.Seed)
+	T := min(len(e.Tokens), checkTokens)
 	if c := arch.Context(m); c > 0 {
 		T = min(T, c)
 	}
 	if T < 2 {
-		return 0, fmt.Errorf("a text of %d bytes is too short to compare modes", T)
+		return 0, fmt.Errorf("a text of %d tokens is too short to compare modes", T)
 	}
-	ids := make([]int32, T)
-	for i := range ids {
-		ids[i] = int32(text[i])
-	}
+	ids := e.Tokens[:T]
 	g := nn.Inference()
 	logits := m.Logits(g, m.Forward(g, nn.Tokens{IDs: ids, B: 1, T: T}, nil))
 	whole := append([]float32(nil), logits.Data...)
@@ -140,8 +178,8 @@ func (s sequence) run() (y, a, b, p []float32) {
 // values and the numerator before.
 //
 //	WKV(α·v1 + β·v2, α·a1 + β·a2) = α·WKV(v1, a1) + β·WKV(v2, a2)
-func linearDeviation(seed uint64) float64 {
-	r := nn.Rand(seed, "check linear")
+func linearDeviation(e *Env) (float64, error) {
+	r := nn.Rand(e.Seed, "check linear")
 	one := randomSequence(r, 64, 256)
 	two, both := one, one
 	other := randomSequence(r, one.T, one.C)
@@ -151,7 +189,7 @@ func linearDeviation(seed uint64) float64 {
 	y1, a1, _, _ := one.run()
 	y2, a2, _, _ := two.run()
 	y, a, _, _ := both.run()
-	return max(deviation(y, combine(alpha, y1, beta, y2)), deviation(a, combine(alpha, a1, beta, a2)))
+	return max(deviation(y, combine(alpha, y1, beta, y2)), deviation(a, combine(alpha, a1, beta, a2))), nil
 }
 
 func combine(alpha float32, x []float32, beta float32, y []float32) []float32 {
@@ -199,8 +237,8 @@ func prefixes(s []span) {
 
 // scanDeviation holds the sequential recurrence against an associative scan
 // in float64: outputs, and the ratio of the state's sums.
-func scanDeviation(seed uint64) float64 {
-	s := randomSequence(nn.Rand(seed, "check scan"), 200, 256)
+func scanDeviation(e *Env) (float64, error) {
+	s := randomSequence(nn.Rand(e.Seed, "check scan"), 200, 256)
 	y, a, b, _ := s.run()
 	want, ratio, wantRatio := make([]float32, len(y)), make([]float32, s.C), make([]float32, s.C)
 	for c := range s.C {
@@ -216,5 +254,5 @@ func scanDeviation(seed uint64) float64 {
 		}
 		ratio[c], wantRatio[c] = a[c]/b[c], float32(spans[s.T].a/spans[s.T].b)
 	}
-	return max(deviation(y, want), deviation(ratio, wantRatio))
+	return max(deviation(y, want), deviation(ratio, wantRatio)), nil
 }

@@ -1,0 +1,157 @@
+package meter
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"workbench/experiments/record"
+)
+
+// A Meter reads an instrument around the work of a sample. It is an Around, a
+// Once, or both.
+type Meter any
+
+// An Around reads before and after every sample.
+type Around interface {
+	Begin()
+	End(w Work) Reading
+}
+
+// A Once does the work itself, one time a point before any sample: for what
+// costs too much to read while the clock runs.
+type Once interface {
+	Once(work func() error) (Reading, error)
+}
+
+// Work is what was done between Begin and End. Between its parts there may have
+// been other things, which the times leave out.
+type Work struct {
+	Tokens   int
+	Duration time.Duration
+	CPU      time.Duration // of this process, all threads
+	NoCPU    error         // why CPU is not known
+}
+
+// A Reading is what a meter says.
+type Reading struct {
+	Values   []record.Value
+	Warnings []string
+}
+
+type entry struct {
+	name   string
+	order  int
+	open   func() Meter
+	yields []record.Quantity
+}
+
+var registry []entry
+
+// Register makes a meter known. Meters begin in rising order and end in falling
+// order, so that those of high order read nearest to the work. open is called
+// once in every process that measures; a meter with a Close is closed at its
+// end. yields are the quantities that it reads.
+func Register(name string, order int, open func() Meter, yields ...record.Quantity) {
+	if slices.ContainsFunc(registry, func(e entry) bool { return e.name == name }) {
+		panic("meter: " + name + " is registered twice")
+	}
+	registry = append(registry, entry{name, order, open, yields})
+	slices.SortStableFunc(registry, func(a, b entry) int { return cmp.Compare(a.order, b.order) })
+}
+
+// Names lists the registered meters in their order.
+func Names() []string {
+	var names []string
+	for _, e := range registry {
+		names = append(names, e.name)
+	}
+	return names
+}
+
+// Yields tells whether a meter reads the quantity of that name.
+func Yields(name string) bool {
+	return slices.ContainsFunc(registry, func(e entry) bool {
+		return slices.ContainsFunc(e.yields, func(q record.Quantity) bool { return q.Is(name) })
+	})
+}
+
+// A Set is all meters at work in this process.
+type Set struct{ meters []Meter }
+
+// Open opens every registered meter.
+func Open() *Set {
+	s := &Set{}
+	for _, e := range registry {
+		s.meters = append(s.meters, e.open())
+	}
+	return s
+}
+
+// Enough tells whether the sample has lasted long enough for every meter: one
+// with a method Enough asks for more work until it says so.
+func (s *Set) Enough() bool {
+	for _, m := range s.meters {
+		if e, ok := m.(interface{ Enough() bool }); ok && !e.Enough() {
+			return false
+		}
+	}
+	return true
+}
+
+// Begin starts a sample.
+func (s *Set) Begin() {
+	for _, m := range s.meters {
+		if a, ok := m.(Around); ok {
+			a.Begin()
+		}
+	}
+}
+
+// End ends the sample and adds what the meters read to r.
+func (s *Set) End(w Work, r *record.Record) {
+	for _, m := range slices.Backward(s.meters) {
+		if a, ok := m.(Around); ok {
+			a.End(w).add(r)
+		}
+	}
+}
+
+// Once lets each Once do the work, and adds what they read to r. It returns how
+// long the work took the last time.
+func (s *Set) Once(work func() error, r *record.Record) (took time.Duration, err error) {
+	timed := func() error {
+		begin := time.Now()
+		err := work()
+		took = time.Since(begin)
+		return err
+	}
+	for _, m := range s.meters {
+		o, ok := m.(Once)
+		if !ok {
+			continue
+		}
+		reading, err := o.Once(timed)
+		if err != nil {
+			return 0, err
+		}
+		reading.add(r)
+	}
+	return took, nil
+}
+
+// Close ends the meters.
+func (s *Set) Close() {
+	for _, m := range s.meters {
+		if c, ok := m.(interface{ Close() }); ok {
+			c.Close()
+		}
+	}
+}
+
+func (x Reading) add(r *record.Record) {
+	for _, v := range x.Values {
+		r.Add(v)
+	}
+	r.Warnings = append(r.Warnings, x.Warnings...)
+}

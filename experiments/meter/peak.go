@@ -1,0 +1,44 @@
+package meter
+
+import (
+	"runtime/debug"
+
+	"workbench/experiments/record"
+)
+
+func init() { Register("memory", 10, func() Meter { return footprint{} }, peakRSS, heapBytes) }
+
+var (
+	peakRSS   = record.Define(record.Quantity{Name: "peak_rss_bytes", Title: "peak resident memory", Unit: "B", Kind: record.Exact, Better: record.Lower, Main: true})
+	heapBytes = record.Define(record.Quantity{Name: "heap_bytes", Title: "Go heap", Unit: "B", Kind: record.Timed, Better: record.Lower})
+)
+
+// footprint reads the process's high-water mark while a point's work is done for
+// the first time, and the heap after every sample.
+type footprint struct{}
+
+// Once implements Once.
+func (footprint) Once(work func() error) (Reading, error) {
+	var out Reading
+	debug.FreeOSMemory()
+	if err := ResetPeak(); err != nil {
+		out.Warnings = append(out.Warnings, "peak memory is that of the process so far: "+err.Error())
+	}
+	if err := work(); err != nil {
+		return out, err
+	}
+	if peak, err := RSS(); err != nil {
+		out.Values = append(out.Values, peakRSS.Missing(err.Error()))
+	} else {
+		out.Values = append(out.Values, peakRSS.Of(float64(peak)))
+	}
+	return out, nil
+}
+
+// Begin implements Around.
+func (footprint) Begin() {}
+
+// End implements Around.
+func (footprint) End(Work) Reading {
+	return Reading{Values: []record.Value{heapBytes.Of(float64(Heap()))}}
+}

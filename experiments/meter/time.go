@@ -1,0 +1,27 @@
+package meter
+
+import "workbench/experiments/record"
+
+func init() {
+	Register("time", 100, func() Meter { return clock{} }, tokens, duration, perToken, tokensPerSecond)
+}
+
+var (
+	tokens          = record.Define(record.Quantity{Name: "tokens", Title: "tokens of a sample", Unit: "tokens", Kind: record.Exact})
+	duration        = record.Define(record.Quantity{Name: "duration", Title: "time of a sample", Unit: "s", Kind: record.Timed})
+	perToken        = record.Define(record.Quantity{Name: "duration_per_token", Title: "time per token", Unit: "s/token", Kind: record.Timed, Better: record.Lower, Main: true})
+	tokensPerSecond = record.Define(record.Quantity{Name: "tokens_per_second", Title: "speed", Unit: "tokens/s", Kind: record.Timed, Better: record.Higher})
+)
+
+// clock is the time that the harness took: the only instrument that reads
+// nothing of its own.
+type clock struct{}
+
+// Begin implements Around.
+func (clock) Begin() {}
+
+// End implements Around.
+func (clock) End(w Work) Reading {
+	seconds, n := w.Duration.Seconds(), float64(w.Tokens)
+	return Reading{Values: []record.Value{tokens.Of(n), duration.Of(seconds), perToken.Of(seconds / n), tokensPerSecond.Of(n / seconds)}}
+}

@@ -1,0 +1,159 @@
+package record
+
+import "time"
+
+// Tiers of energy, best first (spec: measured and estimated never mix).
+const (
+	TierWall      = "measured-wall"
+	TierCounter   = "measured-counter"
+	TierSampled   = "measured-sampled"
+	TierEstimated = "estimated-load"
+	TierModelled  = "modelled-ops"
+	TierNone      = "unavailable"
+)
+
+// Measured tells whether a tier may decide a claim.
+func Measured(tier string) bool {
+	return tier == TierWall || tier == TierCounter || tier == TierSampled
+}
+
+// Energy is the energy of one sample from one source.
+type Energy struct {
+	Tier     string   `json:"tier"`
+	Domain   string   `json:"domain"`           // "package-0", "dram", "cpu estimate"
+	Total    bool     `json:"total,omitempty"`  // of its tier, the entry that counts everything once
+	Source   string   `json:"source"`           // where the number comes from, in words
+	Joules   *float64 `json:"joules"`           // gross; nil = n/a
+	NetJ     *float64 `json:"net_joules"`       // gross minus idle power times duration; nil = n/a
+	IdleW    *float64 `json:"idle_w,omitempty"` //
+	IdleSDW  *float64 `json:"idle_sd_w,omitempty"`
+	WindowNS int64    `json:"window_ns"`        // may span several samples
+	Reason   string   `json:"reason,omitempty"` // why Joules is nil, or what the estimate assumes
+}
+
+// A Run is what run.json holds beside the records: everything a report needs
+// and no sample knows.
+type Run struct {
+	Schema    int               `json:"schema"`
+	Study     string            `json:"study"`
+	Title     string            `json:"title"`
+	Question  string            `json:"question"`
+	Method    string            `json:"method"`
+	Predicts  string            `json:"predicts,omitempty"`
+	Profile   string            `json:"profile"`
+	Seed      uint64            `json:"seed"`
+	Command   string            `json:"command"`    // repeats the run exactly
+	StudyYAML string            `json:"study_yaml"` // as executed, after profile and --set
+	Parts     []Part            `json:"parts"`
+	Workloads []Workload        `json:"workloads"` // of the records
+	Claims    []Claim           `json:"claims,omitempty"`
+	Threads   int               `json:"threads"` // of timing cells, and quality cells at a time
+	Cells     []Cell            `json:"cells"`   // everything planned, so that holes show
+	Groups    []Group           `json:"groups,omitempty"`
+	Cuts      []string          `json:"cuts,omitempty"` // what the planner left out for time
+	Host      Host              `json:"host"`
+	Corpora   []Corpus          `json:"corpora,omitempty"`
+	Sources   map[string]string `json:"sources,omitempty"` // commit, dirty, binary_sha256, go
+	Started   time.Time         `json:"started"`
+	Finished  *time.Time        `json:"finished,omitempty"`
+	Warnings  []string          `json:"warnings,omitempty"`
+}
+
+// Part is one compared group as the report shows it.
+type Part struct {
+	Name  string   `json:"name"`
+	Title string   `json:"title"`
+	Note  string   `json:"note,omitempty"`
+	Arms  []string `json:"arms"` // in the study's order
+	// Baseline is the arm the others are compared with, the first by default.
+	Baseline string `json:"baseline"`
+}
+
+// Cell is one planned cell.
+type Cell struct {
+	ID       string `json:"id"`
+	Part     string `json:"part"`
+	Arm      string `json:"arm"`
+	Workload string `json:"workload"`
+	What     string `json:"what"` // "depth 4096", "seed 2"
+}
+
+// A Group is what was planned for the timed samples of a part in one workload,
+// as far as the time allowed: every arm takes one sample at every point in every
+// round. Points are places on the workload's axis.
+type Group struct {
+	Part     string `json:"part"`
+	Workload string `json:"workload"`
+	Points   []int  `json:"points"`
+	Rounds   int    `json:"rounds"`
+}
+
+// A Workload is what records with its name in KeyWorkload did to a model.
+type Workload struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`          // "Generation"
+	Axis  *Axis  `json:"axis,omitempty"` // what it varies, nil: nothing
+}
+
+// An Axis is a key of records along which a workload's cells lie.
+type Axis struct {
+	Key   string `json:"key"`   // "depth"
+	Title string `json:"title"` // "Context already read"
+	Unit  string `json:"unit"`  // "tokens"
+}
+
+// Corpus is the provenance of a text.
+type Corpus struct {
+	Name   string `json:"name"`
+	Source string `json:"source"` // in words: "Go 1.26.8 standard library source"
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Host is the machine and its settings. Ceilings are measured by the meter.
+type Host struct {
+	CPU      string             `json:"cpu"`
+	Cores    int                `json:"cores"`
+	MemBytes int64              `json:"mem_bytes"`
+	OS       string             `json:"os"`
+	Go       string             `json:"go"`
+	Features []string           `json:"features"`
+	Caches   map[string]int64   `json:"caches,omitempty"`          // "L1d": bytes
+	FMAPeak  map[string]float64 `json:"fma_peak_gflops,omitempty"` // by threads "1", "2"
+	ReadGBs  map[string]float64 `json:"read_gb_per_s,omitempty"`   // from memory, by threads
+	// ReadLevels is GB/s by cache and threads.
+	ReadLevels map[string]map[string]float64 `json:"read_gb_per_s_by_cache,omitempty"`
+	NoiseFloor *float64                      `json:"noise_floor,omitempty"` // A/A: relative difference not to be called a win
+	Energy     []Energy                      `json:"energy,omitempty"`      // sources found, with tier or reason
+	Warnings   []string                      `json:"warnings,omitempty"`
+}
+
+// Claim is one sentence of the article with the rule that judges it, fixed
+// before the run. All rules must hold.
+type Claim struct {
+	ID    string `json:"id" yaml:"id"`
+	Says  string `json:"says" yaml:"says"`
+	Rules []Rule `json:"rules" yaml:"rules"`                 // none: not measured yet
+	Why   string `json:"why,omitempty" yaml:"why,omitempty"` // how to read it, or why it is not measured
+}
+
+// Rule holds when the 95 % interval of its statistic lies wholly on the asked
+// side of the threshold, fails when it lies wholly on the other, and is not
+// decided between.
+//
+//	slope       log-log slope of Metric against Over for Arch
+//	ratio       Metric of Arch over Metric of Than, at Over = At (0: the largest), paired by round or seed
+//	difference  Metric of Arch minus Metric of Than (none: minus nothing), paired likewise
+//	check       value of the check named Metric
+type Rule struct {
+	Kind   string   `json:"kind" yaml:"kind"`
+	Part   string   `json:"part" yaml:"part"`
+	Phase  string   `json:"phase" yaml:"phase"`
+	Metric string   `json:"metric" yaml:"metric"`
+	Arch   string   `json:"arch" yaml:"arch"` // a label of the part
+	Than   string   `json:"than,omitempty" yaml:"than,omitempty"`
+	Over   string   `json:"over,omitempty" yaml:"over,omitempty"` // depth | chunk | context
+	At     float64  `json:"at,omitempty" yaml:"at,omitempty"`
+	Below  *float64 `json:"below,omitempty" yaml:"below,omitempty"`
+	Above  *float64 `json:"above,omitempty" yaml:"above,omitempty"`
+}

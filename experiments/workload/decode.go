@@ -1,0 +1,141 @@
+package workload
+
+import (
+	"slices"
+	"time"
+
+	"workbench/arch"
+	"workbench/arch/nn"
+	"workbench/experiments/record"
+)
+
+func init() {
+	Register(record.Workload{Name: "decode", Title: "Generation", Axis: &record.Axis{Key: "depth", Title: "Context already read", Unit: "tokens"}},
+		true, func() Settings {
+			return &Decode{Depth: []int{256, 512, 1024, 2048}, Tokens: 16, Batch: 1, Timing: Timing{Rounds: 8, SampleMS: 100}}
+		}, stateBytes, arenaBytes)
+}
+
+// Decode times single-token steps at several depths of context.
+type Decode struct {
+	Depth  []int `yaml:"depth,omitempty,flow" min:"0" max:"1048576" doc:"tokens in the state before the sample"`
+	Tokens int   `yaml:"tokens,omitempty" min:"1" max:"1048576" doc:"steps of a sample"`
+	Batch  int   `yaml:"batch,omitempty" min:"1" max:"4096" doc:"sequences side by side"`
+	Timing `yaml:",inline"`
+}
+
+// Complete implements Settings.
+func (d *Decode) Complete() error {
+	d.Depth = rising(d.Depth)
+	return nil
+}
+
+// Points implements Timed.
+func (d *Decode) Points() []int { return d.Depth }
+
+// Climbs implements Timed.
+func (d *Decode) Climbs() bool { return true }
+
+// Most implements Timed: so few steps that it is still a sample of that depth.
+func (d *Decode) Most(depth int) int { return max(1, d.Room(depth)/d.Tokens) }
+
+// Room is the most tokens a sample at a depth may decode.
+func (d *Decode) Room(depth int) int { return max(2*d.Tokens, depth/2) }
+
+// Start implements Timed.
+func (d *Decode) Start(e *Env) (Task, error) {
+	t := &decoding{plan: d}
+	t.reader = reader{model: e.Model, graph: nn.Inference(), text: e.Tokens, batch: d.Batch, state: e.Model.NewState(d.Batch)}
+	t.latency = make([]float64, 0, d.Room(d.Depth[len(d.Depth)-1]))
+	return t, nil
+}
+
+// decoding is the task of Decode.
+type decoding struct {
+	reader
+	plan    *Decode
+	saved   map[int]arch.State
+	latency []float64 // seconds of the steps since the last Restore
+	bytes   int64     // of the state at the current point
+}
+
+// fresh makes the state one that has seen nothing, with room to grow.
+func (t *decoding) fresh(room int) {
+	t.state, t.pos = t.model.NewState(t.batch), 0
+	arch.Reserve(t.state, room)
+}
+
+// Reach implements Task.
+func (t *decoding) Reach(depth int) error {
+	if err := fits(t.model, depth+t.plan.Room(depth)); err != nil {
+		return err
+	}
+	// Note: no more room than this depth needs, for its memory is measured.
+	if room := depth + 2*t.plan.Tokens; t.pos > depth {
+		t.fresh(room)
+	} else {
+		arch.Reserve(t.state, room)
+	}
+	t.readTo(depth)
+	t.bytes = arch.StateBytes(t.state)
+	return nil
+}
+
+// Save implements Task.
+func (t *decoding) Save(depths []int) error {
+	t.saved = map[int]arch.State{}
+	if len(depths) > 0 {
+		deepest := depths[len(depths)-1]
+		t.fresh(deepest + t.plan.Room(deepest))
+	}
+	for _, depth := range depths {
+		t.readTo(max(0, depth-warmTokens))
+		t.saved[depth] = t.model.NewState(t.batch)
+		arch.CopyState(t.saved[depth], t.state)
+	}
+	return nil
+}
+
+// Restore implements Task.
+func (t *decoding) Restore(depth int) {
+	arch.CopyState(t.state, t.saved[depth])
+	t.pos = max(0, depth-warmTokens)
+	for t.pos < depth {
+		t.step()
+	}
+	t.bytes, t.latency, t.graph.Work = arch.StateBytes(t.state), t.latency[:0], nn.Work{}
+}
+
+// step reads one token and scores the next.
+func (t *decoding) step() { t.model.Logits(t.graph, t.read(1)) }
+
+// Work implements Task.
+func (t *decoding) Work() (int, error) {
+	last := time.Now()
+	for range t.plan.Tokens {
+		t.step()
+		now := time.Now()
+		t.latency = append(t.latency, now.Sub(last).Seconds())
+		last = now
+	}
+	return t.plan.Tokens * t.batch, nil
+}
+
+// Load implements Task: every step reads the weights and the state, which grows
+// evenly if it does.
+func (t *decoding) Load() Load {
+	state := float64(t.bytes+arch.StateBytes(t.state)) / 2 * float64(len(t.latency))
+	return Load{float64(t.graph.Work.Operations), float64(t.graph.Work.WeightBytes) + state}
+}
+
+// Describe implements Task.
+func (t *decoding) Describe(r *record.Record) {
+	r.Keys["batch"] = t.batch
+	r.Add(stateBytes.Of(float64(t.bytes)))
+	r.Add(arenaBytes.Of(float64(t.graph.HighWater())))
+}
+
+// Series implements Task: the latency of every step.
+func (t *decoding) Series() []record.Series {
+	return []record.Series{{Name: "latency", Title: "latency of a token", Unit: "s", Y: slices.Clone(t.latency)}}
+}

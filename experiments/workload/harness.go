@@ -1,0 +1,153 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"workbench/arch"
+	"workbench/experiments/meter"
+	"workbench/experiments/record"
+	"workbench/kernels"
+)
+
+var (
+	params      = record.Define(record.Quantity{Name: "params", Title: "parameters", Unit: "parameters", Kind: record.Exact})
+	operations  = record.Define(record.Quantity{Name: "operations_per_token", Title: "operations of matrix products per token", Unit: "FLOP/token", Kind: record.Exact})
+	bytesRead   = record.Define(record.Quantity{Name: "bytes_per_token", Title: "weights and state read per token", Unit: "B/token", Kind: record.Exact})
+	paramsInner = record.Define(record.Quantity{Name: "params_nonemb", Title: "parameters without embeddings and head", Unit: "parameters", Kind: record.Exact})
+)
+
+// A Harness measures one model in one workload, in this process: studies give
+// every arm a process of its own with a Harness, `bench` has one.
+type Harness struct {
+	env    *Env
+	axis   string
+	climbs bool
+	task   Task
+	meters *meter.Set
+	points map[int]*record.Record // what was read at the first visit
+}
+
+// NewHarness prepares a Timed workload.
+func NewHarness(w *Workload, s Settings, e *Env) (*Harness, error) {
+	timed, ok := s.(Timed)
+	if !ok {
+		return nil, fmt.Errorf("workload %s has no points", w.Name)
+	}
+	if len(e.Tokens) == 0 {
+		return nil, errors.New("no text to work on")
+	}
+	task, err := timed.Start(e)
+	if err != nil {
+		return nil, err
+	}
+	return &Harness{env: e, axis: w.Axis.Key, climbs: timed.Climbs(), task: task, meters: meter.Open(), points: map[int]*record.Record{}}, nil
+}
+
+// Close ends the instruments.
+func (h *Harness) Close() { h.meters.Close() }
+
+// Visit does a point's work for the first times, which is its warm-up: each
+// meter that needs the work for itself has it once. Points are visited before
+// anything is kept for later, so that the peak of memory is the point's own. It
+// returns how long the work takes.
+func (h *Harness) Visit(point int) (unit time.Duration, err error) {
+	r := &record.Record{Keys: map[string]any{}}
+	h.points[point] = r
+	if err := h.task.Reach(point); err != nil {
+		return 0, err
+	}
+	unit, err = h.meters.Once(func() error {
+		_, err := h.task.Work()
+		return err
+	}, r)
+	if err == nil {
+		h.task.Describe(r)
+	}
+	return unit, err
+}
+
+// Ready prepares the points that will be sampled, which are rising.
+func (h *Harness) Ready(points []int) error { return h.task.Save(points) }
+
+// Sample does a point's work that often, with only the work on the clock. Where
+// a meter asks for a longer sample, more is done: in a workload that climbs, once
+// more from the point on, so that every token is at the places of the point.
+func (h *Harness) Sample(point, repeats int) (*record.Record, error) {
+	visited := h.points[point]
+	if visited == nil {
+		return nil, fmt.Errorf("point %d was not visited", point)
+	}
+	r := NewRecord(h.env.Model)
+	r.Keys[h.axis] = point
+	maps.Copy(r.Keys, visited.Keys)
+	repeats, more := max(1, repeats), 1
+	if h.climbs {
+		more = repeats
+	}
+	s := sample{Harness: h}
+	h.task.Restore(point)
+	h.meters.Begin()
+	err := s.work(repeats)
+	for err == nil && !h.meters.Enough() {
+		h.task.Restore(point)
+		err = s.work(more)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.meters.End(s.done, r)
+	r.Add(operations.Of(s.load.Operations / float64(s.done.Tokens)))
+	r.Add(bytesRead.Of(s.load.Bytes / float64(s.done.Tokens)))
+	r.Samples = s.series
+	for _, v := range visited.Values {
+		r.Add(v)
+	}
+	r.Warnings = append(r.Warnings, visited.Warnings...)
+	return r, nil
+}
+
+// sample is one under way.
+type sample struct {
+	*Harness
+	done   meter.Work
+	load   Load
+	series []record.Series
+}
+
+// work does the work of the current point and adds it up.
+func (s *sample) work(repeats int) error {
+	before, err1 := meter.CPUTime()
+	begin := time.Now()
+	for range repeats {
+		tokens, err := s.task.Work()
+		if err != nil {
+			return err
+		}
+		s.done.Tokens += tokens
+	}
+	s.done.Duration += time.Since(begin)
+	after, err2 := meter.CPUTime()
+	s.done.CPU, s.done.NoCPU = s.done.CPU+after-before, errors.Join(s.done.NoCPU, err1, err2)
+	load := s.task.Load()
+	s.load = Load{s.load.Operations + load.Operations, s.load.Bytes + load.Bytes}
+	for i, more := range s.task.Series() {
+		if i == len(s.series) {
+			s.series = append(s.series, more)
+			continue
+		}
+		s.series[i].X, s.series[i].Y = append(s.series[i].X, more.X...), append(s.series[i].Y, more.Y...)
+	}
+	return nil
+}
+
+// NewRecord is a record of a model on this machine's kernels.
+func NewRecord(m arch.Model) *record.Record {
+	r := &record.Record{Keys: map[string]any{record.KeyThreads: kernels.Threads(), record.KeyImpl: kernels.Impl()}}
+	all, inner := arch.Params(m)
+	r.Add(params.Of(float64(all)))
+	r.Add(paramsInner.Of(float64(inner)))
+	return r
+}

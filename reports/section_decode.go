@@ -1,0 +1,97 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+
+	"workbench/experiments/stats"
+)
+
+func init() { registerSection("decode", 10, (*view).decodeBlocks) }
+
+// decodeBlocks shows what a token costs after a context.
+func (v *view) decodeBlocks(g *group) []Block {
+	if !g.has("decode") {
+		return nil
+	}
+	q := v.quantity("duration_per_token")
+	time := g.along("decode-time", "Time to generate one token after a context", "decode", q)
+	time.Y.Log = true
+	out := []Block{{Heading: "Generation: time per token", Figure: &time,
+		Says: nonEmpty(v.timingSentence(g, "decode", q), g.slopeSentence("decode", q))}}
+	if b, ok := v.cumulativeBlock(g); ok {
+		out = append(out, b)
+	}
+	return append(out, g.latencyBlocks()...)
+}
+
+// cumulativeBlock integrates the time per token over depth, round by round, by
+// the trapezoid rule through the measured depths.
+func (v *view) cumulativeBlock(g *group) (Block, bool) {
+	q := v.quantity("duration_per_token")
+	var series []Series
+	from := 0.0
+	for _, arm := range g.Arms {
+		ps := g.places(arm, "decode", "depth", q)
+		if len(ps) < 2 {
+			continue
+		}
+		from = ps[0].x
+		s := Series{Name: arm, Index: g.index[arm], Line: true}
+		sums := map[uint64]float64{}
+		for i := 1; i < len(ps); i++ {
+			next := place{x: ps[i].x, by: map[uint64]float64{}}
+			for _, k := range rising(ps[i].by) {
+				before, ok := ps[i-1].by[k]
+				if _, have := sums[k]; !ok || i > 1 && !have {
+					continue
+				}
+				next.by[k] = sums[k] + (before+ps[i].by[k])/2*(ps[i].x-ps[i-1].x)
+				next.all = append(next.all, next.by[k])
+			}
+			if sums = next.by; len(sums) == 0 {
+				break
+			}
+			s.Points = append(s.Points, one(q, next).point(next.x))
+		}
+		series = append(series, s)
+	}
+	if len(xs(series)) == 0 {
+		return Block{}, false
+	}
+	unit := inUnit(series, "s")
+	f := Figure{Name: g.slug + "-decode-cumulative", Title: "Time to generate a text of a given length",
+		X: Axis{Label: "Length of the text", Unit: "tokens", Log: true, Ticks: pointTicks(xs(series), nil)},
+		Y: Axis{Label: "Cumulative time", Unit: unit, Log: true}, Series: series,
+		Note: fmt.Sprintf("Computed, not measured: the time per token between the measured depths, joined by straight lines and summed from depth %.0f, round by round.", from)}
+	return Block{Heading: "Generation: cumulative time", Figure: &f,
+		Says: []string{"Where the time per token does not depend on depth this line has slope 1; attention over a cache bends it towards slope 2."}}, true
+}
+
+// latencyBlocks is the table of the single tokens' latencies.
+func (g *group) latencyBlocks() []Block {
+	t := &Table{Name: g.slug + "-latency", Title: "Latency of single tokens", Text: 1,
+		Columns: []string{"Series", "Depth (tokens)", "Tokens", "p50", "p90", "p99", "Largest"},
+		Note:    "Every generated token of every round counts once; percentiles are interpolated between observed latencies. The 99th needs a hundred tokens to differ from the largest."}
+	for _, arm := range g.Arms {
+		by := map[uint64][]float64{}
+		for _, r := range g.where(arm, "decode") {
+			if s := r.Series("latency"); s != nil {
+				depth := uint64(position(r, "depth"))
+				by[depth] = append(by[depth], s.Y...)
+			}
+		}
+		for _, d := range rising(by) {
+			p, err := stats.Percentiles(by[d], 50, 90, 99)
+			if err != nil {
+				continue
+			}
+			t.add(arm, fmt.Sprint(int64(d)), fmt.Sprint(len(by[d])), quantity(p[0], "s"), quantity(p[1], "s"),
+				quantity(p[2], "s"), quantity(slices.Max(by[d]), "s"))
+		}
+	}
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	return []Block{{Heading: "Generation: latency percentiles", Table: t}}
+}
