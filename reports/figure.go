@@ -234,7 +234,7 @@ func logTicks(lo, hi float64) []Tick {
 }
 
 func tickLabel(v float64) string {
-	if v != 0 && math.Abs(v) < 1e-12 {
+	if math.Abs(v) < 1e-12 {
 		v = 0
 	}
 	s := strconv.FormatFloat(v, 'g', 6, 64)

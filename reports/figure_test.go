@@ -162,6 +162,11 @@ func TestText(t *testing.T) {
 	if got := clean("a\nb\x1b[1m\u202e\xff", false); got != "a b\uFFFD[1m\uFFFD\uFFFD" {
 		t.Errorf("clean %q", got)
 	}
+	for x, want := range map[float64]string{math.Copysign(0, -1): "0", -1e-15: "0", -2.5: "−2.5", 2000: "2000"} {
+		if got := tickLabel(x); got != want {
+			t.Errorf("tick %v: %q, want %q", x, got, want)
+		}
+	}
 	if got := thousands(1234567); got != "1\u202f234\u202f567" {
 		t.Errorf("thousands %q", got)
 	}
