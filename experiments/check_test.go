@@ -148,6 +148,7 @@ func TestClaimsAreChecked(t *testing.T) {
 	check := "kind: check, part: sized, metric: modes, arch: rnn, below: 1e-4"
 	for _, c := range []struct{ rule, old, new, want string }{
 		{slope, "kind: slope", "kind: sloop", `unknown kind of rule "sloop"`},
+		{quality, "than: rnn", "than: rwkv4", "rwkv4 is compared with itself"},
 		{slope, "part: sized", "part: huge", `no part "huge"`},
 		{slope, "phase: decode", "phase: decoding", `no phase "decoding" (it has: check, decode, prefill, quality, train)`},
 		{slope, "phase: decode, ", "", `no phase ""`},

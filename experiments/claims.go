@@ -53,6 +53,8 @@ func checkRule(r record.Rule, have map[string]*facts) (key, why string) {
 		return "arch", fmt.Sprintf("part %s has no model %q (it has: %s)", r.Part, r.Arch, sortedList(f.labels))
 	case r.Than != "" && f.labels[r.Than] == "":
 		return "than", fmt.Sprintf("part %s has no model %q (it has: %s)", r.Part, r.Than, sortedList(f.labels))
+	case r.Than == r.Arch:
+		return "than", fmt.Sprintf("%s is compared with itself", r.Arch)
 	case r.Kind == "check":
 		return f.checkCheck(r)
 	}

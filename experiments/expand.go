@@ -36,11 +36,17 @@ func (p *Part) arms() ([]arm, error) {
 		if err != nil {
 			return nil, &fault{line: c.line, text: fmt.Sprintf("part %s: %v", p.Name, err)}
 		}
+		if V, ok := m.Config["vocab"].(float64); ok && V < vocabOfBytes {
+			return nil, &fault{line: c.line, text: fmt.Sprintf("part %s: vocab: %v is less than the %d of a text's bytes: leave it out", p.Name, V, vocabOfBytes)}
+		}
 		out = append(out, m)
 	}
 	p.Baseline = firstOf(p.Baseline, out[0].Label)
 	return out, p.checkMatch(out)
 }
+
+// vocabOfBytes is what a model must know of the texts that studies read.
+const vocabOfBytes = 256
 
 // combinations expands the axes of a part.
 func (p *Part) combinations() ([]combination, error) {

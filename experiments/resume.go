@@ -23,8 +23,11 @@ import (
 // check with a record, stay; all else is measured again.
 func (r *runner) resume(dir string) (err error) {
 	r.dir = dir
-	if _, err := os.Stat(dir); err != nil {
+	switch info, err := os.Stat(dir); {
+	case err != nil:
 		return err
+	case !info.IsDir():
+		return errors.New("it is no folder: name the folder of a run")
 	}
 	if r.folder, err = files.Claim(dir, "workbench run --resume"); err != nil {
 		return err

@@ -172,7 +172,7 @@ func TestResumeErrors(t *testing.T) {
 		"run.json: ":                    write(record.RunFile, `{"schema":`),
 		"records.jsonl:1: not a record": write(record.RecordsFile, "{\"schema\":1,\n{}\n"),
 		"no such file":                  os.RemoveAll,
-		"not a directory":               func(dir string) error { os.RemoveAll(dir); return os.WriteFile(dir, nil, 0o666) },
+		"it is no folder":               func(dir string) error { os.RemoveAll(dir); return os.WriteFile(dir, nil, 0o666) },
 		"run.json is a pipe":            func(dir string) error { return pipe(filepath.Join(dir, record.RunFile)) },
 		"records.jsonl is a pipe":       func(dir string) error { return pipe(filepath.Join(dir, record.RecordsFile)) },
 		"plans other cells":             func(dir string) error { return replan(dir) },

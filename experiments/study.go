@@ -121,7 +121,7 @@ func Load(nameOrFile string) (*Study, error) {
 // Parse reads a study from YAML and checks it with every profile of its own.
 // Errors name the file and the line.
 func Parse(file, text string) (*Study, error) {
-	s, err := read(file, text)
+	s, err := read(file, strings.TrimPrefix(text, "\ufeff")) // editors put a mark before UTF-8
 	if err == nil {
 		err = s.doc.locate(s.check())
 	}

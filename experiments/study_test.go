@@ -140,10 +140,15 @@ measure: {check: [modes]}
 	}
 }
 
+func TestMarkBeforeUTF8(t *testing.T) {
+	parse(t, "\ufeffname: a\narch: [{use: rnn}]\nmeasure: {check: [modes]}\n")
+}
+
 func TestArmErrors(t *testing.T) {
 	for arch, want := range map[string]string{
 		"{use: rwkv9}":                               `x.yaml:2: part a: unknown architecture "rwkv9"`,
 		"{use: rwkv4, dimm: 8}":                      `x.yaml:2: part a: rwkv4 has no setting "dimm" (known: dim`,
+		"{use: rwkv4, dim: 8, vocab: 3}":             `x.yaml:2: part a: vocab: 3 is less than the 256`,
 		"{use: rwkv4, dim: none}":                    `not a whole number`,
 		"{use: rwkv4, dim: 0}":                       `x.yaml:2: part a: rwkv4: dim 0`,
 		"{use: rwkv4, dim: -8}":                      `x.yaml:2: part a: rwkv4: dim: -8 is not a whole number`,

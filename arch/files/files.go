@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 )
 
 // Write makes the file at path hold data, whole or not at all.
@@ -131,7 +132,8 @@ func Open(path string) (*os.File, error) {
 }
 
 // OpenStream opens what is read once, from its beginning to its end: a file or
-// a pipe, as the shell's <(command) gives one.
+// a pipe, as the shell's <(command) gives one. A pipe that nobody writes to is
+// empty, and is not waited for.
 func OpenStream(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -140,7 +142,7 @@ func OpenStream(path string) (*os.File, error) {
 	if m := info.Mode(); !m.IsRegular() && m&fs.ModeNamedPipe == 0 {
 		return nil, fmt.Errorf("%s is %s and should be a file", path, kind(m))
 	}
-	return os.Open(path)
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
 // Read returns the content of a file or a pipe of at most limit bytes; more is

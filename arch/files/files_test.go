@@ -119,6 +119,21 @@ func TestOtherKindsAreRefused(t *testing.T) {
 	}
 }
 
+// TestPipeWithoutWriter is not waited for: a process that did could not be told
+// to stop.
+func TestPipeWithoutWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := exec.Command("mkfifo", path).Run(); err != nil {
+		t.Skip("no mkfifo here")
+	}
+	if b, err := Read(path, 10); err != nil || len(b) != 0 {
+		t.Errorf("%q, %v", b, err)
+	}
+	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "a pipe") {
+		t.Errorf("Open: %v", err)
+	}
+}
+
 // TestMain lets the test's own program be a process that owns a folder.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("CLAIM"); dir != "" {
