@@ -69,11 +69,11 @@ arm64:
 		echo "arm64: built only, the tests need qemu-user-static"; \
 	fi
 
-# Tests that go by the clock are left out: the race detector slows all down. What generic
+# Left out are tests that go by the clock, which the race detector slows down, and those of files. What generic
 # recurrences share among threads, those in assembly share in the same way.
 race:
 	@if command -v "$$(go env CC)" >/dev/null; then \
-		CGO_ENABLED=1 go test -race -short -skip "^(TestDeath|TestApart|TestHostileText)$$" $(RACE); \
+		CGO_ENABLED=1 go test -race -short -skip "^(TestDeath|TestApart|TestHostileText|TestResume.*|TestDiskFull.*)$$" $(RACE); \
 		CGO_ENABLED=1 go test -race -run "Threads|Goroutines|Pool" -skip "Threads/impl=generic/(lstm|gru|wkv|shift)" ./kernels/...; \
 	else \
 		echo "race detector: left out, it needs a C compiler and there is none"; \
