@@ -122,8 +122,8 @@ func newRunner(s *Study, o Options) (*runner, error) {
 	return r, nil
 }
 
-// begin plans a new run and writes the plan, from which it can be resumed,
-// before all else.
+// begin takes the folder of a new run, plans it and writes the plan, from which
+// it can be resumed, before anything is measured.
 func (r *runner) begin(s *Study, o Options) (err error) {
 	o.Profile = firstOf(o.Profile, "quick")
 	if r.study, err = s.resolve(o); err != nil {
@@ -132,12 +132,24 @@ func (r *runner) begin(s *Study, o Options) (err error) {
 	t := r.study
 	r.run = record.Run{Study: t.Name, Title: t.Title, Question: t.Question, Method: t.Method, Predicts: t.Predicts, Profile: o.Profile, Workloads: descriptions(),
 		Seed: firstOf(o.Seed, 1), Threads: r.threads, Command: o.Command, StudyYAML: t.YAML(), Claims: t.Claims, Started: r.now()}
+	if err := r.claim(o.Out); err != nil {
+		return err
+	}
+	if err := r.lay(); err != nil {
+		r.folder.Release()
+		return err
+	}
+	return nil
+}
+
+// lay plans all that a new run measures and writes the plan.
+func (r *runner) lay() error {
 	jobs, err := r.plan()
 	if err != nil {
 		return err
 	}
-	for i := range t.Parts {
-		p := &t.Parts[i]
+	for i := range r.study.Parts {
+		p := &r.study.Parts[i]
 		part := record.Part{Name: p.Name, Title: p.Title, Note: p.Note, Baseline: p.Baseline}
 		for _, a := range r.arms[p.Name] {
 			part.Arms = append(part.Arms, a.Label)
@@ -145,14 +157,7 @@ func (r *runner) begin(s *Study, o Options) (err error) {
 		r.run.Parts = append(r.run.Parts, part)
 	}
 	r.jobs = r.pending(jobs)
-	if err := r.claim(o.Out); err != nil {
-		return err
-	}
-	if err := r.save(); err != nil {
-		r.folder.Release()
-		return err
-	}
-	return nil
+	return r.save()
 }
 
 // descriptions are the workloads that the program has.
