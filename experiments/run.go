@@ -122,10 +122,17 @@ func newRunner(s *Study, o Options) (*runner, error) {
 	return r, nil
 }
 
+// maxSeed leaves room for the successors of a seed among the whole numbers that
+// JSON keeps exactly.
+const maxSeed = 1<<53 - maxSeeds
+
 // begin takes the folder of a new run, plans it and writes the plan, from which
 // it can be resumed, before anything is measured.
 func (r *runner) begin(s *Study, o Options) (err error) {
 	o.Profile = firstOf(o.Profile, "quick")
+	if o.Seed > maxSeed {
+		return fmt.Errorf("seed %d: give at most %d, so that records tell its successors apart", o.Seed, uint64(maxSeed))
+	}
 	if r.study, err = s.resolve(o); err != nil {
 		return err
 	}

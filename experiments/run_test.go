@@ -76,7 +76,7 @@ func TestRun(t *testing.T) {
 	count := map[string]int{}
 	for _, r := range records {
 		count[r.Cell]++
-		if r.Error != "" || r.Time.IsZero() || number(t, &r, "params") <= number(t, &r, "params_nonemb") || r.Config()["vocab"] != 256.0 || r.Text(record.KeyImpl) == "" {
+		if r.Error != "" || r.Time.IsZero() || number(t, &r, "params") <= number(t, &r, "params_nonemb") || r.Keys["config.vocab"] != 256.0 || r.Text(record.KeyImpl) == "" {
 			t.Errorf("record %+v", r)
 		}
 		for _, v := range r.Values {

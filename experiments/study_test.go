@@ -140,6 +140,14 @@ measure: {check: [modes]}
 	}
 }
 
+// TestSeedsStayApart: JSON would make one number of seeds beyond 2⁵³.
+func TestSeedsStayApart(t *testing.T) {
+	s := parse(t, "name: a\narch: [{use: rnn}]\nmeasure: {check: [modes]}\n")
+	if _, err := Run(t.Context(), s, Options{Out: filepath.Join(t.TempDir(), "run"), Seed: 1 << 53}); err == nil || !strings.Contains(err.Error(), "seed 9007199254740992") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestMarkBeforeUTF8(t *testing.T) {
 	parse(t, "\ufeffname: a\narch: [{use: rnn}]\nmeasure: {check: [modes]}\n")
 }

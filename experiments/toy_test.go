@@ -156,7 +156,7 @@ func TestToyWorkload(t *testing.T) {
 			t.Errorf("%s is %g, want %g", name, got, want)
 		}
 	}
-	if key(t, r, "naps") != 5 || r.Keys["filled"] != true || key(t, r, "knows") != 256 || r.Config()["dim"] == nil {
+	if key(t, r, "naps") != 5 || r.Keys["filled"] != true || key(t, r, "knows") != 256 || r.Keys["config.dim"] == nil {
 		t.Errorf("keys %v", r.Keys)
 	}
 	if toysClosed != 1 {

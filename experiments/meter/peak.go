@@ -6,10 +6,11 @@ import (
 	"workbench/experiments/record"
 )
 
-func init() { Register("memory", 10, func() Meter { return footprint{} }, peakRSS, heapBytes) }
+func init() { Register("memory", 10, func() Meter { return footprint{} }, PeakRSS, heapBytes) }
 
 var (
-	peakRSS   = record.Define(record.Quantity{Name: "peak_rss_bytes", Title: "peak resident memory", Unit: "B", Kind: record.Exact, Better: record.Lower, Main: true})
+	// PeakRSS is the process's high-water mark of resident memory.
+	PeakRSS   = record.Define(record.Quantity{Name: "peak_rss_bytes", Title: "peak resident memory", Unit: "B", Kind: record.Exact, Better: record.Lower, Main: true})
 	heapBytes = record.Define(record.Quantity{Name: "heap_bytes", Title: "Go heap", Unit: "B", Kind: record.Timed, Better: record.Lower})
 )
 
@@ -28,9 +29,9 @@ func (footprint) Once(work func() error) (Reading, error) {
 		return out, err
 	}
 	if peak, err := RSS(); err != nil {
-		out.Values = append(out.Values, peakRSS.Missing(err.Error()))
+		out.Values = append(out.Values, PeakRSS.Missing(err.Error()))
 	} else {
-		out.Values = append(out.Values, peakRSS.Of(float64(peak)))
+		out.Values = append(out.Values, PeakRSS.Of(float64(peak)))
 	}
 	return out, nil
 }

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -164,17 +165,6 @@ func (r *Record) SetConfig(config map[string]any) {
 	}
 }
 
-// Config is the resolved configuration among the keys.
-func (r *Record) Config() map[string]any {
-	config := map[string]any{}
-	for k, v := range r.Keys {
-		if len(k) > len(KeyConfig) && k[:len(KeyConfig)] == KeyConfig {
-			config[k[len(KeyConfig):]] = v
-		}
-	}
-	return config
-}
-
 // KeyNames are the keys of records in order: those of this package first, then
 // by name, the configuration last.
 func KeyNames(records []Record) []string {
@@ -189,7 +179,7 @@ func KeyNames(records []Record) []string {
 		if i := slices.Index(first, k); i >= 0 {
 			return i
 		}
-		if len(k) > len(KeyConfig) && k[:len(KeyConfig)] == KeyConfig {
+		if strings.HasPrefix(k, KeyConfig) {
 			return len(first) + 1
 		}
 		return len(first)
@@ -198,18 +188,8 @@ func KeyNames(records []Record) []string {
 		if d := rank(a) - rank(b); d != 0 {
 			return d
 		}
-		return compare(a, b)
+		return strings.Compare(a, b)
 	})
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // MarshalLine is the JSON line of r, with its newline.

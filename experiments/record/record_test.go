@@ -20,7 +20,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s is %g, %v, want %g", key, got, ok, want)
 		}
 	}
-	if c := r.Config(); len(c) != 2 || c["dim"] != 64.0 || c["ffn.dim"] != 128.0 {
+	if c := r.Keys; c["config.dim"] != 64.0 || c["config.ffn.dim"] != 128.0 {
 		t.Errorf("configuration %v", c)
 	}
 }

@@ -15,14 +15,13 @@ import (
 func init() {
 	Register(record.Workload{Name: "quality", Title: "Quality"}, false, func() Settings {
 		return &Quality{Steps: 300, Batch: 16, Context: 128, EvalTokens: 65536}
-	}, heldOutLoss, longContextGap, forgetting, arenaBytes, peakTraining)
+	}, heldOutLoss, longContextGap, forgetting, arenaBytes, meter.PeakRSS)
 }
 
 var (
 	heldOutLoss    = record.Define(record.Quantity{Name: "val_bits_per_byte", Title: "held-out loss", Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower, Main: true})
 	longContextGap = record.Define(record.Quantity{Name: "long_context_gap", Title: "loss of the last position bucket minus the first", Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower})
 	forgetting     = record.Define(record.Quantity{Name: "probe:", Title: "loss from forgetting ", Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower})
-	peakTraining   = record.Quantity{Name: "peak_rss_bytes", Title: "peak resident memory", Unit: "B", Kind: record.Exact, Better: record.Lower, Main: true}
 )
 
 // HeldOut is the fraction of a corpus, its end, that models are judged on.
@@ -92,7 +91,7 @@ func (q *Quality) Run(e *Env, c Cell, r *record.Record) error {
 	q.probe(e.Model, held, r)
 	r.Add(arenaBytes.Of(float64(result.ArenaBytes)))
 	if peak, err := meter.RSS(); err == nil {
-		r.Add(peakTraining.Of(float64(peak)))
+		r.Add(meter.PeakRSS.Of(float64(peak)))
 	}
 	return nil
 }
