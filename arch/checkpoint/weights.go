@@ -110,7 +110,7 @@ func AssignStored(model any, w *Weights) error {
 // stores others as t.
 func (w *Weights) assign(model any, keep func(kernels.DType) bool, t kernels.DType) error {
 	if err := w.Fits(model); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", w.file.path, err)
 	}
 	var err error
 	var spare scratch

@@ -66,15 +66,23 @@ func openModel(path, set, dtype string) (*fileModel, error) {
 		return nil, err
 	}
 	m := &fileModel{path: path, weights: w}
-	if err := m.build(more, dtype == asFile, t); err != nil {
+	stored := dtype == asFile
+	if err = m.build(more, stored, t); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	} else if stored {
+		err = checkpoint.AssignStored(m.Model, w)
+	} else {
+		err = checkpoint.AssignAs(m.Model, w, t)
+	}
+	if err != nil {
 		w.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	return m, nil
 }
 
-// build makes the model of the file's configuration and more, with its
-// matrices as the file holds them or as t.
+// build makes the model of the file's configuration and more, without weights,
+// where memory holds it with matrices as the file has them or as t.
 func (m *fileModel) build(more map[string]any, stored bool, t kernels.DType) (err error) {
 	w := m.weights
 	if m.outline, err = outlineFor(w, more); err != nil {
@@ -83,13 +91,8 @@ func (m *fileModel) build(more map[string]any, stored bool, t kernels.DType) (er
 	if err := fitsFile(w, m.outline, t, stored); err != nil {
 		return err
 	}
-	if m.Model, m.config, err = arch.Empty(w.Arch, w.Config); err != nil {
-		return err
-	}
-	if stored {
-		return checkpoint.AssignStored(m.Model, w)
-	}
-	return checkpoint.AssignAs(m.Model, w, t)
+	m.Model, m.config, err = arch.Empty(w.Arch, w.Config)
+	return err
 }
 
 // outlineFor is the outline of the model of a file's configuration and more.
