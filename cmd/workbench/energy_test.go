@@ -100,13 +100,12 @@ func TestEnergyEndToEnd(t *testing.T) {
 	}
 }
 
-// holdWindows: every sample is long enough, and together they hold the energy
-// that passed in their windows, to within 1 %. Windows at whose ends the feeder
-// got no processor do not count.
+// holdWindows: every sample is long enough, and holds the energy that passed in
+// its window, to within 1 % in the median. Windows at whose ends the feeder got
+// no processor do not count; of those at which that was not seen a few remain.
 func holdWindows(t *testing.T, records []record.Record, watts float64, feeder *metertest.Feeder) {
 	t.Helper()
-	var told, fed float64
-	n := 0
+	var ratios []float64 // told over fed
 	for i := range records {
 		r := &records[i]
 		what := fmt.Sprintf("%s of %s, block %s", r.Text(record.KeyWorkload), r.Text(record.KeyArm), r.Text(record.KeyBlock))
@@ -137,20 +136,20 @@ func holdWindows(t *testing.T, records []record.Record, watts float64, feeder *m
 		}
 		late := lateAt(feeder, r.Time) || lateAt(feeder, r.Time.Add(-window))
 		if !late {
-			told, fed, n = told+joules, fed+watts*window.Seconds(), n+1
+			ratios = append(ratios, joules/(watts*window.Seconds()))
 		}
 	}
-	if n < 3 {
-		t.Logf("the machine is too busy to hold the joules against the clock: %d windows", n)
-	} else if math.Abs(told/fed-1) > 0.01 {
-		t.Errorf("%g J of %g fed in %d windows", told, fed, n)
+	if slices.Sort(ratios); len(ratios) < 5 {
+		t.Logf("the machine is too busy to hold the joules against the clock: %d windows", len(ratios))
+	} else if mid := ratios[len(ratios)/2]; math.Abs(mid-1) > 0.01 {
+		t.Errorf("%g of what was fed, in the median of %.4g", mid, ratios)
 	}
 }
 
 // lateAt tells whether the feeder was late when a window began or ended that
 // was heard of at t.
 func lateAt(feeder *metertest.Feeder, t time.Time) bool {
-	return feeder.Late(t.Add(-30*time.Millisecond), t)
+	return feeder.Late(t.Add(-100*time.Millisecond), t)
 }
 
 // holdFigure: the joules a token in the figure's numbers are the median over a
