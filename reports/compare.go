@@ -84,14 +84,15 @@ func (c comparison) remark() string {
 	return ""
 }
 
-// comparisons are all that the part's records allow, Holm-corrected
-// within each quantity.
+// comparisons are those of the part's main quantities, Holm-corrected within
+// each. What was counted is compared once, in the first workload with an axis.
 func (v *view) comparisons(g *group) []comparison {
 	var out []comparison
+	counted := map[string]bool{} // quantities that are compared already
 	for _, w := range g.workloads() {
 		for _, name := range v.names {
 			q := v.quantity(name)
-			if !q.Main || q.Kind == record.Estimated {
+			if !q.Main || q.Kind == record.Estimated || q.Kind == record.Exact && (w.Axis == nil || counted[name]) {
 				continue
 			}
 			for _, arm := range g.Arms {
@@ -100,6 +101,7 @@ func (v *view) comparisons(g *group) []comparison {
 				}
 				if c, ok := v.compare(g, arm, w.Name, q); ok {
 					out = append(out, c)
+					counted[name] = q.Kind == record.Exact
 				}
 			}
 		}

@@ -76,3 +76,24 @@ func TestSeedsAlongTraining(t *testing.T) {
 		t.Errorf("note %q", f.Note)
 	}
 }
+
+// TestCountedOnce: what is counted is compared in the workload that shows it
+// along its axis, and not again in every other.
+func TestCountedOnce(t *testing.T) {
+	m := newMaker()
+	v := newView(m.run, m.recs)
+	rows := map[string]int{}
+	for _, g := range v.groups {
+		for _, c := range v.comparisons(g) {
+			if c.q.Kind == record.Exact {
+				rows[g.Name+" "+c.q.Name+" "+c.arm]++
+				if c.workload != "decode" {
+					t.Errorf("%s: %s is compared in %s", g.Name, c.q.Name, c.workload)
+				}
+			}
+		}
+	}
+	if rows["cost peak_rss_bytes transformer"] != 1 || rows["cost state_bytes rnn"] != 1 {
+		t.Errorf("%v", rows)
+	}
+}
