@@ -122,7 +122,7 @@ func (e *Energy) check() {
 // zones where there are several.
 func (e *Energy) group() {
 	if len(e.zones) == 0 {
-		e.reason = "no RAPL counters in " + e.env.sysfs + "/class/powercap (usual in virtual machines)"
+		e.reason = "no RAPL counters in " + e.env.sysfs + "/class/powercap, as is usual in virtual machines"
 		return
 	}
 	total := totalOf(e.zones)
