@@ -14,6 +14,7 @@ import (
 type Figure struct {
 	Name   string // stem of the files: letters a-z, digits and hyphens
 	Title  string
+	Kind   string // how it is drawn, a name given to registerKind; "": lines
 	X, Y   Axis
 	Series []Series
 	Note   string // what a reader must know to read it
@@ -56,7 +57,8 @@ type Series struct {
 	Points  []Point
 }
 
-// A Point has a 95 % interval [Lo, Hi], equal to Y where there is none.
+// A Point has an interval [Lo, Hi], of 95 % where the figure's note does not
+// say otherwise, and equal to Y where there is none.
 type Point struct{ X, Y, Lo, Hi float64 }
 
 // String is the axis title with its unit.
@@ -69,8 +71,10 @@ func (a Axis) String() string {
 
 // finish drops what cannot be drawn (values that are not finite, values not
 // above zero on a log axis) and says so in the note; a figure of which nothing
-// is left is empty, and not to be drawn. It panics on an axis without a unit.
+// is left is empty, and not to be drawn. It panics on an unknown kind and on an
+// axis without a unit.
 func (f Figure) finish() Figure {
+	f.kind()
 	for _, a := range []Axis{f.X, f.Y} {
 		if a.Label == "" || a.Unit == "" && len(a.Names) == 0 {
 			panic(fmt.Sprintf("reports: figure %q has an axis without label or unit", f.Name))

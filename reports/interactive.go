@@ -41,12 +41,12 @@ func echarts() string {
 	return string(b)
 }
 
-// texts keeps every string from records out of go-echarts, which would take
+// chartTexts keeps every string from records out of go-echarts, which would take
 // its __f__ marker in a name for the start of JavaScript: options carry a
 // token, and insert puts the strings back as escaped JSON.
-type texts []string
+type chartTexts []string
 
-func (t *texts) token(s string) string {
+func (t *chartTexts) token(s string) string {
 	*t = append(*t, s)
 	return fmt.Sprintf("@%d@", len(*t)-1)
 }
@@ -55,7 +55,7 @@ var tokens = regexp.MustCompile(`["']@(\d+)@["']`)
 
 // insert replaces the tokens of a script. JSON with HTML escapes holds no <, >
 // or &, nor a line separator.
-func (t texts) insert(script string) (string, error) {
+func (t chartTexts) insert(script string) (string, error) {
 	var failed error
 	out := tokens.ReplaceAllStringFunc(script, func(m string) string {
 		i, err := strconv.Atoi(m[2 : len(m)-2])
@@ -74,72 +74,22 @@ func (t texts) insert(script string) (string, error) {
 
 // live is f as an ECharts element and script; id is unique on the page.
 func (f Figure) live(id string) (element, script string, err error) {
-	var words texts
-	line := charts.NewLine()
-	line.Accept(axes{f: f, words: &words})
-	line.SetGlobalOptions(
+	var words chartTexts
+	chart := charts.NewLine() // an empty one, which takes series of every type
+	chart.Accept(axes{f: f, words: &words})
+	chart.SetGlobalOptions(
 		charts.WithInitializationOpts(opts.Initialization{ChartID: id, Width: "100%", Height: "440px", Renderer: "svg", Theme: "white"}),
 		charts.WithAnimation(false))
-	// Note: the legend takes the style of the first series of a name.
-	for _, thin := range []bool{false, true} {
-		for _, s := range f.Series {
-			if s.Thin == thin {
-				f.addLive(line, s, &words)
-			}
-		}
+	chart.Overlap(f.kind().live(f, &words)...)
+	for i := range chart.MultiSeries {
+		chart.MultiSeries[i].Animation = opts.Bool(false)
 	}
-	snippet := line.RenderSnippet()
+	snippet := chart.RenderSnippet()
 	body := snippet.Script
 	body = body[strings.Index(body, ">")+1 : strings.LastIndex(body, "</script>")]
 	script, err = words.insert(body)
 	return snippet.Element, script, err
 }
-
-func (f Figure) addLive(line *charts.Line, s Series, words *texts) {
-	c := s.color()
-	color := fmt.Sprintf("rgba(%d,%d,%d,%.2f)", c.R, c.G, c.B, float64(c.A)/255)
-	name := words.token(s.Name)
-	var data []opts.LineData
-	var bars []opts.CustomData
-	for _, p := range s.Points {
-		data = append(data, opts.LineData{Value: []float64{p.X, p.Y, p.Lo, p.Hi}})
-		if p.Hi > p.Lo {
-			bars = append(bars, opts.CustomData{Value: []float64{p.X, p.Lo, p.Hi}})
-		}
-	}
-	line.AddSeries(name, data, charts.WithSeriesOpts(func(o *charts.SingleSeries) {
-		o.Color = color
-		o.ItemStyle = &opts.ItemStyle{Color: color}
-		o.LineStyle = &opts.LineStyle{Color: color, Width: 2, Type: dashes[s.dash()].name}
-		o.Symbol, o.SymbolSize, o.ShowSymbol = markers[s.marker()].symbol, 8, opts.Bool(true)
-		if s.Thin {
-			o.LineStyle.Width, o.LineStyle.Type = 0.8, "solid"
-			o.SymbolSize = 5
-		}
-		if s.Thin && s.Line {
-			o.Symbol = "none"
-		}
-		if !s.Line {
-			o.LineStyle.Opacity = opts.Float(0)
-		}
-	}))
-	if len(bars) > 0 {
-		custom := charts.NewCustom()
-		custom.AddSeries(name, bars, charts.WithCustomChartOpts(opts.CustomChart{RenderItem: opts.FuncOpts(errorBarJS)}),
-			charts.WithSeriesOpts(func(o *charts.SingleSeries) {
-				o.ItemStyle = &opts.ItemStyle{Color: color, BorderColor: color}
-			}))
-		line.Overlap(custom)
-	}
-}
-
-const errorBarJS = `function (params, api) {
-	var lo = api.coord([api.value(0), api.value(1)]), hi = api.coord([api.value(0), api.value(2)]);
-	var style = {stroke: api.visual('color'), lineWidth: 1.2, fill: null};
-	var part = function (x1, y1, x2, y2) { return {type: 'line', shape: {x1: x1, y1: y1, x2: x2, y2: y2}, style: style}; };
-	return {type: 'group', silent: true, children: [part(lo[0], lo[1], hi[0], hi[1]),
-		part(lo[0] - 4, lo[1], lo[0] + 4, lo[1]), part(hi[0] - 4, hi[1], hi[0] + 4, hi[1])]};
-}`
 
 // tooltipJS names the series, its place and its interval. Names pass ECharts'
 // own HTML escape.
@@ -155,7 +105,7 @@ const tooltipJS = `function (p) {
 type axes struct {
 	charts.BaseConfigurationVisitor
 	f     Figure
-	words *texts
+	words *chartTexts
 }
 
 func (a axes) axis(x Axis, isX bool) map[string]any {

@@ -67,6 +67,7 @@ func (f Figure) inlineSVG() (string, error) {
 	return string(svgProlog.ReplaceAll(b, []byte(`<svg role="img" width="100%"`))), err
 }
 
+// draw lays out what figures of every kind have, around what the kind draws.
 func (f Figure) draw(c draw.Canvas) {
 	p := plot.New()
 	p.BackgroundColor = color.White
@@ -85,9 +86,7 @@ func (f Figure) draw(c draw.Canvas) {
 	if f.Guide != nil {
 		p.Add(guideLine{Guide{f.X.scaled(f.Guide.X), f.Guide.Label}})
 	}
-	for _, s := range f.Series {
-		s.scaled(f.X, f.Y).addTo(p)
-	}
+	f.kind().static(f, p)
 	lo, hi := f.bounds(f.X, true)
 	p.X.Min, p.X.Max = f.X.scaled(lo), f.X.scaled(hi)
 	lo, hi = f.bounds(f.Y, false)
@@ -125,6 +124,7 @@ func (a Axis) scaled(v float64) float64 {
 	return v
 }
 
+// scaled is the series where it stands along axes x and y.
 func (s Series) scaled(x, y Axis) Series {
 	pts := make([]Point, len(s.Points))
 	for i, p := range s.Points {
@@ -132,25 +132,6 @@ func (s Series) scaled(x, y Axis) Series {
 	}
 	s.Points = pts
 	return s
-}
-
-// addTo draws intervals below lines below markers.
-func (s Series) addTo(p *plot.Plot) {
-	p.Add(errorBars{s})
-	if s.Line && len(s.Points) > 1 {
-		p.Add(&plotter.Line{XYs: s.xys(), LineStyle: s.lineStyle()})
-	}
-	if g := s.glyph(); g.Radius > 0 {
-		p.Add(&plotter.Scatter{XYs: s.xys(), GlyphStyle: g})
-	}
-}
-
-func (s Series) xys() plotter.XYs {
-	xy := make(plotter.XYs, len(s.Points))
-	for i, p := range s.Points {
-		xy[i].X, xy[i].Y = p.X, p.Y
-	}
-	return xy
 }
 
 func (s Series) lineStyle() draw.LineStyle {
@@ -181,24 +162,6 @@ func (g guideLine) Plot(c draw.Canvas, p *plot.Plot) {
 	c.StrokeLine2(draw.LineStyle{Color: axisColor, Width: vg.Points(0.8), Dashes: dashes[1].pattern}, x(g.X), c.Min.Y, x(g.X), c.Max.Y)
 	sty := draw.TextStyle{Font: font.From(sans, 8), Color: axisColor, Handler: plot.DefaultTextHandler, XAlign: draw.XLeft, YAlign: draw.YTop}
 	c.FillText(sty, vg.Point{X: x(g.X) + 3, Y: c.Max.Y - 2}, g.Label)
-}
-
-// errorBars draws the interval of every point that has one.
-type errorBars struct{ Series }
-
-func (e errorBars) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	sty := draw.LineStyle{Color: e.color(), Width: vg.Points(1)}
-	const cap = 3
-	for _, pt := range e.Points {
-		if pt.Hi <= pt.Lo {
-			continue
-		}
-		px, lo, hi := x(pt.X), y(pt.Lo), y(pt.Hi)
-		c.StrokeLine2(sty, px, lo, px, hi)
-		c.StrokeLine2(sty, px-cap, lo, px+cap, lo)
-		c.StrokeLine2(sty, px-cap, hi, px+cap, hi)
-	}
 }
 
 // key is the legend: rows of entries under the plot, off the data.

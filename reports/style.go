@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"image/color"
 
 	"gonum.org/v1/plot/vg"
@@ -49,6 +50,12 @@ func (s Series) color() color.NRGBA {
 		c.A = 0x70
 	}
 	return c
+}
+
+// cssColor is the colour for a page.
+func (s Series) cssColor() string {
+	c := s.color()
+	return fmt.Sprintf("rgba(%d,%d,%d,%.2f)", c.R, c.G, c.B, float64(c.A)/255)
 }
 
 // marker and dash run through different periods, so that two series of one
