@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"workbench/experiments/record"
 	"workbench/experiments/stats"
@@ -76,12 +77,26 @@ func (c comparison) conclusion() string {
 	return way
 }
 
+// merit says of a shown difference whether it is for the better.
+func (c comparison) merit() string {
+	better := map[string]string{record.Lower: "lower", record.Higher: "higher"}[c.q.Better]
+	switch way, _, _ := strings.Cut(c.conclusion(), ","); {
+	case better == "" || way != "higher" && way != "lower":
+		return ""
+	case way == better:
+		return ", which is better"
+	}
+	return ", which is worse"
+}
+
 // remark is what a sentence adds after the numbers: nothing where they differ.
 func (c comparison) remark() string {
-	if s := c.conclusion(); s != "higher" && s != "lower" && s != "equal" {
-		return ", " + s
+	switch s := c.conclusion(); s {
+	case "higher", "lower", "equal":
+		return ""
+	default:
+		return ", " + strings.TrimPrefix(strings.TrimPrefix(s, "higher, "), "lower, ")
 	}
-	return ""
 }
 
 // comparisons are those of the part's main quantities, Holm-corrected within

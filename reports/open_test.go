@@ -129,7 +129,7 @@ func TestScoreThatNobodyKnows(t *testing.T) {
 		for _, name := range []string{"share right", "share/right"} {
 			q := record.Quantity{Name: name, Title: name, Kind: record.Seeded, Better: record.Higher, Main: true}
 			r.Add(q.Of(0.5 + 0.1*float64(seed)))
-			r.Samples = append(r.Samples, record.Series{Name: name, Title: name, X: []float64{0, 1000}, Y: []float64{0, 0.5}, Axis: "text read", AxisUnit: "tokens"})
+			r.Samples = append(r.Samples, record.Series{Name: name, Title: name, X: []float64{0, 500, 1000}, Y: []float64{0, 0.3, 0.5}, Axis: "text read", AxisUnit: "tokens"})
 		}
 		m.add("seed", r)
 	}

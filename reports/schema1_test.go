@@ -34,7 +34,7 @@ func TestSchema1(t *testing.T) {
 		{"speed-decode-time", "rwkv4", 64, 5.87809375}, {"speed-decode-time", "transformer", 256, 9.9089609375},
 		{"speed-prefill", "rwkv4", 16, 482788.1202533742}, {"speed-prefill", "transformer", 256, 250902.8920662435},
 		{"speed-train-speed", "rwkv4", 128, 94524.58931650598}, {"speed-state", "rwkv4", 64, 1.25}, {"speed-state", "transformer", 256, 128},
-		{"speed-peak-rss", "rwkv4", 256, 18173952.0 / (1 << 20)}, {"quality-final-loss", "rwkv4", 0, (4.671938984085472 + 4.677590698238306) / 2},
+		{"speed-peak-rss", "rwkv4", 256, 18173952.0 / (1 << 20)}, {"quality-final-val-bits-per-byte", "rwkv4", 0, (4.671938984085472 + 4.677590698238306) / 2},
 	} {
 		if got := c.in(n); math.Abs(got/c.y-1) > 1e-12 || math.IsNaN(got) {
 			t.Errorf("%s, %s at %g: %g, want %g", c.figure, c.arm, c.x, got, c.y)

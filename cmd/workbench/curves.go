@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"workbench/experiments/record"
 	"workbench/reports"
 )
 
@@ -21,20 +22,14 @@ func drawCurves(dirs, formats []string, out output) error {
 	if len(formats) == 0 {
 		return usageError{errors.New("training runs are drawn as png or svg")}
 	}
-	var runs []reports.Curve
+	var runs []record.Record
 	var settings [][]setting
 	for _, dir := range dirs {
 		j, err := readJob(dir)
 		if err != nil {
 			return err
 		}
-		c := reports.Curve{Name: dir, Seed: j.Plan.Seed}
-		err = eachLogLine(dir, func(_ []byte, l logLine) error {
-			if l.Step != nil && l.ValBPB != nil {
-				c.Step, c.BPB = append(c.Step, *l.Step), append(c.BPB, *l.ValBPB)
-			}
-			return nil
-		})
+		r, err := curveRecord(dir, j)
 		if err != nil {
 			return err
 		}
@@ -42,10 +37,10 @@ func drawCurves(dirs, formats []string, out output) error {
 		if err != nil {
 			return err
 		}
-		runs, settings = append(runs, c), append(settings, own)
+		runs, settings = append(runs, r), append(settings, own)
 	}
 	for i, label := range labels(settings) {
-		runs[i].Label = label
+		runs[i].Keys[record.KeyArm] = label
 	}
 	for _, format := range formats {
 		path, notes, err := reports.Curves(dirs[0], format, runs)
@@ -62,6 +57,26 @@ func drawCurves(dirs, formats []string, out output) error {
 		}
 	}
 	return nil
+}
+
+// curveRecord is the held-out loss of a training as a study records it, but by
+// steps, as the log has it.
+func curveRecord(dir string, j *trainJob) (record.Record, error) {
+	q := quantity("val_bits_per_byte")
+	s := record.Series{Name: q.Name, Title: q.Title, Unit: q.Unit, Axis: "training", AxisUnit: "optimiser steps"}
+	err := eachLogLine(dir, func(_ []byte, l logLine) error {
+		if l.Step != nil && l.ValBPB != nil {
+			s.X, s.Y = append(s.X, float64(*l.Step)), append(s.Y, *l.ValBPB)
+		}
+		return nil
+	})
+	return record.Record{Cell: dir, Keys: map[string]any{record.KeySeed: j.Plan.Seed}, Samples: []record.Series{s}}, err
+}
+
+// quantity is the one that is defined by that name.
+func quantity(name string) record.Quantity {
+	all := record.Quantities()
+	return all[slices.IndexFunc(all, func(q record.Quantity) bool { return q.Name == name })]
 }
 
 // A setting is one thing that makes a run what it is.
