@@ -9,9 +9,6 @@ import (
 	"workbench/experiments/workload"
 )
 
-// ruleKinds are the kinds of rules.
-var ruleKinds = []string{"slope", "ratio", "difference", "check"}
-
 // axisOf names what the points of a workload are, "" where it has none.
 func axisOf(name string) string {
 	if w := workload.Find(name); w != nil && w.Axis != nil {
@@ -41,8 +38,8 @@ func (s *Study) checkClaims(have map[string]*facts) error {
 func checkRule(r record.Rule, have map[string]*facts) (key, why string) {
 	f := have[r.Part]
 	switch {
-	case !slices.Contains(ruleKinds, r.Kind):
-		return "kind", fmt.Sprintf("unknown kind of rule %q (known: %s)", r.Kind, strings.Join(ruleKinds, ", "))
+	case !slices.Contains(record.RuleKinds, r.Kind):
+		return "kind", fmt.Sprintf("unknown kind of rule %q (known: %s)", r.Kind, strings.Join(record.RuleKinds, ", "))
 	case f == nil:
 		return "part", fmt.Sprintf("there is no part %q", r.Part)
 	case r.Below == nil && r.Above == nil:
@@ -55,7 +52,7 @@ func checkRule(r record.Rule, have map[string]*facts) (key, why string) {
 		return "than", fmt.Sprintf("part %s has no model %q (it has: %s)", r.Part, r.Than, sortedList(f.labels))
 	case r.Than == r.Arch:
 		return "than", fmt.Sprintf("%s is compared with itself", r.Arch)
-	case r.Kind == "check":
+	case r.Kind == record.RuleCheck:
 		return f.checkCheck(r)
 	}
 	if key, why = f.checkAxis(r); why == "" {
@@ -92,17 +89,17 @@ func (f *facts) checkAxis(r record.Rule) (key, why string) {
 		return "phase", fmt.Sprintf("part %s has no phase %q (it has: %s)", r.Part, r.Phase, sortedList(f.axis))
 	case r.Phase == phaseCheck:
 		return "kind", "phase check is judged by rules of kind check"
-	case axis == "" && (r.Over != "" || r.At != 0 || r.Kind == "slope"):
+	case axis == "" && (r.Over != "" || r.At != 0 || r.Kind == record.RuleSlope):
 		return "phase", fmt.Sprintf("phase %s has no axis: a slope, over and at are not used with it", r.Phase)
 	case r.Over != "" && r.Over != axis:
 		return "over", fmt.Sprintf("phase %s has the axis %s, not %q", r.Phase, axis, r.Over)
 	case r.At != 0 && !slices.Contains(points, r.At):
 		return "at", fmt.Sprintf("%s %g is not measured in part %s (it measures: %s)", axis, r.At, r.Part, pointList(points))
-	case r.Kind == "ratio" && r.Than == "":
+	case r.Kind == record.RuleRatio && r.Than == "":
 		return "kind", "a ratio needs than, the model it is over"
-	case r.Kind == "slope" && r.Than != "":
+	case r.Kind == record.RuleSlope && r.Than != "":
 		return "than", "a slope is of one model: than is not used"
-	case r.Kind == "slope" && r.At != 0:
+	case r.Kind == record.RuleSlope && r.At != 0:
 		return "at", "a slope is over all of the axis: at is not used"
 	}
 	return "", ""

@@ -53,22 +53,27 @@ func append1(s Section, b Block) Section {
 	return s
 }
 
-// settings are the values of the harness that the samples were taken with.
+// settings are the values of the keys that samples were taken with, but for
+// what was measured, its place on an axis and its repetition, and the models'
+// configuration.
 func (v *view) settings() [][2]string {
-	names := map[string]string{record.KeyThreads: "Threads", "batch": "Batch", record.KeyImpl: "Kernels"}
-	sets := map[string]map[string]bool{}
-	for key, name := range names {
-		sets[name] = map[string]bool{}
-		for _, r := range v.all {
-			if text := r.Text(key); r.Error == "" && text != "" {
-				sets[name][text] = true
-			}
-		}
+	skip := []string{record.KeyStudy, record.KeyPart, record.KeyArm, record.KeyArch, record.KeyWorkload, record.KeySeed, record.KeyBlock, record.KeySlot}
+	for _, w := range v.run.Workloads {
+		skip = append(skip, v.axisKey(w.Name))
 	}
 	var out [][2]string
-	for _, k := range keys(sets) {
-		if len(sets[k]) > 0 {
-			out = append(out, [2]string{k, strings.Join(sortedSet(sets[k]), ", ")})
+	for _, key := range record.KeyNames(v.all) {
+		if slices.Contains(skip, key) || strings.HasPrefix(key, record.KeyConfig) {
+			continue
+		}
+		seen := map[string]bool{}
+		for i := range v.all {
+			if text := v.all[i].Text(key); v.all[i].Error == "" && text != "" {
+				seen[text] = true
+			}
+		}
+		if len(seen) > 0 {
+			out = append(out, [2]string{shorten(key, titleRunes), shorten(strings.Join(sortedSet(seen), ", "), 400)})
 		}
 	}
 	return out
@@ -173,8 +178,8 @@ func (v *view) provenanceSection() Section {
 // weights is the note with the hash of trained weights.
 const weights = "weights_sha256"
 
-// hashes lists the weights of the quality runs: the same seed must give the
-// same bytes.
+// hashes lists the weights of trained models: the same seed must give the same
+// bytes.
 func (v *view) hashes() *Table {
 	t := &Table{Name: "weights", Title: "Weights after training", Text: 2, Columns: []string{"Part", "Series", "Seed", "SHA-256"},
 		Note: "The same seed gives the same bytes at any number of threads."}

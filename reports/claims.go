@@ -93,7 +93,7 @@ func (v *view) apply(r record.Rule) RuleResult {
 	res.Numbers = f.iv.text(f.unit)
 	res.Verdict, res.Why = decide(r, f.iv)
 	floor := v.run.Host.NoiseFloor
-	if q := v.quantity(r.Metric); q.Kind == record.Timed && r.Kind == "ratio" && floor != nil {
+	if q := v.quantity(r.Metric); q.Kind == record.Timed && r.Kind == record.RuleRatio && floor != nil {
 		for _, t := range thresholds(r) {
 			if (res.Verdict == Holds || res.Verdict == Fails) && withinFloor(f.iv.mid/t, *floor) {
 				res.Verdict = NotDecided
@@ -151,12 +151,12 @@ func decide(r record.Rule, iv interval) (verdict, why string) {
 // asks is the rule in words.
 func (v *view) asks(r record.Rule) string {
 	what := r.Metric
-	if r.Kind != "check" {
+	if r.Kind != record.RuleCheck {
 		what = v.quantity(r.Metric).Title
 	}
 	over := v.over(r)
 	place := ""
-	if over != "" && r.Kind != "slope" {
+	if over != "" && r.Kind != record.RuleSlope {
 		place = " at the largest " + over
 		if r.At != 0 {
 			place = " at " + over + " " + plain(r.At)
@@ -164,11 +164,11 @@ func (v *view) asks(r record.Rule) string {
 	}
 	var s string
 	switch r.Kind {
-	case "slope":
+	case record.RuleSlope:
 		s = fmt.Sprintf("log-log slope of %s (%s) against %s, %s", what, r.Phase, over, r.Arch)
-	case "ratio":
+	case record.RuleRatio:
 		s = fmt.Sprintf("%s (%s) of %s over %s%s", what, r.Phase, r.Arch, r.Than, place)
-	case "difference":
+	case record.RuleDifference:
 		s = fmt.Sprintf("%s (%s) of %s", what, r.Phase, r.Arch)
 		if r.Than != "" {
 			s += " minus " + r.Than
@@ -204,7 +204,7 @@ func (v *view) find(r record.Rule) finding {
 	if g == nil {
 		return missing("the run has no part %q", r.Part)
 	}
-	if r.Kind == "check" {
+	if r.Kind == record.RuleCheck {
 		return v.findCheck(g, r)
 	}
 	q, over := v.quantity(r.Metric), v.over(r)
@@ -216,37 +216,43 @@ func (v *view) find(r record.Rule) finding {
 		return v.absent(g, r.Arch, r.Phase, q)
 	}
 	switch r.Kind {
-	case "slope":
+	case record.RuleSlope:
 		return findSlope(a, q, over)
-	case "ratio", "difference":
+	case record.RuleRatio, record.RuleDifference:
 		return v.findPair(g, r, q, over, a)
 	}
-	return undecided("unknown kind of rule %q: known are slope, ratio, difference, check", r.Kind)
+	return undecided("unknown kind of rule %q: known are %s", r.Kind, strings.Join(record.RuleKinds, ", "))
 }
 
 // absent says what is missing: a cell that failed gives its reason, and so does
-// a quantity that could not be measured, in no model or in this one.
+// a quantity that could not be measured, in no model or in this one. No workload
+// stands for all of those without an axis.
 func (v *view) absent(g *group, arm, workload string, q record.Quantity) finding {
+	within := func(name string) bool { return name == workload || workload == "" && v.axis(name) == nil }
 	for i := range v.all {
 		r := &v.all[i]
-		if r.Text(record.KeyPart) != g.Name || r.Text(record.KeyArm) != arm || r.Text(record.KeyWorkload) != workload {
-			continue
-		}
-		if r.Error != "" {
-			return missing("%s of %s: the cell failed: %s", workload, arm, shorten(r.Error, 120))
+		if r.Error != "" && r.Text(record.KeyPart) == g.Name && r.Text(record.KeyArm) == arm && within(r.Text(record.KeyWorkload)) {
+			return missing("%s of %s: the cell failed: %s", r.Text(record.KeyWorkload), arm, shorten(r.Error, 120))
 		}
 	}
-	records := g.where(arm, workload)
-	why := unmeasured(records, q.Name)
-	switch {
-	case len(records) > 0 && energyIs(q.Name) && !v.measured(energies[0].name):
-		return undecided(here+"no energy counter (%s)", v.uncounted(records))
+	var records []*record.Record
+	for _, r := range g.records {
+		if r.Text(record.KeyArm) == arm && within(r.Text(record.KeyWorkload)) {
+			records = append(records, r)
+		}
+	}
+	what := q.Title
+	if workload != "" {
+		what += " in " + workload
+	}
+	switch why := unmeasured(records, q.Name); {
 	case why == "":
-		return missing("%s in %s of %s", q.Title, workload, arm)
+		return missing("%s of %s", what, arm)
 	case !v.measured(q.Name):
-		return undecided(here+"%s", why)
+		return undecided(here+"no %s (%s)", q.Title, why)
+	default:
+		return undecided("no %s of %s: %s", what, arm, why)
 	}
-	return undecided("no %s in %s of %s: %s", q.Title, workload, arm, why)
 }
 
 // unmeasured is the first reason why records hold no number of a quantity, ""
@@ -270,7 +276,7 @@ func (v *view) measured(name string) bool {
 
 func (v *view) findPair(g *group, r record.Rule, q record.Quantity, over string, a []place) finding {
 	if r.Than == "" {
-		if r.Kind == "ratio" {
+		if r.Kind == record.RuleRatio {
 			return undecided("a ratio needs `than`")
 		}
 		x := r.At
@@ -302,7 +308,7 @@ func (v *view) findPair(g *group, r record.Rule, q record.Quantity, over string,
 		}
 		return missing("%s of %s at %s %g", q.Title, who, over, x)
 	}
-	if r.Kind == "ratio" {
+	if r.Kind == record.RuleRatio {
 		return finding{iv: ratio(q, pa, pb), unit: "×"}
 	}
 	return finding{iv: difference(q, pa, pb), unit: q.Unit}
@@ -366,7 +372,7 @@ func (v *view) findCheck(g *group, r record.Rule) finding {
 		n++
 	}
 	if n == 0 {
-		return v.absent(g, r.Arch, r.Phase, record.Quantity{Name: r.Metric, Title: "the check " + r.Metric})
+		return v.absent(g, r.Arch, r.Phase, record.Quantity{Name: r.Metric, Title: "check " + r.Metric})
 	}
 	if math.IsInf(worst, 1) {
 		f := undecided("the check %s gave no finite number", r.Metric)

@@ -44,7 +44,7 @@ func TestRules(t *testing.T) {
 		"no such metric":    {rule(below(1), "ratio", "decode", "fps", "rnn", "rwkv4", "depth", 0), NotMeasured, "fps in decode of rnn", math.NaN()},
 		"no such kind":      {rule(below(1), "product", "decode", "duration_per_token", "rnn", "rwkv4", "depth", 0), NotDecided, "slope, ratio", math.NaN()},
 		"no threshold":      {rule(record.Rule{}, "ratio", "decode", "duration_per_token", "rnn", "rwkv4", "depth", 0), NotDecided, "no threshold", math.NaN()},
-		"no counter":        {rule(below(1), "ratio", "decode", "joules_per_token", "rnn", "rwkv4", "depth", 0), NotDecided, "on this machine: no energy counter", math.NaN()},
+		"no counter":        {rule(below(1), "ratio", "decode", "joules_per_token", "rnn", "rwkv4", "depth", 0), NotDecided, "on this machine: no measured energy per token", math.NaN()},
 		"check":             {rule(below(1e-5), "check", "check", "modes", "rwkv4", "", "", 0), Holds, "", 3e-6},
 		"check fails":       {rule(below(1e-6), "check", "check", "modes", "rwkv4", "", "", 0), Fails, "", 3e-6},
 		"check missing":     {rule(below(1), "check", "check", "scan", "rwkv4", "", "", 0), NotMeasured, "scan", math.NaN()},
@@ -178,7 +178,7 @@ func TestCheckThatIsNotFinite(t *testing.T) {
 		"no number":      {below, []record.Value{qModes.Of(math.NaN())}, Fails, "no finite number"},
 		"one of several": {below, []record.Value{qModes.Of(0), qModes.Of(math.NaN()), qModes.Of(0)}, Fails, "no finite number"},
 		"above":          {above, []record.Value{qModes.Of(math.Inf(1))}, NotDecided, "no finite number"},
-		"not measured":   {below, []record.Value{qModes.Missing("the text is too short.")}, NotDecided, "on this machine: the text is too short"},
+		"not measured":   {below, []record.Value{qModes.Missing("the text is too short.")}, NotDecided, "on this machine: no check modes (the text is too short)"},
 		"finite":         {below, []record.Value{qModes.Of(0), qModes.Of(0.5)}, Holds, ""},
 	} {
 		var recs []record.Record
@@ -191,12 +191,31 @@ func TestCheckThatIsNotFinite(t *testing.T) {
 	}
 }
 
+// TestCheckOfAnyWorkload: what a workload of another name counted decides a
+// check, and stands in the table of checks.
+func TestCheckOfAnyWorkload(t *testing.T) {
+	rule := record.Rule{Kind: record.RuleCheck, Part: "p", Metric: qModes.Name, Arch: "a", Below: ptr(1e-4)}
+	failed := sample("p", "b", "audit", 0, 0)
+	failed.Error = "no weights"
+	v := newView(record.Run{Workloads: workloads()}, []record.Record{sample("p", "a", "audit", 0, 0, qModes.Of(3e-6)), failed, sample("p", "c", "audit", 0, 0, qModes.Missing("no text"))})
+	for arm, want := range map[string]string{"a": Holds, "b": "not measured yet (audit of b: the cell failed: no weights)", "c": "not decided (no check modes of c: no text)", "d": "not measured yet (check modes of d)"} {
+		rule.Arch = arm
+		if got := v.judge(record.Claim{Rules: []record.Rule{rule}}).short(); got != want {
+			t.Errorf("%s: %s, want %s", arm, got, want)
+		}
+	}
+	rows := v.checkBlocks(v.groups[0])[0].Table.Rows
+	if len(rows) != 2 || rows[0][3] != "3.00e−6" || rows[1][3] != "n/a: no text" {
+		t.Errorf("the table of checks has %q", rows)
+	}
+}
+
 // TestQuantityThatCouldNotBeHad: the reason says whether the machine or the
 // model lacks it.
 func TestQuantityThatCouldNotBeHad(t *testing.T) {
 	claim := record.Claim{Rules: []record.Rule{{Kind: "ratio", Part: "p", Phase: "decode", Metric: qCores.Name, Arch: "a", Than: "b", Below: ptr(1.0)}}}
 	for want, b := range map[string]record.Value{
-		"not decided on this machine: no clock":                  qCores.Missing("no clock"),
+		"not decided on this machine: no cores busy (no clock)":  qCores.Missing("no clock"),
 		"not decided (no cores busy in decode of a: no clock)":   qCores.Of(1),
 		"not measured yet (cores busy in decode of a)":           qTokens.Of(1),
 		"not measured yet (decode of a: the cell failed: broke)": qCores.Missing("broke"),

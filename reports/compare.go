@@ -153,7 +153,7 @@ func (c comparison) powerless() bool {
 func (v *view) comparisonBlocks(g *group) []Block {
 	t := &Table{Name: g.slug + "-comparison", Title: "Compared with " + g.Baseline, Text: 3, Tail: 1,
 		Columns: []string{"Series", "Quantity", "At", "Against " + g.Baseline + " [95 % interval]", "Pairs", "p", "p, Holm", "Conclusion"},
-		Note: "Costs are ratios paired by round, losses differences paired by seed, at the largest position both series have. " +
+		Note: "Timed and counted quantities are compared by their ratio, those that vary with the seed by their difference; timed ones are paired by block, others by seed, at the largest position both series have. " +
 			"p is the exact sign-flip permutation test's, corrected by Holm's method over the series of a quantity. Counted quantities have no p."}
 	for _, c := range v.comparisons(g) {
 		unit := "×"

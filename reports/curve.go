@@ -62,24 +62,18 @@ func (g *group) intervalNote(workload string, q record.Quantity) string {
 	return s
 }
 
-// timingSentence compares every arm with the baseline at the largest
-// position that both have.
-func (v *view) timingSentence(g *group, workload string, q record.Quantity) string {
+// comparedSentence compares every arm with the baseline at the largest position
+// that both have. says is what an arm does, with a %s for the ratio and one for
+// the baseline.
+func (v *view) comparedSentence(g *group, workload string, q record.Quantity, says string) string {
 	var parts []string
 	for _, arm := range g.Arms {
 		if arm == g.Baseline {
 			continue
 		}
-		c, ok := v.compare(g, arm, workload, q)
-		if !ok {
-			continue
+		if c, ok := v.compare(g, arm, workload, q); ok {
+			parts = append(parts, fmt.Sprintf("%s "+says+"%s", arm, c.iv.text("×"), g.Baseline, c.remark()))
 		}
-		verb := "takes"
-		what := "the time of " + g.Baseline + " per token"
-		if q.Better == record.Higher {
-			verb, what = "runs at", "the speed of "+g.Baseline
-		}
-		parts = append(parts, fmt.Sprintf("%s %s %s %s%s", arm, verb, c.iv.text("×"), what, c.remark()))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -87,7 +81,7 @@ func (v *view) timingSentence(g *group, workload string, q record.Quantity) stri
 	return upper(v.placeOf(g, workload, q)) + strings.Join(parts, "; ") + "."
 }
 
-// placeOf names the position that timingSentence speaks of.
+// placeOf names the position that comparedSentence speaks of.
 func (v *view) placeOf(g *group, workload string, q record.Quantity) string {
 	over := v.axisKey(workload)
 	base := g.places(g.Baseline, workload, over, q)

@@ -144,7 +144,7 @@ func holdEnergy(t *testing.T, tree metertest.Tree, es []record.Energy) {
 		t.Error("no estimate")
 	}
 	if tree.Watts == 0 {
-		want := "not decided on this machine: no energy counter (" + tree.Lost + ": "
+		want := "not decided on this machine: no measured energy per token (" + tree.Lost + ": "
 		if !strings.HasPrefix(j.short(), want) || !math.IsNaN(measured) {
 			t.Errorf("%q, %g J a token; want %q", j.short(), measured, want)
 		}

@@ -2,7 +2,6 @@ package reports
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"sort"
@@ -252,48 +251,6 @@ func (g *group) has(workload string) bool {
 // workloads are those of the run that the part has records of.
 func (g *group) workloads() []record.Workload {
 	return slices.DeleteFunc(slices.Clone(g.view.run.Workloads), func(w record.Workload) bool { return !g.has(w.Name) })
-}
-
-// bestRate keeps, for every arm whose models were trained at several learning
-// rates, those of the lowest mean of the workload's first seeded quantity, and
-// says so.
-func (g *group) bestRate() []string {
-	const rate = "lr"
-	var notes []string
-	for _, w := range g.workloads() {
-		for _, arm := range g.Arms {
-			sum, n := map[float64]float64{}, map[float64]float64{}
-			better := ""
-			for _, r := range g.where(arm, w.Name) {
-				lr, ok := r.Key(rate)
-				i := slices.IndexFunc(r.Values, func(x record.Value) bool { return x.Kind == record.Seeded && x.Value != nil })
-				if ok && i >= 0 {
-					better = r.Values[i].Better
-					sum[lr] += *r.Values[i].Value
-					n[lr]++
-				}
-			}
-			if len(sum) < 2 {
-				continue
-			}
-			g.tuned = true
-			lrs := slices.Sorted(maps.Keys(sum))
-			best, rates := lrs[0], []string{}
-			for _, lr := range lrs {
-				rates = append(rates, fmt.Sprint(lr))
-				if mean, least := sum[lr]/n[lr], sum[best]/n[best]; mean < least && better != record.Higher || mean > least && better == record.Higher {
-					best = lr
-				}
-			}
-			g.records = slices.DeleteFunc(g.records, func(r *record.Record) bool {
-				lr, ok := r.Key(rate)
-				return r.Text(record.KeyArm) == arm && r.Text(record.KeyWorkload) == w.Name && ok && lr != best
-			})
-			notes = append(notes, fmt.Sprintf("%s, %s: of the learning rates %s the one with the best mean, %g, is shown.",
-				g.Title, arm, list(rates), best))
-		}
-	}
-	return notes
 }
 
 // mixed names every key that varies among samples which the report would put

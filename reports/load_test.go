@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -46,6 +47,33 @@ func TestBestLearningRateIsShown(t *testing.T) {
 		}
 		if len(v.notes) != 1 || !strings.Contains(v.notes[0], "0.001 and 0.003") || !strings.Contains(v.notes[0], "0.003, is shown") {
 			t.Errorf("%s: notes %q", c.q.Name, v.notes)
+		}
+	}
+}
+
+// TestRateThatDiverges: a learning rate at which a training ended without a
+// number is not the best one, however good its others are, nor judged by
+// another quantity.
+func TestRateThatDiverges(t *testing.T) {
+	run := func(lr, loss float64, seed int) record.Record {
+		r := sample("p", "a", "quality", 0, seed, qGap.Of(-loss), qLoss.Of(loss))
+		r.Keys["lr"] = lr
+		return r
+	}
+	nan := math.NaN()
+	for want, recs := range map[float64][]record.Record{
+		1e-3: {run(1e-3, 2.2, 0), run(1e-3, 2.4, 1), run(3e-3, 1.1, 0), run(3e-3, nan, 1)},
+		2e-3: {run(2e-3, 2.2, 0), run(3e-3, nan, 0)},
+		3e-3: {run(2e-3, 2.2, 0), run(2e-3, nan, 1), run(3e-3, 2.1, 0), run(3e-3, nan, 1)},
+	} {
+		g := newView(record.Run{Workloads: workloads()}, recs).groups[0]
+		for _, r := range g.records {
+			if lr, _ := r.Key("lr"); lr != want {
+				t.Errorf("the rate %g is shown, want %g", lr, want)
+			}
+		}
+		if len(g.records) == 0 || !g.tuned {
+			t.Errorf("%g: %d records, tuned %v", want, len(g.records), g.tuned)
 		}
 	}
 }

@@ -133,9 +133,9 @@ func (v *view) glance(js []Judgement) []GlanceLine {
 	if len(js) == 0 {
 		out = append(out, GlanceLine{"note", "This study makes no claims: it describes."})
 	}
-	floor := "No A/A noise floor was measured on this machine: small differences in time may be noise."
+	floor := "No A/A noise floor was measured on this machine: small differences of timed quantities may be noise."
 	if f := v.run.Host.NoiseFloor; f != nil {
-		floor = fmt.Sprintf("Noise floor: two identical configurations differed by %s here, so no smaller difference in time or energy is called a win.", percent(*f))
+		floor = fmt.Sprintf("Noise floor: two identical configurations differed by %s here, so no smaller difference of a timed quantity is called a win.", percent(*f))
 	}
 	out = append(out, GlanceLine{"note", floor})
 	if n := len(v.holes()); n > 0 {
@@ -152,7 +152,7 @@ func claimsTable(js []Judgement) *Table {
 	t := &Table{Name: "claims", Title: "Claims", Text: 5,
 		Columns: []string{"Claim", "Verdict", "Rule, fixed before the run", "Measured [95 % interval]", "Rule's verdict"},
 		Note: "A rule holds when the whole 95 % interval lies on the asked side of its threshold and fails when the whole interval lies on the other. " +
-			"A claim holds when all of its rules do. Timing and energy ratios closer to the threshold than the noise floor decide nothing. Slopes leave out depth 0."}
+			"A claim holds when all of its rules do. Ratios of timed quantities closer to the threshold than the noise floor decide nothing. Slopes leave out the position 0."}
 	for _, j := range js {
 		if len(j.Rules) > 0 && j.Claim.Why != "" {
 			j.Says = strings.TrimRight(j.Says, ". ") + ". " + j.Claim.Why

@@ -88,6 +88,16 @@ func TestQuantityThatNobodyKnows(t *testing.T) {
 	}
 }
 
+// TestSettingsThatNobodyKnows: the table of settings has every key of the
+// records that says how they were taken.
+func TestSettingsThatNobodyKnows(t *testing.T) {
+	m := juggling()
+	want := [][2]string{{record.KeyThreads, "2"}, {record.KeyImpl, "avx2"}, {"batch", "1"}, {"place", "moon"}}
+	if got := newView(m.run, m.recs).settings(); !slices.Equal(got, want) {
+		t.Errorf("settings %q, want %q", got, want)
+	}
+}
+
 // TestSectionThatNobodyKnows: a registered section shows in every format, at
 // its place among the others, and only where its workload has records.
 func TestSectionThatNobodyKnows(t *testing.T) {

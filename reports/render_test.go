@@ -95,7 +95,7 @@ func TestReportHoldsTogether(t *testing.T) {
 		"Noise floor: two identical configurations differed by 3 %",
 		`<span class="v holds">holds</span><span>At the largest depth RWKV is faster`,
 		`<span class="v fails">fails</span><span>RWKV is as fast as an RNN`,
-		"not decided on this machine: no energy counter (no powercap tree on this machine)", "not measured yet (this machine is too small)",
+		"not decided on this machine: no measured energy per token (no powercap tree on this machine)", "not measured yet (this machine is too small)",
 		"below the noise floor of 3 %: no winner called",
 		"Energy per token, measured: not measured on this machine. No powercap tree on this machine.",
 		"Energy per token, estimated (decode)", "It ranks exactly as time does",

@@ -59,7 +59,7 @@ func TestSchema1(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"not decided on this machine: no energy counter (no RAPL counters in ", "need &gt;= 6 pairs", "<td class=\"t\">depth 1024</td>", "24109cbe864697e217eaa2ff5c6c3d3ec6bbe56bec1cdc25aedcfbae09382137"} {
+	for _, want := range []string{"not decided on this machine: no measured energy per token (no RAPL counters in ", "need &gt;= 6 pairs", "<td class=\"t\">depth 1024</td>", "24109cbe864697e217eaa2ff5c6c3d3ec6bbe56bec1cdc25aedcfbae09382137"} {
 		if !strings.Contains(string(files["report.html"]), want) {
 			t.Errorf("the report lacks %q", want)
 		}

@@ -3,6 +3,9 @@ package reports
 import (
 	"fmt"
 	"math"
+	"strings"
+
+	"workbench/experiments/record"
 )
 
 func init() {
@@ -59,18 +62,26 @@ func (v *view) sizeBlocks(g *group) []Block {
 	return []Block{{Heading: "Parameters", Table: t}}
 }
 
-// checkBlocks is the exact properties measured on the live models: what
-// workloads without an axis counted.
+// checkBlocks is the exact properties measured on the live models: the
+// deviations, pure numbers, that workloads without an axis counted.
 func (v *view) checkBlocks(g *group) []Block {
 	t := &Table{Name: g.slug + "-checks", Title: "Properties checked on the live models", Text: 3,
 		Columns: []string{"Series", "Check", "What is compared", "Largest relative deviation"},
 		Note:    "float32 carries about 1e−7 of relative rounding per operation."}
 	for _, arm := range g.Arms {
-		for _, r := range g.where(arm, "check") {
+		for _, r := range g.records {
+			if r.Text(record.KeyArm) != arm || v.axis(r.Text(record.KeyWorkload)) != nil {
+				continue
+			}
 			for _, x := range r.Values {
-				if x.Value != nil && x.Unit == "" {
-					t.add(arm, x.Name, x.Title, digits(*x.Value))
+				if x.Kind != record.Exact || x.Unit != "" || x.Better != record.Lower {
+					continue
 				}
+				number := strings.TrimSuffix("n/a: "+x.Reason, ": ")
+				if x.Value != nil {
+					number = digits(*x.Value)
+				}
+				t.add(arm, x.Name, x.Title, number)
 			}
 		}
 	}

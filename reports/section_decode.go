@@ -18,7 +18,7 @@ func (v *view) decodeBlocks(g *group) []Block {
 	time := g.along("decode-time", "Time to generate one token after a context", "decode", q)
 	time.Y.Log = true
 	out := []Block{{Heading: "Generation: time per token", Figure: &time,
-		Says: nonEmpty(v.timingSentence(g, "decode", q), g.slopeSentence("decode", q))}}
+		Says: nonEmpty(v.comparedSentence(g, "decode", q, "takes %s the time of %s per token"), g.slopeSentence("decode", q))}}
 	if b, ok := v.cumulativeBlock(g); ok {
 		out = append(out, b)
 	}

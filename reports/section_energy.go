@@ -44,7 +44,7 @@ func (v *view) energyBlocks(g *group) []Block {
 		b := Block{Heading: "Energy: " + e.kind, Figure: &f}
 		if f.Note = e.note; q.Kind == record.Timed {
 			f.Note += " " + v.gaps(g, workload) + g.intervalNote(workload, q)
-			b.Says = nonEmpty(v.energySentence(g, workload, q))
+			b.Says = nonEmpty(v.comparedSentence(g, workload, q, "uses %s the measured energy of %s per token"))
 		}
 		out = append(out, b)
 	}
@@ -54,27 +54,8 @@ func (v *view) energyBlocks(g *group) []Block {
 	return out
 }
 
-func (v *view) energySentence(g *group, workload string, q record.Quantity) string {
-	var parts []string
-	for _, arm := range g.Arms {
-		if arm == g.Baseline {
-			continue
-		}
-		if c, ok := v.compare(g, arm, workload, q); ok {
-			parts = append(parts, fmt.Sprintf("%s uses %s the measured energy of %s per token%s", arm, c.iv.text("×"), g.Baseline, c.remark()))
-		}
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return upper(v.placeOf(g, workload, q)) + strings.Join(parts, "; ") + "."
-}
-
 // netOfIdle is the measured energy without that of an idle machine.
 const netOfIdle = "net_joules_per_token"
-
-// energyIs tells whether a meter must have been there for a quantity.
-func energyIs(name string) bool { return name == energies[0].name || name == netOfIdle }
 
 // uncounted tells why the records hold no measured energy: what the meter said
 // when it took them, or when it looked at the machine.

@@ -20,7 +20,7 @@ func (v *view) prefillBlocks(g *group) []Block {
 		f.X.Ticks = pointTicks(at, map[float64]string{all: "all"})
 		f.Note += " “all” is the whole text of " + count(int(all), "token") + " in one call."
 	}
-	return []Block{{Heading: "Prefill: reading speed", Figure: &f, Says: nonEmpty(v.timingSentence(g, "prefill", q))}}
+	return []Block{{Heading: "Prefill: reading speed", Figure: &f, Says: nonEmpty(v.comparedSentence(g, "prefill", q, "runs at %s the speed of %s"))}}
 }
 
 // wholeText is the largest of the places if it is the length of the text,

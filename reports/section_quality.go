@@ -134,7 +134,7 @@ func (g *group) finalTable(name, title string, q record.Quantity) *Table {
 		if len(runs) == 0 {
 			continue
 		}
-		row := []string{arm, "0", "n/a", orNA(runs[0].Text("lr"), true), orNA(runs[0].Text("steps"), true)}
+		row := []string{arm, "0", "n/a", orNA(runs[0].Text(keyRate), true), orNA(runs[0].Text("steps"), true)}
 		if ps := g.places(arm, "quality", "", q); len(ps) > 0 {
 			iv := meanInterval(ps[0].all)
 			row[1], row[2] = fmt.Sprint(iv.n), iv.text(q.Unit)

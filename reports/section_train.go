@@ -10,5 +10,5 @@ func (v *view) trainBlocks(g *group) []Block {
 	q := v.quantity("tokens_per_second")
 	f := g.along("train-speed", "Training speed", "train", q)
 	f.Note += " A step is forward, backward and the optimiser."
-	return []Block{{Heading: "Training: speed", Figure: &f, Says: nonEmpty(v.timingSentence(g, "train", q))}}
+	return []Block{{Heading: "Training: speed", Figure: &f, Says: nonEmpty(v.comparedSentence(g, "train", q, "runs at %s the speed of %s"))}}
 }

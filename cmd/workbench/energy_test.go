@@ -88,7 +88,7 @@ func TestEnergyEndToEnd(t *testing.T) {
 			}
 			verdict := "holds"
 			if tree.Watts == 0 {
-				verdict = "not decided on this machine: no energy counter (" + tree.Lost + ": "
+				verdict = "not decided on this machine: no measured energy per token (" + tree.Lost + ": "
 			} else {
 				holdWindows(t, records, tree.Watts, feeder)
 				holdFigure(t, paths["csv"], records)

@@ -137,6 +137,17 @@ type Claim struct {
 	Why   string `json:"why,omitempty" yaml:"why,omitempty"` // how to read it, or why it is not measured
 }
 
+// The kinds of rules.
+const (
+	RuleSlope      = "slope"
+	RuleRatio      = "ratio"
+	RuleDifference = "difference"
+	RuleCheck      = "check"
+)
+
+// RuleKinds are all of them.
+var RuleKinds = []string{RuleSlope, RuleRatio, RuleDifference, RuleCheck}
+
 // Rule holds when the 95 % interval of its statistic lies wholly on the asked
 // side of the threshold, fails when it lies wholly on the other, and is not
 // decided between.
@@ -144,7 +155,7 @@ type Claim struct {
 //	slope       log-log slope of Metric against Over for Arch
 //	ratio       Metric of Arch over Metric of Than, at Over = At (0: the largest), paired by round or seed
 //	difference  Metric of Arch minus Metric of Than (none: minus nothing), paired likewise
-//	check       value of the check named Metric
+//	check       the largest number that any record of Arch holds of Metric, which is counted
 type Rule struct {
 	Kind   string   `json:"kind" yaml:"kind"`
 	Part   string   `json:"part" yaml:"part"`
