@@ -20,12 +20,12 @@ func (v *view) machineSection() Section {
 	t := &Table{Name: "machine", Title: "Machine and settings", Text: 2, Columns: []string{"What", "Value"}}
 	t.add("Processor", orNA(h.CPU, h.CPU != ""))
 	t.add("Cores", fmt.Sprint(h.Cores))
-	t.add("Memory", orNA(quantity(float64(h.MemBytes), "B"), h.MemBytes > 0))
+	t.add("Memory", orNA(withUnit(float64(h.MemBytes), "B"), h.MemBytes > 0))
 	t.add("System", orNA(h.OS, h.OS != ""))
 	t.add("Go", orNA(h.Go, h.Go != ""))
 	t.add("Processor features used", orNA(strings.Join(h.Features, " "), len(h.Features) > 0))
 	for _, k := range keys(h.Caches) {
-		t.add("Cache "+k, quantity(float64(h.Caches[k]), "B"))
+		t.add("Cache "+k, withUnit(float64(h.Caches[k]), "B"))
 	}
 	for _, k := range keys(h.FMAPeak) {
 		t.add("Measured FMA peak, threads: "+k, digits(h.FMAPeak[k])+" GFLOP/s")
@@ -45,16 +45,12 @@ func (v *view) machineSection() Section {
 	if e := energySourcesTable(h.Energy); len(e.Rows) > 0 {
 		s.Blocks = append(s.Blocks, Block{Heading: "Energy sources found", Table: e})
 	}
-	return append1(s, v.warningsBlock())
-}
-
-func append1(s Section, b Block) Section {
-	s.Blocks = append(s.Blocks, b)
+	s.Blocks = append(s.Blocks, v.warningsBlock())
 	return s
 }
 
 // settings are the values of the keys that samples were taken with, but for
-// what was measured, its place on an axis and its repetition, and the models'
+// what was measured, its position on an axis and its repetition, and the models'
 // configuration.
 func (v *view) settings() [][2]string {
 	skip := []string{record.KeyStudy, record.KeyPart, record.KeyArm, record.KeyArch, record.KeyWorkload, record.KeySeed, record.KeyBlock, record.KeySlot}
@@ -86,9 +82,9 @@ func energySourcesTable(es []record.Energy) *Table {
 	for _, e := range es {
 		idle := "n/a"
 		if e.IdleW != nil {
-			idle = quantity(*e.IdleW, "W")
+			idle = withUnit(*e.IdleW, "W")
 			if e.IdleSDW != nil {
-				idle += " ± " + quantity(*e.IdleSDW, "W")
+				idle += " ± " + withUnit(*e.IdleSDW, "W")
 			}
 		}
 		t.add(e.Domain, e.Tier, e.Source, idle, e.Reason)
@@ -183,12 +179,12 @@ const weights = "weights_sha256"
 func (v *view) hashes() *Table {
 	t := &Table{Name: "weights", Title: "Weights after training", Text: 2, Columns: []string{"Part", "Series", "Seed", "SHA-256"},
 		Note: "The same seed gives the same bytes at any number of threads."}
-	for _, g := range v.groups {
-		for _, arm := range g.Arms {
-			for _, w := range g.workloads() {
-				for _, r := range g.seeds(arm, w.Name) {
+	for _, part := range v.parts {
+		for _, arm := range part.Arms {
+			for _, w := range part.workloads() {
+				for _, r := range part.bySeed(arm, w.Name) {
 					if sum := r.Notes[weights]; sum != "" {
-						t.add(g.Title, arm, r.Text(record.KeySeed), sum)
+						t.add(part.Title, arm, r.Text(record.KeySeed), sum)
 					}
 				}
 			}

@@ -33,8 +33,8 @@ type RuleResult struct {
 	Why     string
 }
 
-// here begins a reason that lies with the machine and not with a model.
-const here = "on this machine: "
+// onThisMachine begins a reason that lies with the machine and not with a model.
+const onThisMachine = "on this machine: "
 
 // judge applies every rule of a claim: one that fails decides, then one that
 // is not measured, then one that is not decided.
@@ -60,7 +60,7 @@ func (j Judgement) short() string {
 	switch {
 	case j.Why == "", j.Verdict == Holds, j.Verdict == Fails:
 		return j.Verdict
-	case strings.HasPrefix(j.Why, here):
+	case strings.HasPrefix(j.Why, onThisMachine):
 		return j.Verdict + " " + j.Why
 	}
 	return j.Verdict + " (" + j.Why + ")"
@@ -155,11 +155,11 @@ func (v *view) asks(r record.Rule) string {
 		what = v.quantity(r.Metric).Title
 	}
 	over := v.over(r)
-	place := ""
+	at := ""
 	if over != "" && r.Kind != record.RuleSlope {
-		place = " at the largest " + over
+		at = " at the largest " + over
 		if r.At != 0 {
-			place = " at " + over + " " + plain(r.At)
+			at = " at " + over + " " + plain(r.At)
 		}
 	}
 	var s string
@@ -167,13 +167,13 @@ func (v *view) asks(r record.Rule) string {
 	case record.RuleSlope:
 		s = fmt.Sprintf("log-log slope of %s (%s) against %s, %s", what, r.Phase, over, r.Arch)
 	case record.RuleRatio:
-		s = fmt.Sprintf("%s (%s) of %s over %s%s", what, r.Phase, r.Arch, r.Than, place)
+		s = fmt.Sprintf("%s (%s) of %s over %s%s", what, r.Phase, r.Arch, r.Than, at)
 	case record.RuleDifference:
 		s = fmt.Sprintf("%s (%s) of %s", what, r.Phase, r.Arch)
 		if r.Than != "" {
 			s += " minus " + r.Than
 		}
-		s += place
+		s += at
 	default:
 		s = fmt.Sprintf("%s %s, %s", r.Kind, what, r.Arch)
 	}
@@ -200,26 +200,26 @@ func (v *view) over(r record.Rule) string {
 
 // find computes the statistic of a rule.
 func (v *view) find(r record.Rule) finding {
-	g := v.part(r.Part)
-	if g == nil {
+	part := v.part(r.Part)
+	if part == nil {
 		return missing("the run has no part %q", r.Part)
 	}
 	if r.Kind == record.RuleCheck {
-		return v.findCheck(g, r)
+		return v.findCheck(part, r)
 	}
 	q, over := v.quantity(r.Metric), v.over(r)
 	if q.Kind == record.Estimated {
 		return undecided("%s is an estimate, which decides nothing", q.Title)
 	}
-	a := g.places(r.Arch, r.Phase, over, q)
+	a := part.samplesAlong(r.Arch, r.Phase, over, q)
 	if len(a) == 0 {
-		return v.absent(g, r.Arch, r.Phase, q)
+		return v.absent(part, r.Arch, r.Phase, q)
 	}
 	switch r.Kind {
 	case record.RuleSlope:
 		return findSlope(a, q, over)
 	case record.RuleRatio, record.RuleDifference:
-		return v.findPair(g, r, q, over, a)
+		return v.findPair(part, r, q, over, a)
 	}
 	return undecided("unknown kind of rule %q: known are %s", r.Kind, strings.Join(record.RuleKinds, ", "))
 }
@@ -227,16 +227,16 @@ func (v *view) find(r record.Rule) finding {
 // absent says what is missing: a cell that failed gives its reason, and so does
 // a quantity that could not be measured, in no model or in this one. No workload
 // stands for all of those without an axis.
-func (v *view) absent(g *group, arm, workload string, q record.Quantity) finding {
+func (v *view) absent(part *partView, arm, workload string, q record.Quantity) finding {
 	within := func(name string) bool { return name == workload || workload == "" && v.axis(name) == nil }
 	for i := range v.all {
 		r := &v.all[i]
-		if r.Error != "" && r.Text(record.KeyPart) == g.Name && r.Text(record.KeyArm) == arm && within(r.Text(record.KeyWorkload)) {
+		if r.Error != "" && r.Text(record.KeyPart) == part.Name && r.Text(record.KeyArm) == arm && within(r.Text(record.KeyWorkload)) {
 			return missing("%s of %s: the cell failed: %s", r.Text(record.KeyWorkload), arm, shorten(r.Error, 120))
 		}
 	}
 	var records []*record.Record
-	for _, r := range g.records {
+	for _, r := range part.records {
 		if r.Text(record.KeyArm) == arm && within(r.Text(record.KeyWorkload)) {
 			records = append(records, r)
 		}
@@ -245,19 +245,19 @@ func (v *view) absent(g *group, arm, workload string, q record.Quantity) finding
 	if workload != "" {
 		what += " in " + workload
 	}
-	switch why := unmeasured(records, q.Name); {
+	switch why := whyMissing(records, q.Name); {
 	case why == "":
 		return missing("%s of %s", what, arm)
 	case !v.measured(q.Name):
-		return undecided(here+"no %s (%s)", q.Title, why)
+		return undecided(onThisMachine+"no %s (%s)", q.Title, why)
 	default:
 		return undecided("no %s of %s: %s", what, arm, why)
 	}
 }
 
-// unmeasured is the first reason why records hold no number of a quantity, ""
+// whyMissing is the first reason why records hold no number of a quantity, ""
 // without any.
-func unmeasured(records []*record.Record, name string) string {
+func whyMissing(records []*record.Record, name string) string {
 	for _, r := range records {
 		if x := r.Find(name); x != nil && x.Value == nil && x.Reason != "" {
 			return strings.TrimSuffix(x.Reason, ".")
@@ -274,7 +274,7 @@ func (v *view) measured(name string) bool {
 	})
 }
 
-func (v *view) findPair(g *group, r record.Rule, q record.Quantity, over string, a []place) finding {
+func (v *view) findPair(part *partView, r record.Rule, q record.Quantity, over string, a []samplesAt) finding {
 	if r.Than == "" {
 		if r.Kind == record.RuleRatio {
 			return undecided("a ratio needs `than`")
@@ -283,15 +283,15 @@ func (v *view) findPair(g *group, r record.Rule, q record.Quantity, over string,
 		if x == 0 {
 			x = a[len(a)-1].x
 		}
-		p, ok := exactly(a, x)
+		p, ok := samplesIn(a, x)
 		if !ok {
 			return missing("%s of %s at %s %g", q.Title, r.Arch, over, r.At)
 		}
-		return finding{iv: one(q, p), unit: q.Unit}
+		return finding{iv: summarize(q, p), unit: q.Unit}
 	}
-	b := g.places(r.Than, r.Phase, over, q)
+	b := part.samplesAlong(r.Than, r.Phase, over, q)
 	if len(b) == 0 {
-		return v.absent(g, r.Than, r.Phase, q)
+		return v.absent(part, r.Than, r.Phase, q)
 	}
 	x := r.At
 	if x == 0 {
@@ -299,8 +299,8 @@ func (v *view) findPair(g *group, r record.Rule, q record.Quantity, over string,
 			return missing("no %s that both %s and %s were measured at", over, r.Arch, r.Than)
 		}
 	}
-	pa, okA := exactly(a, x)
-	pb, okB := exactly(b, x)
+	pa, okA := samplesIn(a, x)
+	pb, okB := samplesIn(b, x)
 	if !okA || !okB {
 		who := r.Arch
 		if okA {
@@ -315,26 +315,26 @@ func (v *view) findPair(g *group, r record.Rule, q record.Quantity, over string,
 }
 
 // largestCommon is the largest position that both series have.
-func largestCommon(a, b []place) float64 {
+func largestCommon(a, b []samplesAt) float64 {
 	for i := len(a) - 1; i >= 0; i-- {
-		if _, ok := exactly(b, a[i].x); ok {
+		if _, ok := samplesIn(b, a[i].x); ok {
 			return a[i].x
 		}
 	}
 	return math.NaN()
 }
 
-func exactly(ps []place, x float64) (place, bool) {
+func samplesIn(ps []samplesAt, x float64) (samplesAt, bool) {
 	for _, p := range ps {
 		if p.x == x {
 			return p, true
 		}
 	}
-	return place{}, false
+	return samplesAt{}, false
 }
 
-func findSlope(ps []place, q record.Quantity, over string) finding {
-	var kept []place
+func findSlope(ps []samplesAt, q record.Quantity, over string) finding {
+	var kept []samplesAt
 	for _, p := range ps {
 		if p.x > 0 {
 			kept = append(kept, p)
@@ -355,9 +355,9 @@ func findSlope(ps []place, q record.Quantity, over string) finding {
 
 // findCheck takes the worst value of a counted quantity among the arm's
 // records. A number that is not finite is below nothing.
-func (v *view) findCheck(g *group, r record.Rule) finding {
+func (v *view) findCheck(part *partView, r record.Rule) finding {
 	worst, n := 0.0, 0
-	for _, rec := range g.records {
+	for _, rec := range part.records {
 		x := rec.Find(r.Metric)
 		if rec.Text(record.KeyArm) != r.Arch || x == nil || x.Kind != record.Exact || x.Value == nil && x.Reason != "" {
 			continue
@@ -372,7 +372,7 @@ func (v *view) findCheck(g *group, r record.Rule) finding {
 		n++
 	}
 	if n == 0 {
-		return v.absent(g, r.Arch, r.Phase, record.Quantity{Name: r.Metric, Title: "check " + r.Metric})
+		return v.absent(part, r.Arch, r.Phase, record.Quantity{Name: r.Metric, Title: "check " + r.Metric})
 	}
 	if math.IsInf(worst, 1) {
 		f := undecided("the check %s gave no finite number", r.Metric)

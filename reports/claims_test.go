@@ -204,7 +204,7 @@ func TestCheckOfAnyWorkload(t *testing.T) {
 			t.Errorf("%s: %s, want %s", arm, got, want)
 		}
 	}
-	rows := v.checkBlocks(v.groups[0])[0].Table.Rows
+	rows := v.checkBlocks(v.parts[0])[0].Table.Rows
 	if len(rows) != 2 || rows[0][3] != "3.00e−6" || rows[1][3] != "n/a: no text" {
 		t.Errorf("the table of checks has %q", rows)
 	}

@@ -21,15 +21,15 @@ type comparison struct {
 }
 
 // compare pairs an arm with the baseline at the largest position both have.
-func (v *view) compare(g *group, arm, workload string, q record.Quantity) (comparison, bool) {
+func (v *view) compare(part *partView, arm, workload string, q record.Quantity) (comparison, bool) {
 	over := v.axisKey(workload)
-	a, b := g.places(arm, workload, over, q), g.places(g.Baseline, workload, over, q)
+	a, b := part.samplesAlong(arm, workload, over, q), part.samplesAlong(part.Baseline, workload, over, q)
 	x := largestCommon(a, b)
 	if math.IsNaN(x) {
 		return comparison{}, false
 	}
-	pa, _ := exactly(a, x)
-	pb, _ := exactly(b, x)
+	pa, _ := samplesIn(a, x)
+	pb, _ := samplesIn(b, x)
 	c := comparison{arm: arm, workload: workload, over: over, x: x, q: q, holm: math.NaN()}
 	switch q.Kind {
 	case record.Seeded:
@@ -43,8 +43,8 @@ func (v *view) compare(g *group, arm, workload string, q record.Quantity) (compa
 	return c, finite(c.iv.mid)
 }
 
-// even is the statistic of no difference.
-func (c comparison) even() float64 {
+// neutral is the statistic of no difference.
+func (c comparison) neutral() float64 {
 	if c.q.Kind == record.Seeded {
 		return 0
 	}
@@ -56,19 +56,19 @@ func (c comparison) conclusion() string {
 	switch {
 	case !c.iv.bounded():
 		return "not decided: " + c.iv.why()
-	case c.iv.lo == c.even() && c.iv.hi == c.even():
+	case c.iv.lo == c.neutral() && c.iv.hi == c.neutral():
 		return "equal"
 	case c.q.Kind == record.Exact && math.Abs(math.Log(c.iv.mid)) < 0.005:
 		return "equal within 0.5 %"
 	case c.floor != nil && c.q.Kind != record.Seeded && withinFloor(c.iv.mid, *c.floor):
 		return fmt.Sprintf("below the noise floor of %s: no winner called", percent(*c.floor))
-	case c.iv.lo <= c.even() && c.iv.hi >= c.even():
-		return "no difference shown: the interval includes " + digits(c.even())
+	case c.iv.lo <= c.neutral() && c.iv.hi >= c.neutral():
+		return "no difference shown: the interval includes " + digits(c.neutral())
 	case !math.IsNaN(c.holm) && c.holm > 0.05 && !c.powerless():
 		return "no difference shown after correction for several comparisons"
 	}
 	way := "lower"
-	if c.iv.mid > c.even() {
+	if c.iv.mid > c.neutral() {
 		way = "higher"
 	}
 	if !math.IsNaN(c.holm) && c.holm > 0.05 {
@@ -101,20 +101,20 @@ func (c comparison) remark() string {
 
 // comparisons are those of the part's main quantities, Holm-corrected within
 // each. What was counted is compared once, in the first workload with an axis.
-func (v *view) comparisons(g *group) []comparison {
+func (v *view) comparisons(part *partView) []comparison {
 	var out []comparison
 	counted := map[string]bool{} // quantities that are compared already
-	for _, w := range g.workloads() {
+	for _, w := range part.workloads() {
 		for _, name := range v.names {
 			q := v.quantity(name)
 			if !q.Main || q.Kind == record.Estimated || q.Kind == record.Exact && (w.Axis == nil || counted[name]) {
 				continue
 			}
-			for _, arm := range g.Arms {
-				if arm == g.Baseline {
+			for _, arm := range part.Arms {
+				if arm == part.Baseline {
 					continue
 				}
-				if c, ok := v.compare(g, arm, w.Name, q); ok {
+				if c, ok := v.compare(part, arm, w.Name, q); ok {
 					out = append(out, c)
 					counted[name] = q.Kind == record.Exact
 				}
@@ -150,12 +150,12 @@ func (c comparison) powerless() bool {
 }
 
 // comparisonBlocks is the table of every arm against the baseline.
-func (v *view) comparisonBlocks(g *group) []Block {
-	t := &Table{Name: g.slug + "-comparison", Title: "Compared with " + g.Baseline, Text: 3, Tail: 1,
-		Columns: []string{"Series", "Quantity", "At", "Against " + g.Baseline + " [95 % interval]", "Pairs", "p", "p, Holm", "Conclusion"},
+func (v *view) comparisonBlocks(part *partView) []Block {
+	t := &Table{Name: part.slug + "-comparison", Title: "Compared with " + part.Baseline, Text: 3, Tail: 1,
+		Columns: []string{"Series", "Quantity", "At", "Against " + part.Baseline + " [95 % interval]", "Pairs", "p", "p, Holm", "Conclusion"},
 		Note: "Timed and counted quantities are compared by their ratio, those that vary with the seed by their difference; timed ones are paired by block, others by seed, at the largest position both series have. " +
 			"p is the exact sign-flip permutation test's, corrected by Holm's method over the series of a quantity. Counted quantities have no p."}
-	for _, c := range v.comparisons(g) {
+	for _, c := range v.comparisons(part) {
 		unit := "×"
 		if c.q.Kind == record.Seeded {
 			unit = c.q.Unit
@@ -169,7 +169,7 @@ func (v *view) comparisonBlocks(g *group) []Block {
 	if len(t.Rows) == 0 {
 		return nil
 	}
-	return []Block{{Heading: "All against " + g.Baseline, Table: t}}
+	return []Block{{Heading: "All against " + part.Baseline, Table: t}}
 }
 
 func pText(p float64) string {

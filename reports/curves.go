@@ -61,7 +61,7 @@ type curves struct {
 
 // alongTraining draws the series of a quantity of runs along their training, by
 // arm: the mean of its seeds with bars, and every seed faintly; where seeds
-// have no place in common each of them stands for itself. index is the arms'
+// have no position in common each of them stands for itself. index is the arms'
 // colours.
 func alongTraining(runs []*record.Record, q record.Quantity, index map[string]int) (c curves) {
 	axis, unit := "", ""
@@ -70,7 +70,7 @@ func alongTraining(runs []*record.Record, q record.Quantity, index map[string]in
 			axis, unit = cmp.Or(axis, s.Axis), cmp.Or(unit, s.AxisUnit)
 		}
 	}
-	axis, unit = shorten(cmp.Or(axis, "place"), titleRunes), shorten(cmp.Or(unit, "number"), unitRunes)
+	axis, unit = shorten(cmp.Or(axis, "position"), titleRunes), shorten(cmp.Or(unit, "number"), unitRunes)
 	byArm, arms, missing := trainingsByArm(runs, q.Name)
 	c.missing = missing
 	var seeds, means []Series
@@ -93,7 +93,7 @@ func alongTraining(runs []*record.Record, q record.Quantity, index map[string]in
 // A training is what one run wrote down of a quantity along its training.
 type training struct {
 	run, seed string
-	y         map[float64]float64 // by the place on the axis
+	y         map[float64]float64 // by the position on the axis
 }
 
 // trainings are those of an arm, of one seed each.
@@ -140,9 +140,9 @@ func trainingsByArm(runs []*record.Record, name string) (byArm map[string]traini
 	return byArm, arms, missing
 }
 
-// series is the lines of an arm's seeds, their mean at the places that all have,
-// and what is to be said of it. Without a mean the seeds are drawn as one is; a
-// seed alone is its own mean.
+// series is the lines of an arm's seeds, their mean at the positions that all have,
+// and what is to be said of it. Without such positions there is no mean and the
+// seeds are drawn in its stead; a seed alone is its own mean.
 func (ts trainings) series(arm string, index int, unit string) (seeds []Series, mean Series, note string) {
 	common, furthest := maps.Clone(ts[0].y), 0.0
 	var names []string
@@ -175,7 +175,7 @@ func (ts trainings) series(arm string, index int, unit string) (seeds []Series, 
 	}
 	note = fmt.Sprintf("%s: the mean of %d seeds (%s), bars from the lowest to the highest", arm, len(ts), strings.Join(names, ", "))
 	if last < furthest {
-		note += fmt.Sprintf("; it ends at %g %s, the last place that all of them reached, and the faint lines go on to %g", last, unit, furthest)
+		note += fmt.Sprintf("; it ends at %g %s, the last position that all of them reached, and the faint lines go on to %g", last, unit, furthest)
 	}
 	return seeds, mean, note
 }

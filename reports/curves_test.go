@@ -65,7 +65,7 @@ func TestSeedCurves(t *testing.T) {
 	if want := []Point{{2, 6, 5, 7}, {4, 4.5, 4, 5}}; mean.Thin || !slices.Equal(mean.Points, want) || mean.Name != "rnn, mean of 2 seeds" {
 		t.Errorf("mean %+v, want %v", mean, want)
 	}
-	if want := "rnn: the mean of 2 seeds (1, 2), bars from the lowest to the highest; it ends at 4 optimiser steps, the last place that all of them reached, and the faint lines go on to 8"; note != want {
+	if want := "rnn: the mean of 2 seeds (1, 2), bars from the lowest to the highest; it ends at 4 optimiser steps, the last position that all of them reached, and the faint lines go on to 8"; note != want {
 		t.Errorf("note %q, want %q", note, want)
 	}
 	if series, note := draw(&long, &other); len(series) != 2 || note != "" || series[0].Thin || series[1].Name != "rnn, seed 3" || series[1].Variant == series[0].Variant {

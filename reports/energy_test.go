@@ -206,7 +206,7 @@ func TestEnergyInPart(t *testing.T) {
 	if j := v.judge(v.run.Claims[4]); j.short() != "not decided (no measured energy per token in decode of transformer: the counter jumped)" {
 		t.Error(j.short())
 	}
-	if note := v.gaps(v.part("cost"), "decode"); note != "Of 120 samples 45 hold none: the counter jumped. " || n != 45 {
+	if note := v.samplesWithoutEnergy(v.part("cost"), "decode"); note != "Of 120 samples 45 hold none: the counter jumped. " || n != 45 {
 		t.Errorf("%d: %q", n, note)
 	}
 	if f := figure(v, "cost-energy-measured"); f == nil || !strings.Contains(f.Note, "until the counter can tell. Of 120 samples") {

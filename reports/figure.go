@@ -12,14 +12,14 @@ import (
 // A Figure is one picture, drawn twice from the same value: static by
 // gonum/plot and interactive by ECharts.
 type Figure struct {
-	Name   string // stem of the files: letters a-z, digits and hyphens
-	Title  string
-	Kind   string // how it is drawn, a name given to registerKind; "": lines
-	X, Y   Axis
-	Series []Series
-	Note   string // what a reader must know to read it
-	NoKey  bool   // the axis names the series already
-	Guide  *Guide
+	Name     string // stem of the files: letters a-z, digits and hyphens
+	Title    string
+	Kind     string // how it is drawn, a name given to registerKind; "": lines
+	X, Y     Axis
+	Series   []Series
+	Note     string // what a reader must know to read it
+	NoLegend bool   // the axis names the series already
+	Guide    *Guide
 
 	lost string // what finish left out, and why
 }

@@ -13,7 +13,7 @@ import (
 // intervals, joined where the series is a line.
 const lines = "lines"
 
-func init() { registerKind(lines, kind{static: staticLines, live: liveLines}) }
+func init() { registerKind(lines, figureKind{static: staticLines, live: liveLines}) }
 
 func staticLines(f Figure, p *plot.Plot) {
 	for _, s := range f.Series {

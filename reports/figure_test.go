@@ -110,7 +110,7 @@ func TestUnits(t *testing.T) {
 		unit, want string
 	}{{0.00231, "s", "2.31 ms"}, {0.00099999, "s", "1.000 ms"}, {1536, "B", "1.50 KiB"}, {0, "B", "0 B"}, {3.5e9, "B", "3.26 GiB"}, {0.035, "J/token", "35.0 mJ/token"},
 		{2500, "tokens/s", "2500 tokens/s"}, {2000, "s", "2000 s"}, {1.5e-9, "s", "1.50 ns"}} {
-		if got := quantity(c.v, c.unit); got != c.want {
+		if got := withUnit(c.v, c.unit); got != c.want {
 			t.Errorf("quantity(%g, %s) = %q, want %q", c.v, c.unit, got, c.want)
 		}
 	}

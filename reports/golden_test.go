@@ -54,7 +54,7 @@ func ExampleFigure() {
 // TestFiguresAreGolden: the example of every kind of figure is drawn as it is
 // in testdata.
 func TestFiguresAreGolden(t *testing.T) {
-	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+	for _, name := range slices.Sorted(maps.Keys(figureKinds)) {
 		example := examples[name]
 		if example == nil {
 			t.Errorf("the kind %s has no example", name)

@@ -16,23 +16,23 @@ var notebookHTML string
 
 var page = template.Must(template.New("notebook").Parse(notebookHTML))
 
-// A sheet is what the page template reads.
-type sheet struct {
+// pageData is what the page template reads.
+type pageData struct {
 	*Notebook
 	Policy   string
 	Claims   *Table
-	Sections []sheetSection
+	Sections []pageSection
 	ECharts  template.JS
 	Scripts  []template.JS
 	Live     bool
 }
 
-type sheetSection struct {
+type pageSection struct {
 	Section
-	Blocks []sheetBlock
+	Blocks []pageBlock
 }
 
-type sheetBlock struct {
+type pageBlock struct {
 	Block
 	ID      string
 	SVG     template.HTML
@@ -51,15 +51,15 @@ func (n *Notebook) saveHTML(dir string) (string, error) {
 
 // html is the page; script is ECharts, "" for static figures only.
 func (n *Notebook) html(script string) ([]byte, error) {
-	s := sheet{Notebook: n, Live: script != "", ECharts: template.JS(script)}
+	s := pageData{Notebook: n, Live: script != "", ECharts: template.JS(script)}
 	if len(n.Judgements) > 0 {
 		s.Claims = claimsTable(n.Judgements)
 	}
 	figures := 0
 	for _, sec := range n.Sections {
-		out := sheetSection{Section: sec}
+		out := pageSection{Section: sec}
 		for _, b := range sec.Blocks {
-			sb := sheetBlock{Block: b}
+			sb := pageBlock{Block: b}
 			if b.Figure != nil {
 				figures++
 				sb.ID = fmt.Sprintf("fig%d", figures)
@@ -82,7 +82,7 @@ func (n *Notebook) html(script string) ([]byte, error) {
 
 // draw fills in the static picture and, where ECharts is at hand, the
 // interactive one. The picture gives way only once the chart exists.
-func (b *sheetBlock) draw(s *sheet) error {
+func (b *pageBlock) draw(s *pageData) error {
 	svg, err := b.Figure.inlineSVG()
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ const resizeJS template.JS = `window.addEventListener('resize', function () {
 
 // policy lets the browser run the page's own scripts and nothing else, and
 // load nothing at all.
-func (s *sheet) policy() string {
+func (s *pageData) policy() string {
 	src := []string{"script-src"}
 	all := s.Scripts
 	if s.Live {

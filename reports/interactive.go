@@ -91,7 +91,7 @@ func (f Figure) live(id string) (element, script string, err error) {
 	return snippet.Element, script, err
 }
 
-// tooltipJS names the series, its place and its interval. Names pass ECharts'
+// tooltipJS names the series, the point and its interval. Names pass ECharts'
 // own HTML escape.
 const tooltipJS = `function (p) {
 	var n = function (x) { return Number(x.toPrecision(4)).toString(); }, v = p.value;
@@ -170,13 +170,13 @@ func (a axes) VisitLegendOpt(opts.Legend) any {
 			data = append(data, a.words.token(s.Name))
 		}
 	}
-	return map[string]any{"show": !a.f.NoKey, "data": data, "bottom": 0, "type": "scroll", "itemWidth": 34, "textStyle": map[string]any{"color": "#222"}}
+	return map[string]any{"show": !a.f.NoLegend, "data": data, "bottom": 0, "type": "scroll", "itemWidth": 34, "textStyle": map[string]any{"color": "#222"}}
 }
 
 // Visit sets the margins and the guide.
 func (a axes) Visit(chart map[string]any) {
 	chart["grid"] = map[string]any{"left": 78, "right": 24, "top": 40, "bottom": 84}
-	if a.f.NoKey {
+	if a.f.NoLegend {
 		chart["grid"] = map[string]any{"left": 78, "right": 24, "top": 40, "bottom": 64}
 	}
 	chart["backgroundColor"] = "#fff"

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -89,9 +90,9 @@ func decimals(v, width float64) int {
 	return max(0, d)
 }
 
-// one is the statistic of a single place: the value where it is counted, the
-// mean where seeds vary, else the median.
-func one(q record.Quantity, p place) interval {
+// summarize is the statistic of the samples at one position: the value where it
+// is counted, the mean where seeds vary, else the median.
+func summarize(q record.Quantity, p samplesAt) interval {
 	switch {
 	case q.Kind == record.Exact:
 		return interval{median(p.all), slices.Min(p.all), slices.Max(p.all), len(p.all), math.NaN(), ""}
@@ -101,9 +102,9 @@ func one(q record.Quantity, p place) interval {
 	return medianInterval(p.all)
 }
 
-// paired lists the values of two places by their common keys.
-func paired(a, b place) (x, y []float64) {
-	for _, k := range rising(a.by) {
+// paired lists the values of a and b that are pairs.
+func paired(a, b samplesAt) (x, y []float64) {
+	for _, k := range slices.Sorted(maps.Keys(a.by)) {
 		if v, ok := b.by[k]; ok {
 			x, y = append(x, a.by[k]), append(y, v)
 		}
@@ -112,7 +113,7 @@ func paired(a, b place) (x, y []float64) {
 }
 
 // ratio is a over b, paired.
-func ratio(q record.Quantity, a, b place) interval {
+func ratio(q record.Quantity, a, b samplesAt) interval {
 	x, y := paired(a, b)
 	if q.Kind == record.Exact {
 		return exact(median(a.all)/median(b.all), len(x))
@@ -121,7 +122,7 @@ func ratio(q record.Quantity, a, b place) interval {
 }
 
 // difference is a minus b, paired.
-func difference(q record.Quantity, a, b place) interval {
+func difference(q record.Quantity, a, b samplesAt) interval {
 	x, y := paired(a, b)
 	if q.Kind == record.Exact {
 		return exact(median(a.all)-median(b.all), len(x))
@@ -129,8 +130,8 @@ func difference(q record.Quantity, a, b place) interval {
 	return pairedDifference(x, y)
 }
 
-// slope is the exponent of growth along the places, all above zero.
-func slope(q record.Quantity, ps []place) interval {
+// slope is the exponent of growth along the positions, all above zero.
+func slope(q record.Quantity, ps []samplesAt) interval {
 	var x, y []float64
 	for _, p := range ps {
 		if q.Kind == record.Exact {
@@ -148,8 +149,9 @@ func slope(q record.Quantity, ps []place) interval {
 	return iv
 }
 
-// from takes an interval over from stats; an error is its reason to be absent.
-func from(s stats.Summary, p float64, err error) interval {
+// asInterval is a summary of stats as an interval; an error is the reason why
+// there is none.
+func asInterval(s stats.Summary, p float64, err error) interval {
 	if err != nil {
 		nan := math.NaN()
 		return interval{nan, nan, nan, s.N, nan, err.Error()}
@@ -159,27 +161,27 @@ func from(s stats.Summary, p float64, err error) interval {
 
 func medianInterval(v []float64) interval {
 	s, err := stats.Median(v)
-	return from(s, math.NaN(), err)
+	return asInterval(s, math.NaN(), err)
 }
 
 func meanInterval(v []float64) interval {
 	s, err := stats.Mean(v)
-	return from(s, math.NaN(), err)
+	return asInterval(s, math.NaN(), err)
 }
 
 func pairedRatio(x, y []float64) interval {
 	c, err := stats.Paired(x, y)
-	return from(c.Summary, c.P, err)
+	return asInterval(c.Summary, c.P, err)
 }
 
 func pairedDifference(x, y []float64) interval {
 	c, err := stats.PairedDiff(x, y)
-	return from(c.Summary, c.P, err)
+	return asInterval(c.Summary, c.P, err)
 }
 
 func logSlope(x, y []float64) interval {
 	l, err := stats.Fit(x, y)
-	return from(l.Summary, math.NaN(), err)
+	return asInterval(l.Summary, math.NaN(), err)
 }
 
 func median(v []float64) float64 {

@@ -7,10 +7,10 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// A kind draws the series of a finished figure, in a picture and on a page. All
-// else is the same for all kinds: the axes with their ticks, the title, the
-// guide, the legend and the colours.
-type kind struct {
+// A figureKind draws the series of a finished figure, in a picture and on a
+// page. All else is the same for all kinds: the axes with their ticks, the
+// title, the guide, the legend and the colours.
+type figureKind struct {
 	// static adds the series to the plot, whose coordinates are those that
 	// Axis.scaled gives.
 	static func(f Figure, p *plot.Plot)
@@ -20,19 +20,19 @@ type kind struct {
 	live func(f Figure, words *chartTexts) []charts.Overlaper
 }
 
-var kinds = map[string]kind{}
+var figureKinds = map[string]figureKind{}
 
 // registerKind makes a kind known to figures that name it.
-func registerKind(name string, k kind) {
-	if _, known := kinds[name]; known {
+func registerKind(name string, k figureKind) {
+	if _, known := figureKinds[name]; known {
 		panic("reports: kind of figure " + name + " is registered twice")
 	}
-	kinds[name] = k
+	figureKinds[name] = k
 }
 
 // kind is how the figure is drawn.
-func (f Figure) kind() kind {
-	k, known := kinds[cmp.Or(f.Kind, lines)]
+func (f Figure) kind() figureKind {
+	k, known := figureKinds[cmp.Or(f.Kind, lines)]
 	if !known {
 		panic("reports: figure " + f.Name + " is of the unknown kind " + f.Kind)
 	}

@@ -15,12 +15,12 @@ import (
 
 // A kind of figure is a file: this is one, with a section that shows it.
 func init() {
-	registerKind("bars", kind{static: staticBars, live: liveBars})
-	registerSection("podium", 76, func(v *view, g *group) []Block {
-		if !g.has("toy") {
+	registerKind("bars", figureKind{static: staticBars, live: liveBars})
+	registerSection("podium", 76, func(v *view, part *partView) []Block {
+		if !part.has("toy") {
 			return nil
 		}
-		f := g.along("podium", "Balls on the podium", "toy", v.quantity(drops.Name))
+		f := part.axisFigure("podium", "Balls on the podium", "toy", v.quantity(drops.Name))
 		f.Kind = "bars"
 		return []Block{{Heading: "Podium", Figure: &f}}
 	})
@@ -77,7 +77,7 @@ func TestKindThatNobodyKnows(t *testing.T) {
 	inked := 0 // dots of the second arm's colour
 	for y := range img.Bounds().Max.Y {
 		for x := range img.Bounds().Max.X {
-			if r, g, b, _ := img.At(x, y).RGBA(); [3]uint32{r >> 8, g >> 8, b >> 8} == [3]uint32{0xD5, 0x5E, 0x00} {
+			if red, green, blue, _ := img.At(x, y).RGBA(); [3]uint32{red >> 8, green >> 8, blue >> 8} == [3]uint32{0xD5, 0x5E, 0x00} {
 				inked++
 			}
 		}
@@ -101,7 +101,7 @@ func TestKindThatNobodyKnows(t *testing.T) {
 // is known.
 func TestKindsAreNamedOnce(t *testing.T) {
 	for want, f := range map[string]func(){
-		"reports: kind of figure bars is registered twice": func() { registerKind("bars", kind{}) },
+		"reports: kind of figure bars is registered twice": func() { registerKind("bars", figureKind{}) },
 		"reports: figure drops is of the unknown kind pie": func() { f := barsExample(); f.Kind = "pie"; f.finish() },
 	} {
 		func() {

@@ -13,18 +13,18 @@ import (
 // A view is what a report knows: the run and its records, every string made
 // safe to show, in the order of the files.
 type view struct {
-	run    record.Run
-	all    []record.Record
-	arms   []string // of the whole run; the position is the colour
-	groups []*group
-	notes  []string // found while reading: mixed samples, learning rates
+	run   record.Run
+	all   []record.Record
+	arms  []string // of the whole run; the position is the colour
+	parts []*partView
+	notes []string // found while reading: mixed samples, learning rates
 
 	quantities map[string]record.Quantity // of all records, by name
 	names      []string                   // of the quantities, in the records' order
 }
 
-// A group is one part with its successful records.
-type group struct {
+// A partView is one part with its successful records.
+type partView struct {
 	record.Part
 	slug    string
 	records []*record.Record
@@ -50,10 +50,10 @@ func newView(run record.Run, recs []record.Record) *view {
 	v.collectQuantities()
 	v.nameWorkloads()
 	v.shortenArms()
-	v.group()
-	for _, g := range v.groups {
-		v.notes = append(v.notes, g.bestRate()...)
-		v.notes = append(v.notes, g.mixed()...)
+	v.sortIntoParts()
+	for _, part := range v.parts {
+		v.notes = append(v.notes, part.keepBestRates()...)
+		v.notes = append(v.notes, part.mixedKeys()...)
 	}
 	return v
 }
@@ -165,67 +165,67 @@ func (v *view) shortenArms() {
 	}
 }
 
-// group sorts the records into the run's parts; records of a part or with a
+// sortIntoParts sorts the records into the run's parts; records of a part or with a
 // label that the run does not name are shown after those it does.
-func (v *view) group() {
-	byName := map[string]*group{}
+func (v *view) sortIntoParts() {
+	byName := map[string]*partView{}
 	slugs := map[string]bool{}
-	add := func(p record.Part) *group {
-		if g := byName[p.Name]; g != nil {
-			return g
+	add := func(p record.Part) *partView {
+		if part := byName[p.Name]; part != nil {
+			return part
 		}
 		p.Arms = slices.Clone(p.Arms)
-		g := &group{Part: p, view: v, slug: uniqueSlug(p.Name, slugs), index: map[string]int{}}
-		byName[p.Name] = g
-		v.groups = append(v.groups, g)
-		return g
+		part := &partView{Part: p, view: v, slug: uniqueSlug(p.Name, slugs), index: map[string]int{}}
+		byName[p.Name] = part
+		v.parts = append(v.parts, part)
+		return part
 	}
 	for _, p := range v.run.Parts {
 		add(p)
 	}
 	for i := range v.all {
 		r := &v.all[i]
-		part, arm := r.Text(record.KeyPart), r.Text(record.KeyArm)
-		g := byName[part]
-		if g == nil {
-			g = add(record.Part{Name: part, Title: part})
+		name, arm := r.Text(record.KeyPart), r.Text(record.KeyArm)
+		part := byName[name]
+		if part == nil {
+			part = add(record.Part{Name: name, Title: name})
 		}
-		if !slices.Contains(g.Arms, arm) {
-			g.Arms = append(g.Arms, arm)
+		if !slices.Contains(part.Arms, arm) {
+			part.Arms = append(part.Arms, arm)
 		}
 		if r.Error == "" {
-			g.records = append(g.records, r)
+			part.records = append(part.records, r)
 		}
 	}
-	for _, g := range v.groups {
-		for _, a := range g.Arms {
+	for _, part := range v.parts {
+		for _, a := range part.Arms {
 			if !slices.Contains(v.arms, a) {
 				v.arms = append(v.arms, a)
 			}
-			g.index[a] = slices.Index(v.arms, a)
+			part.index[a] = slices.Index(v.arms, a)
 		}
-		if !slices.Contains(g.Arms, g.Baseline) && len(g.Arms) > 0 {
-			g.Baseline = g.Arms[0]
+		if !slices.Contains(part.Arms, part.Baseline) && len(part.Arms) > 0 {
+			part.Baseline = part.Arms[0]
 		}
-		if g.Title == "" {
-			g.Title = g.Name
+		if part.Title == "" {
+			part.Title = part.Name
 		}
 	}
 }
 
-func (v *view) part(name string) *group {
-	for _, g := range v.groups {
-		if g.Name == name {
-			return g
+func (v *view) part(name string) *partView {
+	for _, part := range v.parts {
+		if part.Name == name {
+			return part
 		}
 	}
 	return nil
 }
 
-// where lists the successful records of an arm and workload.
-func (g *group) where(arm, workload string) []*record.Record {
+// recordsOf lists the successful records of an arm and workload.
+func (part *partView) recordsOf(arm, workload string) []*record.Record {
 	var out []*record.Record
-	for _, r := range g.records {
+	for _, r := range part.records {
 		if r.Text(record.KeyArm) == arm && r.Text(record.KeyWorkload) == workload {
 			out = append(out, r)
 		}
@@ -233,10 +233,10 @@ func (g *group) where(arm, workload string) []*record.Record {
 	return out
 }
 
-// of lists the successful records of a workload.
-func (g *group) of(workload string) []*record.Record {
+// inWorkload lists the successful records of a workload.
+func (part *partView) inWorkload(workload string) []*record.Record {
 	var out []*record.Record
-	for _, r := range g.records {
+	for _, r := range part.records {
 		if r.Text(record.KeyWorkload) == workload {
 			out = append(out, r)
 		}
@@ -244,27 +244,27 @@ func (g *group) of(workload string) []*record.Record {
 	return out
 }
 
-func (g *group) has(workload string) bool {
-	return slices.ContainsFunc(g.records, func(r *record.Record) bool { return r.Text(record.KeyWorkload) == workload })
+func (part *partView) has(workload string) bool {
+	return slices.ContainsFunc(part.records, func(r *record.Record) bool { return r.Text(record.KeyWorkload) == workload })
 }
 
 // workloads are those of the run that the part has records of.
-func (g *group) workloads() []record.Workload {
-	return slices.DeleteFunc(slices.Clone(g.view.run.Workloads), func(w record.Workload) bool { return !g.has(w.Name) })
+func (part *partView) workloads() []record.Workload {
+	return slices.DeleteFunc(slices.Clone(part.view.run.Workloads), func(w record.Workload) bool { return !part.has(w.Name) })
 }
 
-// mixed names every key that varies among samples which the report would put
-// into one point: those of one arm, workload and place on its axis. Seeds and
+// mixedKeys names every key that varies among samples which the report would put
+// into one point: those of one arm, workload and position on its axis. Seeds and
 // blocks are repetitions.
-func (g *group) mixed() []string {
+func (part *partView) mixedKeys() []string {
 	type point struct {
 		arm, workload string
 		x             float64
 	}
 	points := map[point][]*record.Record{}
-	for _, r := range g.records {
+	for _, r := range part.records {
 		workload := r.Text(record.KeyWorkload)
-		at := point{r.Text(record.KeyArm), workload, position(r, g.view.axisKey(workload))}
+		at := point{r.Text(record.KeyArm), workload, position(r, part.view.axisKey(workload))}
 		points[at] = append(points[at], r)
 	}
 	found := map[string]bool{}
@@ -283,7 +283,7 @@ func (g *group) mixed() []string {
 				seen[orNA(r.Text(k), r.Keys[k] != nil)] = true
 			}
 			if len(seen) > 1 {
-				found[fmt.Sprintf("%s, %s, %s: %s varies (%s) among samples shown as one point.", g.Title, at.arm, at.workload, k, strings.Join(sortedSet(seen), ", "))] = true
+				found[fmt.Sprintf("%s, %s, %s: %s varies (%s) among samples shown as one point.", part.Title, at.arm, at.workload, k, strings.Join(sortedSet(seen), ", "))] = true
 			}
 		}
 	}

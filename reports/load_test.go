@@ -41,7 +41,7 @@ func TestBestLearningRateIsShown(t *testing.T) {
 			return r
 		}
 		v := newView(record.Run{Workloads: workloads()}, []record.Record{run(1e-3, 2.2, 0), run(1e-3, 2.4, 1), run(3e-3, 2.1, 0), run(3e-3, 2.2, 1)})
-		ps := v.groups[0].places("a", "quality", "", c.q)
+		ps := v.parts[0].samplesAlong("a", "quality", "", c.q)
 		if len(ps) != 1 || !slices.Equal(ps[0].all, []float64{c.sign * 2.1, c.sign * 2.2}) {
 			t.Errorf("%s: places %v", c.q.Name, ps)
 		}
@@ -66,14 +66,14 @@ func TestRateThatDiverges(t *testing.T) {
 		2e-3: {run(2e-3, 2.2, 0), run(3e-3, nan, 0)},
 		3e-3: {run(2e-3, 2.2, 0), run(2e-3, nan, 1), run(3e-3, 2.1, 0), run(3e-3, nan, 1)},
 	} {
-		g := newView(record.Run{Workloads: workloads()}, recs).groups[0]
-		for _, r := range g.records {
+		part := newView(record.Run{Workloads: workloads()}, recs).parts[0]
+		for _, r := range part.records {
 			if lr, _ := r.Key("lr"); lr != want {
 				t.Errorf("the rate %g is shown, want %g", lr, want)
 			}
 		}
-		if len(g.records) == 0 || !g.tuned {
-			t.Errorf("%g: %d records, tuned %v", want, len(g.records), g.tuned)
+		if len(part.records) == 0 || !part.tuned {
+			t.Errorf("%g: %d records, tuned %v", want, len(part.records), part.tuned)
 		}
 	}
 }
@@ -151,10 +151,10 @@ func TestPairs(t *testing.T) {
 		recs = append(recs, at("a", "decode", i, qPerToken.Of(2*x)), at("b", "decode", 5-i, qPerToken.Of(6-x+1)),
 			at("a", "quality", i, qPerToken.Of(3*x)), at("b", "quality", i, qPerToken.Of(x)))
 	}
-	g := newView(record.Run{Workloads: workloads()}, recs).groups[0]
+	part := newView(record.Run{Workloads: workloads()}, recs).parts[0]
 	for workload, want := range map[string]float64{"decode": 2, "quality": 3} {
-		over := g.view.axisKey(workload)
-		c := ratio(qPerToken, g.places("a", workload, over, qPerToken)[0], g.places("b", workload, over, qPerToken)[0])
+		over := part.view.axisKey(workload)
+		c := ratio(qPerToken, part.samplesAlong("a", workload, over, qPerToken)[0], part.samplesAlong("b", workload, over, qPerToken)[0])
 		if c.n != 6 || c.lo < want*0.999 || c.hi > want*1.001 {
 			t.Errorf("%s: %g [%g, %g] of %d pairs, want %g of 6", workload, c.mid, c.lo, c.hi, c.n, want)
 		}

@@ -25,8 +25,8 @@ type Section struct {
 	Blocks          []Block
 }
 
-// A Block is one finding: at most one figure and one table, with the sentences
-// that say what they show.
+// A Block is a piece of a section under one heading: at most one figure and one
+// table, with the sentences that say what they show.
 type Block struct {
 	Heading string
 	Figure  *Figure
@@ -50,8 +50,8 @@ func (v *view) notebook() *Notebook {
 		n.Judgements = append(n.Judgements, v.judge(c))
 	}
 	n.Glance = v.glance(n.Judgements)
-	for _, g := range v.groups {
-		n.Sections = append(n.Sections, v.partSection(g))
+	for _, part := range v.parts {
+		n.Sections = append(n.Sections, v.partSection(part))
 	}
 	n.Sections = append(n.Sections, v.appendix()...)
 	n.finish()

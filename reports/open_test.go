@@ -38,12 +38,12 @@ func juggling() *maker {
 }
 
 func init() {
-	registerSection("applause", 75, func(v *view, g *group) []Block {
-		if !g.has("toy") {
+	registerSection("applause", 75, func(v *view, part *partView) []Block {
+		if !part.has("toy") {
 			return nil
 		}
-		f := g.along("drops", "Balls on the floor", "toy", v.quantity(drops.Name))
-		t := &Table{Name: g.slug + "-applause", Columns: []string{"Artist"}, Rows: [][]string{{"Rastelli"}}}
+		f := part.axisFigure("drops", "Balls on the floor", "toy", v.quantity(drops.Name))
+		t := &Table{Name: part.slug + "-applause", Columns: []string{"Artist"}, Rows: [][]string{{"Rastelli"}}}
 		return []Block{{Heading: "Applause", Figure: &f, Says: []string{"Bravo!"}, Table: t}}
 	})
 }

@@ -11,31 +11,31 @@ import (
 // keyRate is the key of the learning rate that a model was trained with.
 const keyRate = "lr"
 
-// bestRate keeps, for every arm whose models were trained at several learning
+// keepBestRates keeps, for every arm whose models were trained at several learning
 // rates, those with the best mean of the workload's score, and says so.
-func (g *group) bestRate() []string {
+func (part *partView) keepBestRates() []string {
 	var notes []string
-	for _, w := range g.workloads() {
-		for _, arm := range g.Arms {
-			best, rates := bestOf(g.where(arm, w.Name))
+	for _, w := range part.workloads() {
+		for _, arm := range part.Arms {
+			best, rates := bestOf(part.recordsOf(arm, w.Name))
 			if len(rates) < 2 {
 				continue
 			}
-			g.tuned = true
-			g.records = slices.DeleteFunc(g.records, func(r *record.Record) bool {
+			part.tuned = true
+			part.records = slices.DeleteFunc(part.records, func(r *record.Record) bool {
 				rate, ok := r.Key(keyRate)
 				return r.Text(record.KeyArm) == arm && r.Text(record.KeyWorkload) == w.Name && ok && rate != best
 			})
 			notes = append(notes, fmt.Sprintf("%s, %s: of the learning rates %s the one with the best mean, %g, is shown.",
-				g.Title, arm, list(rates), best))
+				part.Title, arm, list(rates), best))
 		}
 	}
 	return notes
 }
 
 // bestOf is the learning rate with the best mean of the records' score, and all
-// rates, rising. A rate at which more trainings than at another ended without a
-// number is worse than that.
+// rates, rising. The fewer trainings end without a number, the better a rate is; the
+// mean decides among those with equally few.
 func bestOf(records []*record.Record) (best float64, rates []string) {
 	score := scoreOf(records)
 	tried, failed, numbers := map[float64]bool{}, map[float64]int{}, map[float64][]float64{} // by rate

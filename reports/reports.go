@@ -80,9 +80,9 @@ func Summary(w io.Writer, dir string) error {
 		fmt.Fprintf(w, "%s\n", n.Question)
 	}
 	fmt.Fprintln(w)
-	for _, g := range n.Glance {
-		if g.Kind == "note" {
-			fmt.Fprintf(w, "%s\n", g.Text)
+	for _, line := range n.Glance {
+		if line.Kind == "note" {
+			fmt.Fprintf(w, "%s\n", line.Text)
 		}
 	}
 	if len(n.Judgements) > 0 {
@@ -98,9 +98,9 @@ func Summary(w io.Writer, dir string) error {
 			return err
 		}
 	}
-	for _, g := range v.groups {
-		for _, b := range v.comparisonBlocks(g) {
-			if err := printTable(w, g.Title, b.Table); err != nil {
+	for _, part := range v.parts {
+		for _, b := range v.comparisonBlocks(part) {
+			if err := printTable(w, part.Title, b.Table); err != nil {
 				return err
 			}
 		}

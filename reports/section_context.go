@@ -17,13 +17,13 @@ const byPosition = "loss_by_position"
 
 // contextBlocks shows the score by position in windows longer than those that
 // the models were trained on.
-func (v *view) contextBlocks(g *group) []Block {
+func (v *view) contextBlocks(part *partView) []Block {
 	var series []Series
 	var what *record.Series
 	context := 0.0
-	for _, arm := range g.Arms {
+	for _, arm := range part.Arms {
 		at := map[float64][]float64{}
-		for _, r := range g.seeds(arm, "quality") {
+		for _, r := range part.bySeed(arm, "quality") {
 			if c, ok := r.Key("context"); ok {
 				context = max(context, c)
 			}
@@ -34,7 +34,7 @@ func (v *view) contextBlocks(g *group) []Block {
 				}
 			}
 		}
-		s := Series{Name: arm, Index: g.index[arm], Line: true}
+		s := Series{Name: arm, Index: part.index[arm], Line: true}
 		for _, x := range slices.Sorted(maps.Keys(at)) {
 			s.Points = append(s.Points, meanInterval(at[x]).point(x))
 		}
@@ -46,24 +46,24 @@ func (v *view) contextBlocks(g *group) []Block {
 		return nil
 	}
 	title, unit := shorten(cmp.Or(what.Title, what.Name), titleRunes), shorten(what.Unit, unitRunes)
-	f := Figure{Name: g.slug + "-loss-by-position", Title: upper(title) + " by position in a long text",
+	f := Figure{Name: part.slug + "-loss-by-position", Title: upper(title) + " by position in a long text",
 		X:      Axis{Label: upper(cmp.Or(shorten(what.Axis, titleRunes), "position in the text")), Unit: cmp.Or(shorten(what.AxisUnit, unitRunes), "tokens"), Log: true},
-		Y:      Axis{Label: upper(title), Unit: cmp.Or(unit, pure)},
+		Y:      Axis{Label: upper(title), Unit: cmp.Or(unit, pureUnit)},
 		Series: series, Note: "Means over seeds with the 95 % interval of Student's t; a bucket of positions stands at its geometric middle."}
 	if context > 0 {
 		f.Guide = &Guide{X: context, Label: "training context"}
 		f.Note += fmt.Sprintf(" The vertical line is the training context of %.0f tokens: to its right the model reads further than it was trained to.", context)
 	}
-	return []Block{{Heading: "Quality: beyond the training context", Figure: &f, Says: nonEmpty(g.contextSentence(title, unit))}}
+	return []Block{{Heading: "Quality: beyond the training context", Figure: &f, Says: nonEmpty(part.contextSentence(title, unit))}}
 }
 
 // contextSentence tells how far the score changes from the first positions to
 // the last.
-func (g *group) contextSentence(title, unit string) string {
+func (part *partView) contextSentence(title, unit string) string {
 	var parts []string
-	for _, arm := range g.Arms {
+	for _, arm := range part.Arms {
 		var changes []float64
-		for _, r := range g.seeds(arm, "quality") {
+		for _, r := range part.bySeed(arm, "quality") {
 			if s := r.Series(byPosition); s != nil && len(s.Y) > 1 {
 				changes = append(changes, s.Y[len(s.Y)-1]-s.Y[0])
 			}
@@ -76,5 +76,5 @@ func (g *group) contextSentence(title, unit string) string {
 		return ""
 	}
 	helps := map[string]string{record.Lower: " (negative: the long context helps)", record.Higher: " (positive: the long context helps)"}
-	return fmt.Sprintf("From the first positions to the last the %s changes: %s%s.", title, strings.Join(parts, "; "), helps[g.scoreIn(unit).Better])
+	return fmt.Sprintf("From the first positions to the last the %s changes: %s%s.", title, strings.Join(parts, "; "), helps[part.scoreIn(unit).Better])
 }

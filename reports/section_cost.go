@@ -16,10 +16,10 @@ func init() {
 }
 
 // costBlocks is processor time and the runtime's share of it.
-func (v *view) costBlocks(g *group) []Block {
-	t := g.largestTable("cpu", "Processor time and the runtime's share",
+func (v *view) costBlocks(part *partView) []Block {
+	t := part.largestTable("cpu", "Processor time and the runtime's share",
 		[]column{{"Cores busy", "cores_busy"}, {"CPU time per token", "cpu_per_token"}, {"Garbage collector", "gc_share"}, {"Waiting to run", "sched_share"}},
-		"Medians at the largest place on each workload's axis. Cores busy is CPU time over elapsed time; the collector's share is of CPU time; "+
+		"Medians at the largest position on each workload's axis. Cores busy is CPU time over elapsed time; the collector's share is of CPU time; "+
 			"waiting is the share of goroutine time that was runnable but not running.")
 	if len(t.Rows) == 0 {
 		return nil
@@ -28,19 +28,19 @@ func (v *view) costBlocks(g *group) []Block {
 }
 
 // sizeBlocks is how many parameters every arm has, against the baseline.
-func (v *view) sizeBlocks(g *group) []Block {
-	t := &Table{Name: g.slug + "-parameters", Title: "Parameters", Text: 1,
-		Columns: []string{"Series", "All", "Without embeddings and head", "Against " + g.Baseline}}
+func (v *view) sizeBlocks(part *partView) []Block {
+	t := &Table{Name: part.slug + "-parameters", Title: "Parameters", Text: 1,
+		Columns: []string{"Series", "All", "Without embeddings and head", "Against " + part.Baseline}}
 	size := map[string][2]int{}
-	for _, r := range g.records {
+	for _, r := range part.records {
 		if all, ok := r.Value("params"); ok {
 			inner, _ := r.Value("params_nonemb")
 			size[r.Text("arm")] = [2]int{int(all), int(inner)}
 		}
 	}
 	worst := 0.0
-	base := float64(size[g.Baseline][1])
-	for _, arm := range g.Arms {
+	base := float64(size[part.Baseline][1])
+	for _, arm := range part.Arms {
 		s, ok := size[arm]
 		if !ok {
 			continue
@@ -64,12 +64,12 @@ func (v *view) sizeBlocks(g *group) []Block {
 
 // checkBlocks is the exact properties measured on the live models: the
 // deviations, pure numbers, that workloads without an axis counted.
-func (v *view) checkBlocks(g *group) []Block {
-	t := &Table{Name: g.slug + "-checks", Title: "Properties checked on the live models", Text: 3,
+func (v *view) checkBlocks(part *partView) []Block {
+	t := &Table{Name: part.slug + "-checks", Title: "Properties checked on the live models", Text: 3,
 		Columns: []string{"Series", "Check", "What is compared", "Largest relative deviation"},
 		Note:    "float32 carries about 1e−7 of relative rounding per operation."}
-	for _, arm := range g.Arms {
-		for _, r := range g.records {
+	for _, arm := range part.Arms {
+		for _, r := range part.records {
 			if r.Text(record.KeyArm) != arm || v.axis(r.Text(record.KeyWorkload)) != nil {
 				continue
 			}

@@ -45,7 +45,7 @@ func TestMemoryThatIsNotThere(t *testing.T) {
 }
 
 // TestSeedsAlongTraining: every seed is drawn as far as it goes, their mean at
-// the places that all have.
+// the positions that all have.
 func TestSeedsAlongTraining(t *testing.T) {
 	run := func(arm string, seed int, x ...float64) record.Record {
 		r := sample("p", arm, "quality", 0, seed, qLoss.Of(2))
@@ -80,12 +80,12 @@ func TestCountedOnce(t *testing.T) {
 	m := newMaker()
 	v := newView(m.run, m.recs)
 	rows := map[string]int{}
-	for _, g := range v.groups {
-		for _, c := range v.comparisons(g) {
+	for _, part := range v.parts {
+		for _, c := range v.comparisons(part) {
 			if c.q.Kind == record.Exact {
-				rows[g.Name+" "+c.q.Name+" "+c.arm]++
+				rows[part.Name+" "+c.q.Name+" "+c.arm]++
 				if c.workload != "decode" {
-					t.Errorf("%s: %s is compared in %s", g.Name, c.q.Name, c.workload)
+					t.Errorf("%s: %s is compared in %s", part.Name, c.q.Name, c.workload)
 				}
 			}
 		}

@@ -3,12 +3,12 @@ package reports
 func init() { registerSection("train", 30, (*view).trainBlocks) }
 
 // trainBlocks shows how fast optimiser steps are.
-func (v *view) trainBlocks(g *group) []Block {
-	if !g.has("train") {
+func (v *view) trainBlocks(part *partView) []Block {
+	if !part.has("train") {
 		return nil
 	}
 	q := v.quantity("tokens_per_second")
-	f := g.along("train-speed", "Training speed", "train", q)
+	f := part.axisFigure("train-speed", "Training speed", "train", q)
 	f.Note += " A step is forward, backward and the optimiser."
-	return []Block{{Heading: "Training: speed", Figure: &f, Says: nonEmpty(v.comparedSentence(g, "train", q, "runs at %s the speed of %s"))}}
+	return []Block{{Heading: "Training: speed", Figure: &f, Says: nonEmpty(v.comparedSentence(part, "train", q, "runs at %s the speed of %s"))}}
 }

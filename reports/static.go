@@ -32,7 +32,7 @@ func init() { plot.DefaultFont = sans }
 
 // png draws f at 200 dots per inch.
 func (f Figure) png() ([]byte, error) {
-	c := vgimg.NewWith(vgimg.UseWH(figureWidth, plotHeight+f.key().height()), vgimg.UseDPI(figureDPI))
+	c := vgimg.NewWith(vgimg.UseWH(figureWidth, plotHeight+f.legend().height()), vgimg.UseDPI(figureDPI))
 	f.draw(draw.New(c))
 	var b bytes.Buffer
 	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(&b)
@@ -49,7 +49,7 @@ func (f Figure) picture(format string) ([]byte, error) {
 
 // svg draws f; fonts are named, not embedded, with common ones to fall back on.
 func (f Figure) svg() ([]byte, error) {
-	c := vgsvg.New(figureWidth, plotHeight+f.key().height())
+	c := vgsvg.New(figureWidth, plotHeight+f.legend().height())
 	f.draw(draw.New(c))
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
@@ -94,7 +94,7 @@ func (f Figure) draw(c draw.Canvas) {
 
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
-	legend := f.key()
+	legend := f.legend()
 	p.Draw(draw.Crop(c, vg.Points(6), -vg.Points(14), legend.height()+vg.Points(6), -vg.Points(6)))
 	legend.draw(draw.Crop(c, vg.Points(12), -vg.Points(12), vg.Points(5), 0))
 }
@@ -164,27 +164,27 @@ func (g guideLine) Plot(c draw.Canvas, p *plot.Plot) {
 	c.FillText(sty, vg.Point{X: x(g.X) + 3, Y: c.Max.Y - 2}, g.Label)
 }
 
-// key is the legend: rows of entries under the plot, off the data.
-type key struct {
+// A legend is rows of entries under the plot, off the data.
+type legend struct {
 	style draw.TextStyle
-	rows  [][]keyEntry
+	rows  [][]legendEntry
 }
 
-type keyEntry struct {
+type legendEntry struct {
 	Series
 	x vg.Length
 }
 
 const (
-	keyThumb = vg.Length(26)
-	keyRow   = vg.Length(15)
-	keyGap   = vg.Length(16)
+	legendThumb = vg.Length(26)
+	legendRow   = vg.Length(15)
+	legendGap   = vg.Length(16)
 )
 
-func (f Figure) key() key {
+func (f Figure) legend() legend {
 	const width = figureWidth - 24
-	k := key{style: draw.TextStyle{Font: font.From(sans, 9.5), Color: inkColor, Handler: plot.DefaultTextHandler}}
-	if f.NoKey {
+	k := legend{style: draw.TextStyle{Font: font.From(sans, 9.5), Color: inkColor, Handler: plot.DefaultTextHandler}}
+	if f.NoLegend {
 		return k
 	}
 	var x vg.Length
@@ -192,35 +192,35 @@ func (f Figure) key() key {
 		if s.Thin || s.Name == "" {
 			continue
 		}
-		for n := len([]rune(s.Name)); n > 1 && keyThumb+5+k.style.Width(s.Name) > width; n-- {
+		for n := len([]rune(s.Name)); n > 1 && legendThumb+5+k.style.Width(s.Name) > width; n-- {
 			s.Name = shorten(s.Name, n-1)
 		}
-		w := keyThumb + 5 + k.style.Width(s.Name)
+		w := legendThumb + 5 + k.style.Width(s.Name)
 		if len(k.rows) == 0 || x+w > width && x > 0 {
 			k.rows = append(k.rows, nil)
 			x = 0
 		}
 		last := len(k.rows) - 1
-		k.rows[last] = append(k.rows[last], keyEntry{s, x})
-		x += w + keyGap
+		k.rows[last] = append(k.rows[last], legendEntry{s, x})
+		x += w + legendGap
 	}
 	return k
 }
 
-func (k key) height() vg.Length { return keyRow * vg.Length(len(k.rows)) }
+func (k legend) height() vg.Length { return legendRow * vg.Length(len(k.rows)) }
 
-func (k key) draw(c draw.Canvas) {
+func (k legend) draw(c draw.Canvas) {
 	for i, row := range k.rows {
-		y := c.Min.Y + keyRow*(vg.Length(len(k.rows)-1-i)+0.5)
+		y := c.Min.Y + legendRow*(vg.Length(len(k.rows)-1-i)+0.5)
 		for _, e := range row {
 			x := c.Min.X + e.x
 			if e.Line {
-				c.StrokeLine2(e.lineStyle(), x, y, x+keyThumb, y)
+				c.StrokeLine2(e.lineStyle(), x, y, x+legendThumb, y)
 			}
-			c.DrawGlyphNoClip(e.glyph(), vg.Point{X: x + keyThumb/2, Y: y})
+			c.DrawGlyphNoClip(e.glyph(), vg.Point{X: x + legendThumb/2, Y: y})
 			sty := k.style
 			sty.YAlign = draw.YCenter
-			c.FillText(sty, vg.Point{X: x + keyThumb + 5, Y: y}, e.Name)
+			c.FillText(sty, vg.Point{X: x + legendThumb + 5, Y: y}, e.Name)
 		}
 	}
 }

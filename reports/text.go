@@ -123,8 +123,8 @@ func siScale(v float64, unit string) (float64, string) {
 	return 1, unit
 }
 
-// quantity is v with its unit to three digits: "2.31 ms/token".
-func quantity(v float64, unit string) string {
+// withUnit is v with its unit to three digits: "2.31 ms/token".
+func withUnit(v float64, unit string) string {
 	f, u := siScale(v, unit)
 	return strings.TrimSpace(digits(v/f) + " " + u)
 }

@@ -162,7 +162,7 @@ var showCommand = command{
 	},
 }
 
-var formats = []string{"html", "png", "svg", "csv", "md"}
+var formats = reports.Formats()
 
 var reportCommand = command{
 	name:    "report",

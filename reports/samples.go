@@ -2,6 +2,7 @@ package reports
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -49,7 +50,7 @@ func (v *view) nameWorkloads() {
 	}
 	for i := range v.run.Workloads {
 		if a := v.run.Workloads[i].Axis; a != nil {
-			a.Title, a.Unit = shorten(cmp.Or(a.Title, a.Key, "place"), titleRunes), shorten(cmp.Or(a.Unit, "number"), unitRunes)
+			a.Title, a.Unit = shorten(cmp.Or(a.Title, a.Key, "position"), titleRunes), shorten(cmp.Or(a.Unit, "number"), unitRunes)
 		}
 	}
 }
@@ -78,12 +79,11 @@ func position(r *record.Record, over string) float64 {
 	return x
 }
 
-// A place is the samples of one series at one position, keyed by what they are
-// paired by. Several samples of one key are averaged.
-type place struct {
-	x   float64
+// A samplesAt holds the samples that one arm has of a quantity at one position.
+type samplesAt struct {
+	x   float64 // the position
 	all []float64
-	by  map[uint64]float64
+	by  map[uint64]float64 // by pairedBy; several samples of one pair are averaged
 }
 
 // pairedBy is the number by which samples of a quantity are pairs: the block of
@@ -96,10 +96,10 @@ func pairedBy(r *record.Record, q record.Quantity) uint64 {
 	return uint64(seed)
 }
 
-// places collects a quantity of one arm along an axis, x rising.
-func (g *group) places(arm, workload, over string, q record.Quantity) []place {
+// samplesAlong collects a quantity of one arm along an axis, x rising.
+func (part *partView) samplesAlong(arm, workload, over string, q record.Quantity) []samplesAt {
 	at := map[float64]map[uint64][]float64{}
-	for _, r := range g.where(arm, workload) {
+	for _, r := range part.recordsOf(arm, workload) {
 		v, ok := r.Value(q.Name)
 		if !ok {
 			continue
@@ -111,37 +111,28 @@ func (g *group) places(arm, workload, over string, q record.Quantity) []place {
 		key := pairedBy(r, q)
 		at[x][key] = append(at[x][key], v)
 	}
-	out := make([]place, 0, len(at))
+	out := make([]samplesAt, 0, len(at))
 	for x, keys := range at {
-		p := place{x: x, by: map[uint64]float64{}}
-		for _, k := range rising(keys) {
+		p := samplesAt{x: x, by: map[uint64]float64{}}
+		for _, k := range slices.Sorted(maps.Keys(keys)) {
 			p.all = append(p.all, keys[k]...)
 			p.by[k] = average(keys[k])
 		}
 		out = append(out, p)
 	}
-	slices.SortFunc(out, func(a, b place) int { return cmp.Compare(a.x, b.x) })
+	slices.SortFunc(out, func(a, b samplesAt) int { return cmp.Compare(a.x, b.x) })
 	return out
 }
 
 // largest is the largest position of an arm in a workload, NaN without records.
-func (g *group) largest(arm, workload string) float64 {
+func (part *partView) largestPosition(arm, workload string) float64 {
 	x := math.NaN()
-	for _, r := range g.where(arm, workload) {
-		if p := position(r, g.view.axisKey(workload)); math.IsNaN(x) || p > x {
+	for _, r := range part.recordsOf(arm, workload) {
+		if p := position(r, part.view.axisKey(workload)); math.IsNaN(x) || p > x {
 			x = p
 		}
 	}
 	return x
-}
-
-func rising[V any](m map[uint64]V) []uint64 {
-	keys := make([]uint64, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 func average(v []float64) float64 {
