@@ -138,9 +138,9 @@ func TestShare(t *testing.T) {
 
 func TestPace(t *testing.T) {
 	q := &workload.Quality{Steps: 10, Batch: 10, Context: 10, EvalEvery: 10}
-	p := &Part{Name: "p", Measure: Measure{Quality: q}}
-	a := job{p, arm{Label: "a", params: 1e6}, 1, 1e-3} // 6 GFLOP
-	b := job{p, arm{Label: "b", params: 3e6}, 1, 1e-3} // 18
+	p := &Part{Name: "p", Measure: Measure{q}}
+	a := job{p, arm{Label: "a", params: 1e6}, q, workload.Cell{}} // 6 GFLOP
+	b := job{p, arm{Label: "b", params: 3e6}, q, workload.Cell{}} // 18
 	var pace pace
 	pace.plan(a)
 	pace.plan(b)

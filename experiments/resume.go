@@ -19,8 +19,8 @@ import (
 )
 
 // resume takes up the run in dir. The records decide what is left: a timed
-// group whose cells have the samples that were planned, and a cell of quality or
-// check with a record, stay; all else is measured again.
+// group whose cells have the samples that were planned, and a job with a record,
+// stay; all else is measured again.
 func (r *runner) resume(dir string) (err error) {
 	r.dir = dir
 	switch info, err := os.Stat(dir); {
@@ -54,7 +54,7 @@ func (r *runner) load() error {
 		return err
 	}
 	for i := range r.study.Parts {
-		if err := r.study.Parts[i].check(); err != nil {
+		if err := r.study.Parts[i].complete(); err != nil {
 			return r.study.doc.locate(r.study.doc.place("", &r.study.Parts[i], err))
 		}
 	}
@@ -108,16 +108,16 @@ func (r *runner) keepFinished(records []record.Record) (kept []record.Record, un
 		}
 		return true
 	})
-	phase := map[string]string{}
+	planned := map[string]string{} // workloads, by cell
 	for _, c := range r.run.Cells {
-		phase[c.ID] = c.Workload
-		if c.Workload == phaseQuality || c.Workload == phaseCheck {
+		planned[c.ID] = c.Workload
+		if isWhole(c.Workload) {
 			r.have[c.ID] = len(rounds[c.ID]) > 0
 		}
 	}
 	for _, rec := range records {
 		switch {
-		case phase[rec.Cell] == "" || phase[rec.Cell] != rec.Text(record.KeyWorkload):
+		case planned[rec.Cell] == "" || planned[rec.Cell] != rec.Text(record.KeyWorkload):
 			unknown++
 		case rec.Error == "" && r.have[rec.Cell]:
 			kept = append(kept, rec)

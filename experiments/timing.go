@@ -125,7 +125,7 @@ func (c *contest) setUp(ctx context.Context, p *player, left time.Duration) erro
 	}
 	p.child = child
 	s := newSpec(p.arm, c.settings)
-	s.Seed, s.Threads, s.Text = c.run.Seed, c.threads, c.text(c.part)
+	s.Seed, s.Threads, s.Tokens = c.run.Seed, c.threads, c.tokens(c.part)
 	if _, err := p.child.ask(ctx, request{Op: opStart, Spec: s}, nil); err != nil {
 		return c.drop(ctx, p, err)
 	}

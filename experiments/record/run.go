@@ -137,6 +137,14 @@ type Claim struct {
 	Why   string `json:"why,omitempty" yaml:"why,omitempty"` // how to read it, or why it is not measured
 }
 
+// The kinds of rules.
+const (
+	RuleSlope      = "slope"
+	RuleRatio      = "ratio"
+	RuleDifference = "difference"
+	RuleCheck      = "check"
+)
+
 // Rule holds when the 95 % interval of its statistic lies wholly on the asked
 // side of the threshold, fails when it lies wholly on the other, and is not
 // decided between.
