@@ -61,7 +61,7 @@ func (s *Study) check() error {
 		}
 		for i := range v.Parts {
 			p := &v.Parts[i]
-			place := func(err error) error { return s.doc.place(profile, p, err) }
+			place := func(err error) error { return s.doc.inPart(profile, p, err) }
 			if err := p.complete(); err != nil {
 				return place(err)
 			}

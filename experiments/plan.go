@@ -34,9 +34,9 @@ func profileOf(name string) profile {
 	return profiles["full"]
 }
 
-// A group is the arms of a part in one timed workload: their processes take
+// A timedGroup is the arms of a part in one timed workload: their processes take
 // samples in turn.
-type group struct {
+type timedGroup struct {
 	part     *Part
 	workload *workload.Workload
 	settings workload.Timed
@@ -46,28 +46,28 @@ type group struct {
 	sample   time.Duration // shortest sample
 }
 
-func (g *group) key() string { return g.part.Name + "/" + g.workload.Name }
+func (g *timedGroup) key() string { return g.part.Name + "/" + g.workload.Name }
 
 // is tells whether a plan of run.json is the group's.
-func (g *group) is(p record.Group) bool {
+func (g *timedGroup) is(p record.Group) bool {
 	return p.Part == g.part.Name && p.Workload == g.workload.Name
 }
 
 // cutName is what the notes of what the group left out begin with.
-func (g *group) cutName() string { return g.part.Name + ", " + g.workload.Name + ": " }
+func (g *timedGroup) cutName() string { return g.part.Name + ", " + g.workload.Name + ": " }
 
 // what names a point of the group.
-func (g *group) what(point int) string {
+func (g *timedGroup) what(point int) string {
 	return fmt.Sprintf("%s %d", g.workload.Axis.Key, point)
 }
 
 // groups are the timed workloads of a part.
-func (p *Part) groups(arms []arm) []*group {
-	var out []*group
+func (p *Part) groups(arms []arm) []*timedGroup {
+	var out []*timedGroup
 	for _, s := range p.Measure {
 		if t, ok := s.(workload.Timed); ok {
 			plan := t.Plan()
-			out = append(out, &group{p, workload.Of(s), t, arms, t.Points(), plan.Rounds, time.Duration(plan.SampleMS) * time.Millisecond})
+			out = append(out, &timedGroup{p, workload.Of(s), t, arms, t.Points(), plan.Rounds, time.Duration(plan.SampleMS) * time.Millisecond})
 		}
 	}
 	return out
@@ -78,7 +78,7 @@ func id(part, label, workload, what string, config map[string]any, settings any)
 	return hash(part, label, workload, what, config, settings)[:12]
 }
 
-func (g *group) id(a arm, point int) string {
+func (g *timedGroup) id(a arm, point int) string {
 	return id(g.part.Name, a.Label, g.workload.Name, g.what(point), a.Config, g.settings)
 }
 
@@ -92,7 +92,7 @@ func hash(parts ...any) string {
 }
 
 // cells lists what is planned, so that holes show.
-func (g *group) cells() []record.Cell {
+func (g *timedGroup) cells() []record.Cell {
 	var out []record.Cell
 	for _, p := range g.points {
 		for _, a := range g.arms {

@@ -55,7 +55,7 @@ func (r *runner) load() error {
 	}
 	for i := range r.study.Parts {
 		if err := r.study.Parts[i].complete(); err != nil {
-			return r.study.doc.locate(r.study.doc.place("", &r.study.Parts[i], err))
+			return r.study.doc.locate(r.study.doc.inPart("", &r.study.Parts[i], err))
 		}
 	}
 	r.study.source = ""
@@ -98,7 +98,7 @@ func (r *runner) keepFinished(records []record.Record) (kept []record.Record, un
 			rounds[rec.Cell][int(round)] = true
 		}
 	}
-	r.groups = slices.DeleteFunc(r.groups, func(g *group) bool {
+	r.groups = slices.DeleteFunc(r.groups, func(g *timedGroup) bool {
 		if !r.finished(g, rounds) {
 			r.forget(g)
 			return false
@@ -127,7 +127,7 @@ func (r *runner) keepFinished(records []record.Record) (kept []record.Record, un
 }
 
 // finished tells that every cell of a group has a sample of every round.
-func (r *runner) finished(g *group, rounds map[string]map[int]bool) bool {
+func (r *runner) finished(g *timedGroup, rounds map[string]map[int]bool) bool {
 	i := slices.IndexFunc(r.run.Groups, g.is)
 	if i < 0 {
 		// Note: runs of earlier versions have no plans; a finished one is taken at its word.
@@ -147,7 +147,7 @@ func (r *runner) finished(g *group, rounds map[string]map[int]bool) bool {
 }
 
 // forget takes away what the run says of a group that is measured again.
-func (r *runner) forget(g *group) {
+func (r *runner) forget(g *timedGroup) {
 	r.run.Groups = slices.DeleteFunc(r.run.Groups, g.is)
 	r.run.Cuts = slices.DeleteFunc(r.run.Cuts, func(cut string) bool { return strings.HasPrefix(cut, g.cutName()) })
 }

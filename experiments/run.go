@@ -92,7 +92,7 @@ type runner struct {
 	idle    []record.Energy
 	window  time.Duration // that a counter of energy needs for a sample, 0: none
 	spent   time.Duration // on timing groups
-	groups  []*group      // not measured yet
+	groups  []*timedGroup // not measured yet
 	jobs    [][]job       // likewise, those that compute the same together
 	guess   *pace
 
@@ -218,7 +218,7 @@ func (r *runner) expand() error {
 		}
 		arms, err := p.arms(r.corpora[p.Corpus].Vocab())
 		if err != nil {
-			return r.study.doc.locate(r.study.doc.place(r.run.Profile, p, err))
+			return r.study.doc.locate(r.study.doc.inPart(r.run.Profile, p, err))
 		}
 		r.arms[p.Name] = arms
 	}
@@ -366,7 +366,7 @@ func (r *runner) fail(part *Part, a arm, workload, cell, what string, seed uint6
 }
 
 // cut tells what a group leaves out for time.
-func (r *runner) cut(g *group, format string, args ...any) {
+func (r *runner) cut(g *timedGroup, format string, args ...any) {
 	text := g.cutName() + fmt.Sprintf(format, args...)
 	r.run.Cuts = append(r.run.Cuts, text)
 	r.progress.say("cut for time: %s", text)

@@ -90,8 +90,8 @@ var trainCommand = command{
 			if err := job.checkGiven(given(fs), *minLR, len(texts)); err != nil {
 				return usageError{err}
 			}
-			if job.Corpora = textsOf(texts); len(texts) == 0 {
-				job.Corpora = textsOf([]string{"go"})
+			if job.Corpora = trainTexts(texts); len(texts) == 0 {
+				job.Corpora = trainTexts([]string{"go"})
 			}
 			if job.Documents != "" {
 				job.Documents = unescape(job.Documents)
@@ -136,7 +136,7 @@ type trainText struct {
 	SHA256 string `json:"sha256"`
 }
 
-func textsOf(names []string) (texts []trainText) {
+func trainTexts(names []string) (texts []trainText) {
 	for _, n := range names {
 		texts = append(texts, trainText{Name: n})
 	}
