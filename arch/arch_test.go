@@ -12,6 +12,7 @@ import (
 	"workbench/arch/nn"
 	_ "workbench/arch/rnn"
 	_ "workbench/arch/rwkv"
+	"workbench/arch/settings"
 	_ "workbench/arch/transformer"
 )
 
@@ -70,13 +71,13 @@ func TestSeedsGiveWeights(t *testing.T) {
 }
 
 func TestParseSet(t *testing.T) {
-	got, err := arch.ParseSet("dim=256,token_shift=none,tied=true,")
+	got, err := settings.Parse("dim=256,token_shift=none,tied=true,")
 	want := map[string]any{"dim": int64(256), "token_shift": "none", "tied": true}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("ParseSet: %v, %v", got, err)
 	}
 	for _, bad := range []string{"dim", "=3", "dim=1,dim=2"} {
-		if _, err := arch.ParseSet(bad); err == nil {
+		if _, err := settings.Parse(bad); err == nil {
 			t.Errorf("ParseSet(%q) passes", bad)
 		}
 	}
@@ -239,7 +240,7 @@ func TestSettingOfRealNumber(t *testing.T) {
 		set  string
 		want float64
 	}{{"", 1e-5}, {"eps=6.4e-4", 6.4e-4}, {"eps=2", 2}} {
-		set, err := arch.ParseSet(c.set)
+		set, err := settings.Parse(c.set)
 		if err == nil {
 			_, _, err = arch.New(name, set, 1)
 		}

@@ -37,7 +37,7 @@ func NewOutline(name string, config map[string]any) (o *Outline, err error) {
 	if o.Config, err = resolved(c); err != nil {
 		return nil, err
 	}
-	n, _ := integer(o.Config["layers"])
+	n := int64(o.number("layers"))
 	o.layers = n
 	o.build = func(layers int64) (Model, error) { return e.make(name, withLayers(c, layers), nn.Blank) }
 	counts := []int64{n}
@@ -153,7 +153,7 @@ func (o *Outline) StateBytes(B, positions int) float64 {
 // weights, their gradients and two moments, and what the matrices make of each
 // token, which recomputing layers saves.
 func (o *Outline) TrainBytes(tokens float64, recompute bool) (weights, activations float64) {
-	outputs := o.vocab()
+	outputs := o.number("vocab")
 	if !recompute {
 		outputs += o.of(func(m Model) (n float64) {
 			nn.Walk(m, func(p nn.Param) {
@@ -238,11 +238,12 @@ func (o *Outline) ReadBytes(tokens float64) float64 {
 }
 
 // LogitBytes is what the scores of that many tokens take.
-func (o *Outline) LogitBytes(tokens float64) float64 { return 4 * tokens * o.vocab() }
+func (o *Outline) LogitBytes(tokens float64) float64 { return 4 * tokens * o.number("vocab") }
 
-func (o *Outline) vocab() float64 {
-	v, _ := integer(o.Config["vocab"])
-	return float64(v)
+// number is a setting, 0 where the architecture has none of that name.
+func (o *Outline) number(key string) float64 {
+	x, _ := o.Config[key].(float64) // as resolved gives it
+	return x
 }
 
 // resolved is a configuration as a map.

@@ -3,21 +3,12 @@ package arch
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"workbench/arch/nn"
+	"workbench/arch/settings"
 )
-
-// Option is one key of an architecture's configuration.
-type Option struct {
-	Key     string   `json:"key"`
-	Default any      `json:"default"`
-	Values  []string `json:"values,omitempty"` // the allowed ones, where they are named
-	Doc     string   `json:"doc"`
-}
 
 type entry struct {
 	defaults any
@@ -51,25 +42,12 @@ func Names() []string {
 }
 
 // Options lists the configuration keys of an architecture, nil when unknown.
-func Options(name string) []Option {
+func Options(name string) []settings.Option {
 	e, ok := registry[name]
 	if !ok {
 		return nil
 	}
-	var opts []Option
-	v := reflect.ValueOf(e.defaults)
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		o := Option{Key: f.Tag.Get("json"), Default: v.Field(i).Interface(), Doc: f.Tag.Get("doc")}
-		for i := 0; i < len(e.docs) && o.Doc == ""; i++ {
-			o.Doc = e.docs[i][o.Key]
-		}
-		if values := f.Tag.Get("values"); values != "" {
-			o.Values = strings.Split(values, ",")
-		}
-		opts = append(opts, o)
-	}
-	return opts
+	return settings.Options(e.defaults, e.docs...)
 }
 
 // New builds an architecture from its configuration, keys absent from config
@@ -132,7 +110,7 @@ func configure(name string, config map[string]any) (e entry, c any, err error) {
 	if !ok {
 		return e, nil, fmt.Errorf("unknown architecture %q (known: %s)", name, strings.Join(Names(), ", "))
 	}
-	if c, err = resolve(name, e.defaults, config); err != nil {
+	if c, err = settings.Resolve(name, e.defaults, config); err != nil {
 		return e, nil, err
 	}
 	if r, ok := c.(interface{ Resolve() any }); ok {
@@ -148,116 +126,4 @@ func (e entry) make(name string, c any, seed uint64) (Model, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return m, nil
-}
-
-// resolve lays config over the defaults, strictly.
-func resolve(name string, defaults any, config map[string]any) (any, error) {
-	v := reflect.New(reflect.TypeOf(defaults)).Elem()
-	v.Set(reflect.ValueOf(defaults))
-	opts := Options(name)
-	keys := make([]string, 0, len(config))
-	for key := range config {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		i := slices.IndexFunc(opts, func(o Option) bool { return o.Key == key })
-		if i < 0 {
-			var known []string
-			for _, o := range opts {
-				known = append(known, o.Key)
-			}
-			return nil, fmt.Errorf("%s has no setting %q (known: %s)", name, key, strings.Join(known, ", "))
-		}
-		if err := set(v.Field(i), config[key], opts[i]); err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", name, key, err)
-		}
-	}
-	return v.Interface(), nil
-}
-
-// maxSize bounds every number of a configuration.
-const maxSize = 1 << 24
-
-// set assigns a value as JSON, YAML or the command line gives it.
-func set(field reflect.Value, value any, o Option) error {
-	switch field.Kind() {
-	case reflect.Int:
-		n, ok := integer(value)
-		if !ok || n < 0 || n > maxSize {
-			return fmt.Errorf("%v is not a whole number from 0 to %d", value, maxSize)
-		}
-		field.SetInt(n)
-	case reflect.Float64:
-		x, ok := real64(value)
-		if !ok {
-			return fmt.Errorf("%v is not a number", value)
-		}
-		field.SetFloat(x)
-	case reflect.Bool:
-		b, ok := value.(bool)
-		if !ok {
-			return fmt.Errorf("%v is not true or false", value)
-		}
-		field.SetBool(b)
-	case reflect.String:
-		s, ok := value.(string)
-		if !ok || o.Values != nil && !slices.Contains(o.Values, s) {
-			return fmt.Errorf("%v is not one of %s", value, strings.Join(o.Values, ", "))
-		}
-		field.SetString(s)
-	default:
-		panic(fmt.Sprintf("arch: setting %s has type %s", o.Key, field.Type()))
-	}
-	return nil
-}
-
-func integer(value any) (int64, bool) {
-	switch n := value.(type) {
-	case int:
-		return int64(n), true
-	case int64:
-		return n, true
-	case uint64:
-		return int64(n), n <= math.MaxInt64
-	case float64:
-		return int64(n), n == math.Trunc(n) && math.Abs(n) < 1<<53
-	}
-	return 0, false
-}
-
-// real64 is a finite number of any kind.
-func real64(value any) (float64, bool) {
-	if n, ok := integer(value); ok {
-		return float64(n), true
-	}
-	x, ok := value.(float64)
-	return x, ok && !math.IsNaN(x) && !math.IsInf(x, 0)
-}
-
-// ParseSet reads the command line's "dim=256,layers=6".
-func ParseSet(s string) (map[string]any, error) {
-	config := map[string]any{}
-	for _, pair := range strings.Split(s, ",") {
-		if pair == "" {
-			continue
-		}
-		key, value, ok := strings.Cut(pair, "=")
-		if !ok || key == "" {
-			return nil, fmt.Errorf("setting %q is not key=value", pair)
-		}
-		if _, ok := config[key]; ok {
-			return nil, fmt.Errorf("setting %q is given twice", key)
-		}
-		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
-			config[key] = n
-		} else if x, err := strconv.ParseFloat(value, 64); err == nil {
-			config[key] = x
-		} else if b, err := strconv.ParseBool(value); err == nil {
-			config[key] = b
-		} else {
-			config[key] = value
-		}
-	}
-	return config, nil
 }

@@ -18,18 +18,24 @@ const (
 	maxSeeds  = 1000
 )
 
-// wholes are the least and the most of every whole number of a study, by the
-// workload and the key that hold it.
-var wholes = map[string][2]int64{"probes.every": {1, maxTokens}, "seeds": {1, maxSeeds}}
-
-func init() {
-	for _, w := range workload.All() {
+// whole is the least and the most of a whole number of a study that stands under
+// a key of a workload, or of what else holds it.
+func whole(holder, key string) (bounds [2]int64, ok bool) {
+	if w := workload.Find(holder); w != nil {
 		for _, o := range w.Options() {
-			if o.Most > 0 {
-				wholes[w.Name+"."+o.Key] = [2]int64{o.Least, o.Most}
+			if o.Key == key && o.Most > 0 {
+				return [2]int64{o.Least, o.Most}, true
 			}
 		}
+		return bounds, false
 	}
+	switch {
+	case holder == "probes" && key == "every":
+		return [2]int64{1, maxTokens}, true
+	case key == "seeds" && holder != "arch" && holder != "lr":
+		return [2]int64{1, maxSeeds}, true
+	}
+	return bounds, false
 }
 
 // fractions are the bounds of the other numbers, but for learning rates.
@@ -86,12 +92,12 @@ func onLine(n ast.Node, format string, args ...any) error {
 
 func checkList(n *ast.SequenceNode, holder, key string) error {
 	if len(n.Values) == 0 && !slices.Contains(mayBeEmpty, key) {
-		return onLine(n, "%s: the list is empty", setting(holder, key))
+		return onLine(n, "%s: the list is empty", qualified(holder, key))
 	}
 	seen := map[string]bool{}
 	for _, v := range n.Values {
 		if v.Type() == ast.NullType {
-			return onLine(v, "%s: a value of the list is missing", setting(holder, key))
+			return onLine(v, "%s: a value of the list is missing", qualified(holder, key))
 		}
 		if err := checkNode(v, holder, key); err != nil {
 			return err
@@ -105,16 +111,16 @@ func checkList(n *ast.SequenceNode, holder, key string) error {
 			same = fmt.Sprint(x)
 		}
 		if seen[same] {
-			return onLine(v, "%s: %s stands in the list twice", setting(holder, key), value)
+			return onLine(v, "%s: %s stands in the list twice", qualified(holder, key), value)
 		}
 		seen[same] = true
 	}
 	return nil
 }
 
-// setting names a key, with the phase that it belongs to.
-func setting(holder, key string) string {
-	if _, ok := wholes[holder+"."+key]; ok || holder == "arch" || holder == "quality" || holder == "probes" {
+// qualified names a key, with the phase that it belongs to.
+func qualified(holder, key string) string {
+	if _, ok := whole(holder, key); ok && key != "seeds" || holder == "arch" || holder == "probes" || workload.Find(holder) != nil {
 		return holder + ": " + key
 	}
 	return key
@@ -122,10 +128,7 @@ func setting(holder, key string) string {
 
 func checkScalar(n ast.Node, holder, key string) error {
 	value := n.GetToken().Value
-	bounds, whole := wholes[holder+"."+key]
-	if !whole && holder != "arch" && holder != "lr" {
-		bounds, whole = wholes[key]
-	}
+	bounds, isWhole := whole(holder, key)
 	limits, fraction := fractions[key]
 	switch n.Type() {
 	case ast.AnchorType, ast.AliasType, ast.MergeKeyType, ast.TagType:
@@ -141,13 +144,13 @@ func checkScalar(n ast.Node, holder, key string) error {
 		}
 	}
 	switch {
-	case whole:
+	case isWhole:
 		x, err := strconv.ParseInt(value, 10, 64)
 		if err != nil && !numeric(value) {
-			return onLine(n, "%s: %s is not a whole number", setting(holder, key), value)
+			return onLine(n, "%s: %s is not a whole number", qualified(holder, key), value)
 		}
 		if err != nil || x < bounds[0] || x > bounds[1] {
-			return onLine(n, "%s: %s is not between %d and %d", setting(holder, key), value, bounds[0], bounds[1])
+			return onLine(n, "%s: %s is not between %d and %d", qualified(holder, key), value, bounds[0], bounds[1])
 		}
 	case fraction && holder != "arch" && holder != "lr":
 		x, err := strconv.ParseFloat(value, 64)

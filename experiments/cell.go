@@ -102,7 +102,7 @@ func (c *cell) start(s *spec) (reply, error) {
 	if w == nil {
 		return reply{}, fmt.Errorf("unknown workload %q", s.Workload)
 	}
-	settings := w.New()
+	settings := w.Defaults()
 	if err := json.Unmarshal(s.Settings, settings); err != nil {
 		return reply{}, fmt.Errorf("settings of %s: %w", s.Workload, err)
 	}
@@ -116,10 +116,7 @@ func (c *cell) start(s *spec) (reply, error) {
 		return reply{}, err
 	}
 	c.spec, c.workload, c.settings, c.config = s, w, settings, config
-	c.env = workload.Env{Model: m, Arch: s.Arch, Corpus: s.Corpus, Vocab: m.Vocab(), Seed: s.Seed}
-	for _, b := range s.Text {
-		c.env.Tokens = append(c.env.Tokens, int32(b))
-	}
+	c.env = workload.Env{Model: m, Arch: s.Arch, Corpus: s.Corpus, Tokens: s.Tokens, Vocab: m.Vocab(), Seed: s.Seed}
 	c.env.Progress = func(done, total int, rate float64) { c.send(reply{Progress: &progressNote{done, total, rate}}) }
 	if _, timed := settings.(workload.Timed); timed {
 		if c.harness, err = workload.NewHarness(w, settings, &c.env); err != nil {

@@ -45,12 +45,18 @@ func serve(t *testing.T, requests ...request) []reply {
 	return answers
 }
 
-var someText = []byte(strings.Repeat("func main() { fmt.Println(1, 2, 3) }\n", 40))
+// someTokens are those of a text.
+func someTokens() (ids []int32) {
+	for _, b := range []byte(strings.Repeat("func main() { fmt.Println(1, 2, 3) }\n", 40)) {
+		ids = append(ids, int32(b))
+	}
+	return ids
+}
 
 // specOf is a spec of an architecture in the workload of s, on some text.
 func specOf(arch string, config map[string]any, s workload.Settings) *spec {
 	out := newSpec(arm{Arch: arch, Config: config}, s)
-	out.Text, out.Threads = someText, 1
+	out.Tokens, out.Threads = someTokens(), 1
 	return out
 }
 
@@ -126,7 +132,7 @@ func TestServeErrors(t *testing.T) {
 		"no start":         {[]request{{Op: opVisit}}, `before "start"`},
 		"unknown arch":     {[]request{with(check, func(s *spec) { s.Arch = "lisp" })}, `unknown architecture "lisp"`},
 		"unknown workload": {[]request{with(check, func(s *spec) { s.Workload = "sleep" })}, `unknown workload "sleep"`},
-		"no text":          {[]request{with(decode, func(s *spec) { s.Text = nil })}, "no text"},
+		"no text":          {[]request{with(decode, func(s *spec) { s.Tokens = nil })}, "no text"},
 		"other settings":   {[]request{with(decode, func(s *spec) { s.Settings = json.RawMessage(`{"Depth": "deep"}`) })}, "settings of decode"},
 		"unknown op":       {[]request{{Op: opStart, Spec: check}, {Op: "dance"}}, `unknown request "dance"`},
 		"no points":        {[]request{{Op: opStart, Spec: check}, {Op: opVisit}}, "has no points"},

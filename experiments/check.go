@@ -1,14 +1,11 @@
 package experiments
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
-	"workbench/arch"
-	"workbench/arch/nn"
+	"workbench/experiments/workload"
 )
 
 var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
@@ -21,11 +18,7 @@ func (s *Study) normalise() error {
 	}
 	switch {
 	case len(s.Parts) == 0:
-		p := Part{Name: s.Name, Title: s.Title, Arch: s.Arch, Match: s.Match}
-		if s.Measure != nil {
-			p.Measure = *s.Measure
-		}
-		s.Parts = []Part{p}
+		s.Parts = []Part{{Name: s.Name, Title: s.Title, Arch: s.Arch, Match: s.Match, Measure: s.Measure}}
 	case s.Arch != nil || s.Measure != nil || s.Match != 0:
 		return faultf(at("parts"), "a study with parts has no arch, measure or match of its own: give them in the parts")
 	}
@@ -68,9 +61,8 @@ func (s *Study) check() error {
 		}
 		for i := range v.Parts {
 			p := &v.Parts[i]
-			p.Measure.defaults()
-			place := func(err error) error { return s.doc.place(profile, p, err) }
-			if err := p.check(); err != nil {
+			place := func(err error) error { return s.doc.inPart(profile, p, err) }
+			if err := p.complete(); err != nil {
 				return place(err)
 			}
 			if err := have[p.Name].add(p, place); err != nil {
@@ -79,153 +71,81 @@ func (s *Study) check() error {
 		}
 	}
 	for _, p := range s.Parts {
-		if err := have[p.Name].checkNames(); err != nil {
+		if err := have[p.Name].checkLater(); err != nil {
 			return err
 		}
 	}
 	return s.checkClaims(have)
 }
 
-// check refuses settings of a part that do not go together.
-func (p *Part) check() error {
-	m := p.Measure
-	if m.Decode == nil && m.Prefill == nil && m.Train == nil && m.Quality == nil && m.Check == nil {
-		return faultf(at("measure"), "nothing is measured")
-	}
-	if t := m.Train; t != nil {
-		for _, c := range t.Context {
-			if c > t.BatchTokens {
-				return faultf(at("measure", "train", "context"), "train: context: %d is not between 1 and %d, the tokens of a batch", c, t.BatchTokens)
-			}
-		}
-	}
-	if m.Check != nil {
-		if err := m.checks().Complete(); err != nil {
-			return faultf(at("measure", "check"), "check: %v", err)
-		}
-	}
-	if m.Quality == nil {
-		return nil
-	}
-	names := map[string]bool{}
-	for i, probe := range m.Quality.Probes {
-		path := at("measure", "quality", "probes", i)
-		if probe.Name == "" || len(probe.Slots) == 0 || len(probe.Every) == 0 {
-			return faultf(path, "quality: a probe has a name, slots and every")
-		}
-		if names[probe.Name] {
-			return faultf(path, "quality: two probes are called %q", probe.Name)
-		}
-		names[probe.Name] = true
-	}
-	return nil
-}
-
-// slotsOf are the names of an architecture's state slots, without the layer;
-// none where its defaults alone make no model.
-func slotsOf(use string) []string {
-	m, _, err := arch.Empty(use, nil)
-	if err != nil {
-		return nil
-	}
-	var out []string
-	nn.WalkState(m.NewState(1), func(name string, _ *nn.Tensor) {
-		out = append(out, name, name[strings.LastIndex(name, ".")+1:])
-	})
-	return out
-}
-
-// A name is what a part refers to, with the fault where it has nothing of the
-// kind.
-type name struct {
-	text  string
-	fault error
-}
-
 // facts is what a part has, in the study as it is or with any profile.
 type facts struct {
-	labels map[string]string    // to architecture
-	axis   map[string][]float64 // positions by phase; quality and check have none
-	checks map[string]bool
-	probes map[string]bool // NAME/EVERY
-	long   bool            // positions beyond the training context are evaluated
-
-	rates, slots []name // that the part names
+	labels map[string]string                     // to architecture
+	points map[string][]float64                  // positions, by timed workload
+	yields map[string]map[string]map[string]bool // labels of models, by whole workload and quantity
+	later  []func(arms []workload.Arm) error
 }
 
 func newFacts() *facts {
-	return &facts{labels: map[string]string{}, axis: map[string][]float64{}, checks: map[string]bool{}, probes: map[string]bool{}}
+	return &facts{labels: map[string]string{}, points: map[string][]float64{}, yields: map[string]map[string]map[string]bool{}}
 }
 
-// add adds what a part has. The faults that it keeps for later get their place.
+// add adds what a part has. The faults that all profiles together decide get
+// their place for later.
 func (f *facts) add(p *Part, place func(error) error) error {
 	combos, err := p.combinations()
 	if err != nil {
 		return err
 	}
+	var arms []workload.Arm
 	for _, c := range combos {
 		f.labels[c.label] = c.use
+		arms = append(arms, workload.Arm{Label: c.label, Arch: c.use, Corpus: p.Corpus})
 	}
-	m := p.Measure
 	for _, g := range p.groups(nil) {
 		for _, point := range g.points {
-			f.axis[g.workload.Name] = append(f.axis[g.workload.Name], float64(point))
+			f.points[g.workload.Name] = append(f.points[g.workload.Name], float64(point))
 		}
 	}
-	for _, c := range m.Check {
-		f.checks[c], f.axis[phaseCheck] = true, nil
-	}
-	if m.Quality == nil {
-		return nil
-	}
-	f.axis[phaseQuality] = nil
-	f.long = f.long || m.Quality.LongContext > 1
-	for i, probe := range m.Quality.Probes {
-		for _, every := range probe.Every {
-			f.probes[fmt.Sprintf("%s/%d", probe.Name, every)] = true
+	for _, s := range p.Measure {
+		whole, ok := s.(workload.Whole)
+		if !ok {
+			continue
 		}
-		for key, slots := range map[string][]string{"slots": probe.Slots, "than": probe.Than} {
-			for _, slot := range slots {
-				why := faultf(at("measure", "quality", "probes", i, key), "quality: probes: no model of part %s has a state slot %q", p.Name, slot)
-				f.slots = append(f.slots, name{slot, place(why)})
+		name := workload.Of(s).Name
+		if f.yields[name] == nil {
+			f.yields[name] = map[string]map[string]bool{}
+		}
+		for _, a := range arms {
+			for _, q := range whole.Yields(a) {
+				if f.yields[name][q] == nil {
+					f.yields[name][q] = map[string]bool{}
+				}
+				f.yields[name][q][a.Label] = true
+			}
+			if _, err := whole.Cells(a, []uint64{1}); err != nil {
+				return p.fault(s, err)
 			}
 		}
-	}
-	path := at("measure", "quality", "lr")
-	for label := range m.Quality.LR.By {
-		why := faultf(append(path, label), "part %s: quality: lr: there is no model or architecture %q", p.Name, label)
-		f.rates = append(f.rates, name{label, place(why)})
-	}
-	for _, c := range combos {
-		if len(m.Quality.LR.Of(c.label, c.use)) == 0 {
-			return faultf(path, "part %s: quality: lr: no learning rate for %q", p.Name, c.label)
-		}
+		f.later = append(f.later, func(arms []workload.Arm) error {
+			if err := whole.Check(arms); err != nil {
+				return place(p.fault(s, err))
+			}
+			return nil
+		})
 	}
 	return nil
 }
 
-// checkNames refuses learning rates and slots of what the part never has.
-func (f *facts) checkNames() error {
-	known, slots := map[string]bool{}, map[string]bool{}
-	for _, use := range f.labels {
-		if len(f.slots) > 0 && !known[use] {
-			for _, slot := range slotsOf(use) {
-				slots[slot] = true
-			}
-		}
-		known[use] = true
+// checkLater refuses names in settings of what the part never has.
+func (f *facts) checkLater() error {
+	var arms []workload.Arm
+	for _, label := range slices.Sorted(maps.Keys(f.labels)) {
+		arms = append(arms, workload.Arm{Label: label, Arch: f.labels[label]})
 	}
-	for label := range f.labels {
-		known[label] = true
-	}
-	for _, n := range f.rates {
-		if !known[n.text] {
-			return fmt.Errorf("%w (there are: %s)", n.fault, sortedList(known))
-		}
-	}
-	for _, n := range f.slots {
-		if !slots[n.text] {
-			return n.fault
+	for _, check := range f.later {
+		if err := check(arms); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -171,13 +171,13 @@ func TestClaimsAreChecked(t *testing.T) {
 		{quality, "than: rnn", "than: lstm", `no model "lstm"`},
 		{quality, "than: rnn", "over: depth", "has no axis"},
 		{quality, "kind: difference", "kind: slope", "has no axis"},
-		{quality, "val_bits_per_byte", `"probe:shift/2"`, `no probe "shift/2" in phase quality (it has: shift/1, shift/4)`},
-		{quality, "val_bits_per_byte", `"probe:wkv/1"`, `no probe "wkv/1"`},
-		{quality, "val_bits_per_byte", `"probe:"`, `no probe ""`},
+		{quality, "val_bits_per_byte", `"probe:shift/2"`, `does not measure probe:shift/2 (it measures: arena_bytes, long_context_gap, peak_rss_bytes, probe:shift/1, probe:shift/4,`},
+		{quality, "val_bits_per_byte", `"probe:wkv/1"`, `does not measure probe:wkv/1`},
+		{quality, "val_bits_per_byte", `"probe:"`, `does not measure probe: (`},
 		{quality, "phase: quality", "phase: train", "does not measure"},
 		{check, "modes", "scan", `no check "scan" (it has: linear, modes)`},
 		{check, "modes", "linear", "linear does not apply to rnn"},
-		{check, "kind: check", "kind: check, phase: decode", "phase check"},
+		{check, "kind: check", "kind: check, phase: decode", "one of the workloads check, quality, not"},
 		{check, "kind: check", "kind: check, over: depth", "over is not used"},
 	} {
 		text := study(strings.Replace(c.rule, c.old, c.new, 1))
@@ -187,7 +187,7 @@ func TestClaimsAreChecked(t *testing.T) {
 		}
 	}
 	refuse(t, study(slope)+"  - {id: c, says: t, rules: []}\n", "an id of its own")
-	refuse(t, strings.Replace(study("kind: difference, part: sized, phase: quality, metric: long_context_gap, arch: rnn, below: 0"), "long_context: 2", "long_context: 1", 1), "no long_context")
+	refuse(t, strings.Replace(study("kind: difference, part: sized, phase: quality, metric: long_context_gap, arch: rnn, below: 0"), "long_context: 2", "long_context: 1", 1), "does not measure long_context_gap")
 }
 
 const parted = `name: parted
@@ -227,8 +227,8 @@ func TestPlacesInParts(t *testing.T) {
 		{"use: gru", "use: grü", `x.yaml:11: part b: unknown architecture "grü"`},
 		{"        dim: 8", "        dimm: 8", `x.yaml:11: part b: gru has no setting "dimm"`},
 		{"use: gru", "use: rnn", `x.yaml:11: part b: two models`},
-		{"      decode: {depth: [4]}\n", "      check: [modal]\n", `x.yaml:14: check: unknown check "modal"`},
-		{"      decode: {depth: [4]}\n", "      {}\n", `x.yaml:13: nothing is measured`},
+		{"      decode: {depth: [4]}\n", "      check: [modal]\n", `x.yaml:14: part b: check: unknown check "modal"`},
+		{"      decode: {depth: [4]}\n", "      {}\n", `x.yaml:13: part b: nothing is measured`},
 		{"name: b", "name: B", `x.yaml:7: part "B"`},
 		{"name: b", "name: a", `x.yaml:7: part "a"`},
 		{"smoke: {b: {", "smoke: {c: {", `x.yaml:18: profile smoke: there is no part "c"`},

@@ -64,31 +64,43 @@ func checkRule(r record.Rule, have map[string]*facts) (key, why string) {
 // checkCheck is checkRule for the kind check.
 func (f *facts) checkCheck(r record.Rule) (key, why string) {
 	switch {
-	case r.Phase != "" && r.Phase != phaseCheck:
-		return "phase", fmt.Sprintf("a check is of phase check, not %q", r.Phase)
+	case r.Phase != "" && f.yields[r.Phase] == nil:
+		return "phase", fmt.Sprintf("a check is of one of the workloads %s, not %q", sortedList(f.yields), r.Phase)
 	case r.Than != "":
 		return "than", "a check is of one model: than is not used"
 	case r.Over != "":
 		return "over", "a check has no axis: over is not used"
 	case r.At != 0:
 		return "at", "a check has no axis: at is not used"
-	case !f.checks[r.Metric]:
-		return "metric", fmt.Sprintf("part %s has no check %q (it has: %s)", r.Part, r.Metric, sortedList(f.checks))
-	case len((&workload.Check{Names: []string{r.Metric}}).Of(f.labels[r.Arch])) == 0:
-		return "metric", fmt.Sprintf("check %s does not apply to %s", r.Metric, r.Arch)
+	}
+	have := map[string]bool{}
+	for name, yields := range f.yields {
+		if r.Phase != "" && r.Phase != name {
+			continue
+		}
+		for _, q := range record.Quantities() {
+			switch of := yields[q.Name]; {
+			case of == nil || !isCheck(q):
+			case q.Name == r.Metric && !of[r.Arch]:
+				return "metric", fmt.Sprintf("check %s does not apply to %s", r.Metric, r.Arch)
+			default:
+				have[q.Name] = true
+			}
+		}
+	}
+	if !have[r.Metric] {
+		return "metric", fmt.Sprintf("part %s has no check %q (it has: %s)", r.Part, r.Metric, sortedList(have))
 	}
 	return "", ""
 }
 
-// checkAxis checks the phase of a rule and the points that it is about.
+// checkAxis checks the workload of a rule and the points that it is about.
 func (f *facts) checkAxis(r record.Rule) (key, why string) {
-	points, ok := f.axis[r.Phase]
+	points, timed := f.points[r.Phase]
 	axis := axisOf(r.Phase)
 	switch {
-	case !ok:
-		return "phase", fmt.Sprintf("part %s has no phase %q (it has: %s)", r.Part, r.Phase, sortedList(f.axis))
-	case r.Phase == phaseCheck:
-		return "kind", "phase check is judged by rules of kind check"
+	case !timed && f.yields[r.Phase] == nil:
+		return "phase", fmt.Sprintf("part %s has no phase %q (it has: %s)", r.Part, r.Phase, f.workloads())
 	case axis == "" && (r.Over != "" || r.At != 0 || r.Kind == record.RuleSlope):
 		return "phase", fmt.Sprintf("phase %s has no axis: a slope, over and at are not used with it", r.Phase)
 	case r.Over != "" && r.Over != axis:
@@ -105,34 +117,50 @@ func (f *facts) checkAxis(r record.Rule) (key, why string) {
 	return "", ""
 }
 
+// workloads lists what the part measures.
+func (f *facts) workloads() string {
+	names := map[string]bool{}
+	for name := range f.points {
+		names[name] = true
+	}
+	for name := range f.yields {
+		names[name] = true
+	}
+	return sortedList(names)
+}
+
 // pointList names positions once each, rising.
 func pointList(points []float64) string {
 	return strings.Trim(fmt.Sprint(slices.Compact(slices.Sorted(slices.Values(points)))), "[]")
 }
 
-// checkMetric checks that records of the rule's phase hold its quantity.
+// checkMetric checks that records of the rule's workload hold its quantity.
 func (f *facts) checkMetric(r record.Rule) (key, why string) {
-	if probe, ok := strings.CutPrefix(r.Metric, "probe:"); ok {
-		if r.Phase != phaseQuality || !f.probes[probe] {
-			return "metric", fmt.Sprintf("part %s has no probe %q in phase quality (it has: %s)", r.Part, probe, sortedList(f.probes))
-		}
-		return "", ""
-	}
-	switch {
-	case !record.Known(r.Metric):
-		return "metric", fmt.Sprintf("unknown metric %q (known: %s, probe:NAME/EVERY)", r.Metric, strings.Join(knownMetrics(), ", "))
-	case !workload.Find(r.Phase).Yields(r.Metric):
+	yields, whole := f.yields[r.Phase]
+	switch i := slices.IndexFunc(record.Quantities(), func(q record.Quantity) bool { return q.Is(r.Metric) }); {
+	case i < 0:
+		return "metric", fmt.Sprintf("unknown metric %q (known: %s)", r.Metric, strings.Join(knownMetrics(), ", "))
+	case isCheck(record.Quantities()[i]):
+		return "kind", fmt.Sprintf("%s is judged by rules of kind %s", r.Metric, record.RuleCheck)
+	case whole && yields[r.Metric] == nil && !workload.Counts(r.Metric):
+		return "metric", fmt.Sprintf("phase %s of part %s does not measure %s (it measures: %s)", r.Phase, r.Part, r.Metric, sortedList(yields))
+	case !whole && !workload.Find(r.Phase).Yields(r.Metric):
 		return "metric", fmt.Sprintf("phase %s does not measure %s", r.Phase, r.Metric)
-	case r.Metric == "long_context_gap" && !f.long:
-		return "metric", fmt.Sprintf("part %s evaluates no long_context", r.Part)
 	}
 	return "", ""
 }
 
-// knownMetrics are the names that a rule may judge, but for checks and probes.
+// isCheck tells that a quantity is how far a model is from an exact property.
+func isCheck(q record.Quantity) bool { return q.Kind == record.Exact && q.Unit == "" }
+
+// knownMetrics are the names that a rule may judge, but for checks.
 func knownMetrics() (names []string) {
 	for _, q := range record.Quantities() {
-		if q.Unit != "" && !strings.HasSuffix(q.Name, ":") {
+		switch {
+		case isCheck(q):
+		case strings.HasSuffix(q.Name, ":"):
+			names = append(names, q.Name+"NAME")
+		default:
 			names = append(names, q.Name)
 		}
 	}

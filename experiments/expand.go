@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"workbench/arch"
+	"workbench/arch/settings"
 	"workbench/experiments/workload"
 )
 
@@ -23,30 +24,31 @@ type arm struct {
 // maxArms bounds the combinations of axes in a part.
 const maxArms = 64
 
-// arms outlines every model of a part, so that wrong settings and unequal sizes
-// show before anything is measured.
-func (p *Part) arms() ([]arm, error) {
+// arms outlines every model of a part, which reads tokens below vocab, so that
+// wrong settings and unequal sizes show before anything is measured.
+func (p *Part) arms(vocab int) ([]arm, error) {
 	combos, err := p.combinations()
 	if err != nil {
 		return nil, err
 	}
 	var out []arm
 	for _, c := range combos {
+		if c.config["vocab"] == nil && c.has("vocab") {
+			c.config = maps.Clone(c.config)
+			c.config["vocab"] = vocab
+		}
 		m, err := build(c)
 		if err != nil {
 			return nil, &fault{line: c.line, text: fmt.Sprintf("part %s: %v", p.Name, err)}
 		}
-		if V, ok := m.Config["vocab"].(float64); ok && V < vocabOfBytes {
-			return nil, &fault{line: c.line, text: fmt.Sprintf("part %s: vocab: %v is less than the %d of a text's bytes: leave it out", p.Name, V, vocabOfBytes)}
+		if V, ok := m.Config["vocab"].(float64); ok && int(V) < vocab {
+			return nil, &fault{line: c.line, text: fmt.Sprintf("part %s: vocab: %v is less than the %d tokens of corpus %s: leave it out", p.Name, V, vocab, p.Corpus)}
 		}
 		out = append(out, m)
 	}
 	p.Baseline = firstOf(p.Baseline, out[0].Label)
 	return out, p.checkMatch(out)
 }
-
-// vocabOfBytes is what a model must know of the texts that studies read.
-const vocabOfBytes = 256
 
 // combinations expands the axes of a part.
 func (p *Part) combinations() ([]combination, error) {
@@ -106,6 +108,11 @@ type combination struct {
 	line   int // of the arch
 }
 
+// has tells whether the architecture has a setting.
+func (c combination) has(key string) bool {
+	return slices.ContainsFunc(arch.Options(c.use), func(o settings.Option) bool { return o.Key == key })
+}
+
 // known refuses architectures and settings that do not exist.
 func (c combination) known() error {
 	options := arch.Options(c.use)
@@ -160,6 +167,11 @@ func (c combination) with(x Axis, v any) combination {
 	return c
 }
 
+// in is the arm as the workloads of a part see it.
+func (a arm) in(p *Part) workload.Arm {
+	return workload.Arm{Label: a.Label, Arch: a.Arch, Corpus: p.Corpus, Params: a.params}
+}
+
 // build counts the parameters of a combination.
 func build(c combination) (arm, error) {
 	o, err := arch.NewOutline(c.use, c.config)
@@ -169,21 +181,6 @@ func build(c combination) (arm, error) {
 	a := arm{Label: c.label, Arch: c.use, Config: o.Config, outline: o}
 	a.params, a.nonEmb = o.Params()
 	return a, nil
-}
-
-// merge lays the settings that over gives over those of base, either of which
-// may be nil.
-func merge[T any, S interface {
-	*T
-	workload.Settings
-}](base, over S) S {
-	switch {
-	case over == nil:
-		return base
-	case base == nil:
-		base = new(T)
-	}
-	return workload.Merge(base, over).(S)
 }
 
 // apply changes p as o says.
@@ -200,13 +197,7 @@ func (p *Part) apply(o *Override) {
 	if o.Arch != nil {
 		p.Arch = o.Arch
 	}
-	if o.Check != nil {
-		p.Measure.Check = o.Check
-	}
-	p.Measure.Decode = merge(p.Measure.Decode, o.Decode)
-	p.Measure.Prefill = merge(p.Measure.Prefill, o.Prefill)
-	p.Measure.Train = merge(p.Measure.Train, o.Train)
-	p.Measure.Quality = merge(p.Measure.Quality, o.Quality)
+	p.Measure = p.Measure.with(o.Measure)
 }
 
 // profileNames are the profiles every study has.
@@ -231,9 +222,8 @@ func (s *Study) resolve(o Options) (*Study, error) {
 	for i := range r.Parts {
 		p := &r.Parts[i]
 		p.Corpus = firstOf(o.Corpus, p.Corpus)
-		p.Measure.defaults()
-		if err := p.check(); err != nil {
-			return nil, fmt.Errorf("%s: part %s: %w", s.Name, p.Name, err)
+		if err := p.complete(); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
 	}
 	r.Profiles, r.source = nil, ""

@@ -46,9 +46,9 @@ func (d document) locate(err error) error {
 	return fmt.Errorf("%s:%d: %w", d.file, f.line, err)
 }
 
-// place gives a fault in a part, whose path begins there, its line: where the
+// inPart gives a fault in a part, whose path begins there, its line: where the
 // profile has what it is about, or else where the part has.
-func (d document) place(profile string, p *Part, err error) error {
+func (d document) inPart(profile string, p *Part, err error) error {
 	f, ok := err.(*fault)
 	if !ok || f.line > 0 {
 		return err

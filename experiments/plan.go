@@ -12,15 +12,6 @@ import (
 	"workbench/experiments/workload"
 )
 
-// The phases of a study.
-const (
-	phaseDecode  = "decode"
-	phasePrefill = "prefill"
-	phaseTrain   = "train"
-	phaseQuality = "quality"
-	phaseCheck   = "check"
-)
-
 // A profile says how much time a run may take.
 type profile struct {
 	timing    time.Duration // for all timing groups together, 0: no limit
@@ -43,9 +34,9 @@ func profileOf(name string) profile {
 	return profiles["full"]
 }
 
-// A group is the arms of a part in one timed workload: their processes take
+// A timedGroup is the arms of a part in one timed workload: their processes take
 // samples in turn.
-type group struct {
+type timedGroup struct {
 	part     *Part
 	workload *workload.Workload
 	settings workload.Timed
@@ -55,102 +46,40 @@ type group struct {
 	sample   time.Duration // shortest sample
 }
 
-func (g *group) key() string { return g.part.Name + "/" + g.workload.Name }
+func (g *timedGroup) key() string { return g.part.Name + "/" + g.workload.Name }
 
 // is tells whether a plan of run.json is the group's.
-func (g *group) is(p record.Group) bool {
+func (g *timedGroup) is(p record.Group) bool {
 	return p.Part == g.part.Name && p.Workload == g.workload.Name
 }
 
 // cutName is what the notes of what the group left out begin with.
-func (g *group) cutName() string { return g.part.Name + ", " + g.workload.Name + ": " }
+func (g *timedGroup) cutName() string { return g.part.Name + ", " + g.workload.Name + ": " }
 
 // what names a point of the group.
-func (g *group) what(point int) string {
+func (g *timedGroup) what(point int) string {
 	return fmt.Sprintf("%s %d", g.workload.Axis.Key, point)
 }
 
 // groups are the timed workloads of a part.
-func (p *Part) groups(arms []arm) []*group {
-	var out []*group
-	for _, s := range p.Measure.settings() {
+func (p *Part) groups(arms []arm) []*timedGroup {
+	var out []*timedGroup
+	for _, s := range p.Measure {
 		if t, ok := s.(workload.Timed); ok {
 			plan := t.Plan()
-			out = append(out, &group{p, workload.Of(s), t, arms, t.Points(), plan.Rounds, time.Duration(plan.SampleMS) * time.Millisecond})
+			out = append(out, &timedGroup{p, workload.Of(s), t, arms, t.Points(), plan.Rounds, time.Duration(plan.SampleMS) * time.Millisecond})
 		}
 	}
 	return out
-}
-
-// settings are those of the workloads that are measured.
-func (m *Measure) settings() []workload.Settings {
-	var out []workload.Settings
-	if m.Decode != nil {
-		out = append(out, m.Decode)
-	}
-	if m.Prefill != nil {
-		out = append(out, m.Prefill)
-	}
-	if m.Train != nil {
-		out = append(out, m.Train)
-	}
-	if m.Quality != nil {
-		out = append(out, m.Quality)
-	}
-	return out
-}
-
-// A job is one quality cell: an arm, a seed and a learning rate.
-type job struct {
-	part *Part
-	arm  arm
-	seed uint64
-	lr   float64
-}
-
-func (j job) what() string { return fmt.Sprintf("seed %d lr %g", j.seed, j.lr) }
-
-// work identifies what the job computes: jobs of several parts that agree in
-// it are run once.
-func (j job) work() string {
-	q := *j.part.Measure.Quality
-	q.LR = workload.Rates{}
-	return hash(j.arm.Arch, j.arm.Config, j.part.Corpus, q, j.seed, j.lr)
-}
-
-// jobs are the quality cells of a part, seeds outermost, so that a run that is
-// broken off leaves whole pairs.
-func (p *Part) jobs(arms []arm, seed uint64) ([]job, error) {
-	q := p.Measure.Quality
-	if q == nil {
-		return nil, nil
-	}
-	var out []job
-	for i := range p.Seeds {
-		for _, a := range arms {
-			rates := q.LR.Of(a.Label, a.Arch)
-			if len(rates) == 0 {
-				return nil, fmt.Errorf("part %s: quality: lr: no learning rate for %q", p.Name, a.Label)
-			}
-			for _, lr := range rates {
-				out = append(out, job{p, a, seed + uint64(i), lr})
-			}
-		}
-	}
-	return out, nil
 }
 
 // id is a cell's stable name: what it is, in 12 hexadecimal digits.
-func id(part, label, phase, what string, config map[string]any, settings any) string {
-	return hash(part, label, phase, what, config, settings)[:12]
+func id(part, label, workload, what string, config map[string]any, settings any) string {
+	return hash(part, label, workload, what, config, settings)[:12]
 }
 
-func (g *group) id(a arm, point int) string {
+func (g *timedGroup) id(a arm, point int) string {
 	return id(g.part.Name, a.Label, g.workload.Name, g.what(point), a.Config, g.settings)
-}
-
-func (j job) id() string {
-	return id(j.part.Name, j.arm.Label, phaseQuality, j.what(), j.arm.Config, j.part.Measure.Quality)
 }
 
 func hash(parts ...any) string {
@@ -163,7 +92,7 @@ func hash(parts ...any) string {
 }
 
 // cells lists what is planned, so that holes show.
-func (g *group) cells() []record.Cell {
+func (g *timedGroup) cells() []record.Cell {
 	var out []record.Cell
 	for _, p := range g.points {
 		for _, a := range g.arms {

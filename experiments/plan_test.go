@@ -72,7 +72,7 @@ func TestRepeatsFor(t *testing.T) {
 func TestWindow(t *testing.T) {
 	ms := time.Millisecond
 	decode, prefill := &workload.Decode{Tokens: 16}, &workload.Prefill{}
-	p := &player{units: map[int]time.Duration{64: 10 * ms, 4096: 10 * ms, 9: 0}}
+	p := &timedArm{units: map[int]time.Duration{64: 10 * ms, 4096: 10 * ms, 9: 0}}
 	for _, c := range []struct {
 		of      workload.Timed
 		point   int
@@ -87,8 +87,8 @@ func TestWindow(t *testing.T) {
 		{prefill, 64, 200 * ms, 25, 250 * ms},
 		{prefill, 9, 200 * ms, 1000, 200 * ms},
 	} {
-		g := &group{settings: c.of, sample: 100 * ms}
-		x := &contest{runner: &runner{window: c.window}, group: g, players: []*player{p}}
+		g := &timedGroup{settings: c.of, sample: 100 * ms}
+		x := &interleaved{runner: &runner{window: c.window}, timedGroup: g, timed: []*timedArm{p}}
 		if got := x.repeat(p, c.point); got != c.repeats {
 			t.Errorf("%+v: %d repeats", c, got)
 		}
@@ -112,7 +112,7 @@ func TestShare(t *testing.T) {
 	clock := time.Unix(0, 0)
 	r := &runner{profile: profile{timing: 100 * time.Second}, now: func() time.Time { return clock }}
 	for _, points := range []int{5, 3, 1, 1} {
-		r.groups = append(r.groups, &group{points: make([]int, points)})
+		r.groups = append(r.groups, &timedGroup{points: make([]int, points)})
 	}
 	if got := r.share(); got != 50*time.Second {
 		t.Errorf("a group with half of the points gets %v", got)
@@ -125,7 +125,7 @@ func TestShare(t *testing.T) {
 	if got := r.share(); got != 36*time.Second {
 		t.Errorf("what a group leaves over does not go to the others: %v", got)
 	}
-	c := &contest{runner: r, begun: clock, limit: r.share()}
+	c := &interleaved{runner: r, begun: clock, limit: r.share()}
 	clock = clock.Add(12 * time.Second)
 	if got := c.left(); got != 24*time.Second {
 		t.Errorf("left is %v", got)
@@ -138,9 +138,9 @@ func TestShare(t *testing.T) {
 
 func TestPace(t *testing.T) {
 	q := &workload.Quality{Steps: 10, Batch: 10, Context: 10, EvalEvery: 10}
-	p := &Part{Name: "p", Measure: Measure{Quality: q}}
-	a := job{p, arm{Label: "a", params: 1e6}, 1, 1e-3} // 6 GFLOP
-	b := job{p, arm{Label: "b", params: 3e6}, 1, 1e-3} // 18
+	p := &Part{Name: "p", Measure: Measure{q}}
+	a := job{p, arm{Label: "a", params: 1e6}, q, workload.Cell{}} // 6 GFLOP
+	b := job{p, arm{Label: "b", params: 3e6}, q, workload.Cell{}} // 18
 	var pace pace
 	pace.plan(a)
 	pace.plan(b)

@@ -15,8 +15,8 @@ type spec struct {
 	Settings json.RawMessage `json:"settings"` // of the workload
 	Seed     uint64          `json:"seed"`
 	Threads  int             `json:"threads"`
-	Corpus   string          `json:"corpus,omitempty"` // read by the child
-	Text     []byte          `json:"text,omitempty"`   // the text to work on, where there is none
+	Corpus   string          `json:"corpus,omitempty"` // that the child opens, for training
+	Tokens   []int32         `json:"tokens"`           // to work on
 }
 
 // newSpec is the spec of an arm in a workload with its settings.

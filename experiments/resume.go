@@ -19,8 +19,8 @@ import (
 )
 
 // resume takes up the run in dir. The records decide what is left: a timed
-// group whose cells have the samples that were planned, and a cell of quality or
-// check with a record, stay; all else is measured again.
+// group whose cells have the samples that were planned, and a job with a record,
+// stay; all else is measured again.
 func (r *runner) resume(dir string) (err error) {
 	r.dir = dir
 	switch info, err := os.Stat(dir); {
@@ -54,8 +54,8 @@ func (r *runner) load() error {
 		return err
 	}
 	for i := range r.study.Parts {
-		if err := r.study.Parts[i].check(); err != nil {
-			return r.study.doc.locate(r.study.doc.place("", &r.study.Parts[i], err))
+		if err := r.study.Parts[i].complete(); err != nil {
+			return r.study.doc.locate(r.study.doc.inPart("", &r.study.Parts[i], err))
 		}
 	}
 	r.study.source = ""
@@ -98,7 +98,7 @@ func (r *runner) keepFinished(records []record.Record) (kept []record.Record, un
 			rounds[rec.Cell][int(round)] = true
 		}
 	}
-	r.groups = slices.DeleteFunc(r.groups, func(g *group) bool {
+	r.groups = slices.DeleteFunc(r.groups, func(g *timedGroup) bool {
 		if !r.finished(g, rounds) {
 			r.forget(g)
 			return false
@@ -108,16 +108,16 @@ func (r *runner) keepFinished(records []record.Record) (kept []record.Record, un
 		}
 		return true
 	})
-	phase := map[string]string{}
+	planned := map[string]string{} // workloads, by cell
 	for _, c := range r.run.Cells {
-		phase[c.ID] = c.Workload
-		if c.Workload == phaseQuality || c.Workload == phaseCheck {
+		planned[c.ID] = c.Workload
+		if isWhole(c.Workload) {
 			r.have[c.ID] = len(rounds[c.ID]) > 0
 		}
 	}
 	for _, rec := range records {
 		switch {
-		case phase[rec.Cell] == "" || phase[rec.Cell] != rec.Text(record.KeyWorkload):
+		case planned[rec.Cell] == "" || planned[rec.Cell] != rec.Text(record.KeyWorkload):
 			unknown++
 		case rec.Error == "" && r.have[rec.Cell]:
 			kept = append(kept, rec)
@@ -127,7 +127,7 @@ func (r *runner) keepFinished(records []record.Record) (kept []record.Record, un
 }
 
 // finished tells that every cell of a group has a sample of every round.
-func (r *runner) finished(g *group, rounds map[string]map[int]bool) bool {
+func (r *runner) finished(g *timedGroup, rounds map[string]map[int]bool) bool {
 	i := slices.IndexFunc(r.run.Groups, g.is)
 	if i < 0 {
 		// Note: runs of earlier versions have no plans; a finished one is taken at its word.
@@ -147,7 +147,7 @@ func (r *runner) finished(g *group, rounds map[string]map[int]bool) bool {
 }
 
 // forget takes away what the run says of a group that is measured again.
-func (r *runner) forget(g *group) {
+func (r *runner) forget(g *timedGroup) {
 	r.run.Groups = slices.DeleteFunc(r.run.Groups, g.is)
 	r.run.Cuts = slices.DeleteFunc(r.run.Cuts, func(cut string) bool { return strings.HasPrefix(cut, g.cutName()) })
 }

@@ -87,14 +87,14 @@ type runner struct {
 	progress *progress
 	now      func() time.Time
 
-	arms   map[string][]arm // by part
-	texts  map[string]*corpus.Text
-	idle   []record.Energy
-	window time.Duration // that a counter of energy needs for a sample, 0: none
-	spent  time.Duration // on timing groups
-	groups []*group      // not measured yet
-	jobs   [][]job       // likewise, those that compute the same together
-	guess  *pace
+	arms    map[string][]arm         // by part
+	corpora map[string]corpus.Source // by the part's name for it
+	idle    []record.Energy
+	window  time.Duration // that a counter of energy needs for a sample, 0: none
+	spent   time.Duration // on timing groups
+	groups  []*timedGroup // not measured yet
+	jobs    [][]job       // likewise, those that compute the same together
+	guess   *pace
 
 	mu   sync.Mutex // guards what follows: quality cells end side by side
 	run  record.Run
@@ -207,27 +207,31 @@ func (r *runner) take() (taken bool, err error) {
 	return taken, err
 }
 
-// expand makes the arms of every part, and refuses what memory cannot hold.
+// expand opens the corpora, makes the arms of every part and refuses what memory
+// cannot hold.
 func (r *runner) expand() error {
-	r.arms = map[string][]arm{}
+	r.arms, r.corpora = map[string][]arm{}, map[string]corpus.Source{}
 	for i := range r.study.Parts {
 		p := &r.study.Parts[i]
-		arms, err := p.arms()
+		if err := r.openCorpus(p.Corpus); err != nil {
+			return fmt.Errorf("part %s: corpus: %w", p.Name, err)
+		}
+		arms, err := p.arms(r.corpora[p.Corpus].Vocab())
 		if err != nil {
-			return r.study.doc.locate(r.study.doc.place(r.run.Profile, p, err))
+			return r.study.doc.locate(r.study.doc.inPart(r.run.Profile, p, err))
 		}
 		r.arms[p.Name] = arms
 	}
 	return r.fits()
 }
 
-// plan lists every cell of the study and reads the corpora: r.groups are then
-// the timed groups, and it returns the quality cells.
+// plan lists every cell of the study: r.groups are then the timed groups, and it
+// returns the jobs.
 func (r *runner) plan() (jobs []job, err error) {
 	if err := r.expand(); err != nil {
 		return nil, err
 	}
-	r.texts, r.groups, r.run.Cells = map[string]*corpus.Text{}, nil, nil
+	r.groups, r.run.Cells = nil, nil
 	for i := range r.study.Parts {
 		p := &r.study.Parts[i]
 		arms := r.arms[p.Name]
@@ -235,29 +239,20 @@ func (r *runner) plan() (jobs []job, err error) {
 			r.run.Cells = append(r.run.Cells, g.cells()...)
 			r.groups = append(r.groups, g)
 		}
-		r.run.Cells = append(r.run.Cells, r.checkCells(p)...)
 		js, err := p.jobs(arms, r.run.Seed)
 		if err != nil {
 			return nil, err
 		}
 		for _, j := range js {
-			r.run.Cells = append(r.run.Cells, record.Cell{ID: j.id(), Part: p.Name, Arm: j.arm.Label, Workload: phaseQuality, What: j.what()})
+			r.run.Cells = append(r.run.Cells, j.planned())
 		}
 		jobs = append(jobs, js...)
-		if err := r.openCorpus(p.Corpus); err != nil {
-			return nil, fmt.Errorf("part %s: corpus: %w", p.Name, err)
-		}
 	}
 	return jobs, nil
 }
 
 // complete tells that nothing is left to measure.
 func (r *runner) complete() bool {
-	for _, c := range r.run.Cells {
-		if c.Workload == phaseCheck && !r.have[c.ID] {
-			return false
-		}
-	}
 	return len(r.groups) == 0 && len(r.jobs) == 0
 }
 
@@ -267,10 +262,8 @@ func (r *runner) all(ctx context.Context) error {
 	if err := r.prepare(); err != nil {
 		return err
 	}
-	for i := range r.study.Parts {
-		if err := r.check(ctx, &r.study.Parts[i]); err != nil {
-			return err
-		}
+	if err := r.whole(ctx, true); err != nil {
+		return err
 	}
 	for len(r.groups) > 0 {
 		g := r.groups[0]
@@ -279,7 +272,7 @@ func (r *runner) all(ctx context.Context) error {
 		}
 		r.groups = r.groups[1:]
 	}
-	if err := r.quality(ctx, r.jobs); err != nil {
+	if err := r.whole(ctx, false); err != nil {
 		return err
 	}
 	finished := r.now()
@@ -306,18 +299,18 @@ func (r *runner) prepare() error {
 var describe = meter.Describe
 
 func (r *runner) openCorpus(name string) error {
-	if r.texts[name] != nil {
+	if r.corpora[name] != nil {
 		return nil
 	}
 	if info, err := os.Stat(name); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
 		return fmt.Errorf("%s is a pipe, and every process of a run reads the text: give a file", name)
 	}
-	t, err := corpus.Open(name)
+	source, err := corpus.Open(name)
 	if err != nil {
 		return err
 	}
-	r.texts[name] = t
-	c := record.Corpus{Name: t.Name, Source: t.Source, Bytes: int64(len(t.Data)), SHA256: t.SHA256}
+	r.corpora[name] = source
+	c := source.About()
 	i := slices.IndexFunc(r.run.Corpora, func(have record.Corpus) bool { return have.Name == c.Name })
 	switch {
 	case i < 0:
@@ -328,13 +321,10 @@ func (r *runner) openCorpus(name string) error {
 	return nil
 }
 
-// sampleText is the text that timing cells work on, in bytes.
-const sampleText = 64 << 10
+// streamTokens are the tokens of its corpus that timed work reads.
+const streamTokens = 64 << 10
 
-func (r *runner) text(p *Part) []byte {
-	train, _ := r.texts[p.Corpus].Split(workload.HeldOut)
-	return train[:min(len(train), sampleText)]
-}
+func (r *runner) tokens(p *Part) []int32 { return corpus.Stream(r.corpora[p.Corpus], streamTokens) }
 
 // share is the time the next group may take: its part, by points, of what is
 // left for all.
@@ -369,14 +359,14 @@ func (r *runner) keep(rec record.Record, part *Part, a arm, workload, cell strin
 var appendRecord = record.Append
 
 // fail records that a cell could not be measured.
-func (r *runner) fail(part *Part, a arm, phase, cell, what string, seed uint64, reason error) error {
-	r.progress.say("failed: %s %s, %s %s: %v", part.Name, a.Label, phase, what, reason)
+func (r *runner) fail(part *Part, a arm, workload, cell, what string, seed uint64, reason error) error {
+	r.progress.say("failed: %s %s, %s %s: %v", part.Name, a.Label, workload, what, reason)
 	rec := record.Record{Keys: map[string]any{record.KeySeed: seed}, Error: firstOf(strings.TrimSpace(reason.Error()), "unknown")}
-	return r.keep(rec, part, a, phase, cell)
+	return r.keep(rec, part, a, workload, cell)
 }
 
 // cut tells what a group leaves out for time.
-func (r *runner) cut(g *group, format string, args ...any) {
+func (r *runner) cut(g *timedGroup, format string, args ...any) {
 	text := g.cutName() + fmt.Sprintf(format, args...)
 	r.run.Cuts = append(r.run.Cuts, text)
 	r.progress.say("cut for time: %s", text)

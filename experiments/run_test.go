@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"workbench/experiments/record"
-	"workbench/experiments/workload"
 )
 
 // TestMain makes the test binary serve cells as the program does. FAKE, "op
@@ -73,6 +72,14 @@ func TestRun(t *testing.T) {
 	if got.Parts[0].Arms[2] != "plain <b>RNN</b>" || got.Host.CPU == "" || got.Sources["binary_sha256"] == "" {
 		t.Errorf("parts %+v, host %+v, sources %v", got.Parts, got.Host, got.Sources)
 	}
+	have := map[string]*facts{"tiny": newFacts()}
+	v, err := s.variant("smoke")
+	if err == nil {
+		err = have["tiny"].add(&v.Parts[0], func(err error) error { return err })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	count := map[string]int{}
 	for _, r := range records {
 		count[r.Cell]++
@@ -80,8 +87,13 @@ func TestRun(t *testing.T) {
 			t.Errorf("record %+v", r)
 		}
 		for _, v := range r.Values {
-			if w := r.Text(record.KeyWorkload); !record.Known(v.Name) || !workload.Find(w).Yields(v.Name) && w != "check" {
-				t.Errorf("a claim about %s of %s would be refused", v.Name, w)
+			kind, zero := record.RuleDifference, 0.0
+			if isCheck(v.Quantity) {
+				kind = record.RuleCheck
+			}
+			rule := record.Rule{Kind: kind, Part: "tiny", Phase: r.Text(record.KeyWorkload), Metric: v.Name, Arch: r.Text(record.KeyArm), Above: &zero}
+			if _, why := checkRule(rule, have); why != "" {
+				t.Errorf("a claim about %s of %s is refused: %s", v.Name, rule.Phase, why)
 			}
 		}
 	}

@@ -17,7 +17,6 @@ import (
 
 	"workbench/arch/files"
 	"workbench/experiments/record"
-	"workbench/experiments/workload"
 )
 
 // A Study is a question with the models and measurements that answer it, and
@@ -32,7 +31,7 @@ type Study struct {
 	Seeds    int            `yaml:"seeds,omitempty"`  // of quality, 3 by default
 	Match    float64        `yaml:"match,omitempty"`
 	Arch     []Arch         `yaml:"arch,omitempty"`
-	Measure  *Measure       `yaml:"measure,omitempty"`
+	Measure  Measure        `yaml:"measure,omitempty"`
 	Parts    []Part         `yaml:"parts,omitempty"`
 	Claims   []record.Claim `yaml:"claims,omitempty"`
 	// Profiles holds what a profile changes, by profile and part.
@@ -56,29 +55,6 @@ type Part struct {
 	Measure  Measure `yaml:"measure"`
 
 	index int // among the parts of the file
-}
-
-// Measure says which phases are measured and how.
-type Measure struct {
-	Decode  *workload.Decode  `yaml:"decode,omitempty"`
-	Prefill *workload.Prefill `yaml:"prefill,omitempty"`
-	Train   *workload.Train   `yaml:"train,omitempty"`
-	Quality *workload.Quality `yaml:"quality,omitempty"`
-	Check   []string          `yaml:"check,omitempty,flow"` // modes | linear | scan
-}
-
-// An Override is what a profile changes in a part: every setting it gives
-// replaces that of the part.
-type Override struct {
-	Drop    bool              `yaml:"drop,omitempty"` // leave the part out
-	Corpus  string            `yaml:"corpus,omitempty"`
-	Seeds   int               `yaml:"seeds,omitempty"`
-	Arch    []Arch            `yaml:"arch,omitempty"`
-	Decode  *workload.Decode  `yaml:"decode,omitempty"`
-	Prefill *workload.Prefill `yaml:"prefill,omitempty"`
-	Train   *workload.Train   `yaml:"train,omitempty"`
-	Quality *workload.Quality `yaml:"quality,omitempty"`
-	Check   []string          `yaml:"check,omitempty,flow"`
 }
 
 //go:embed catalog/*.yaml

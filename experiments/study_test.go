@@ -51,13 +51,13 @@ func parse(t *testing.T, text string) *Study {
 func TestParse(t *testing.T) {
 	s := parse(t, tinyStudy)
 	p := s.Parts[0]
-	if p.Name != "tiny" || p.Seeds != 2 || p.Corpus != "grammar" || p.Measure.Decode.Tokens != 2 {
+	if p.Name != "tiny" || p.Seeds != 2 || p.Corpus != "grammar" || measured[*workload.Decode](p).Tokens != 2 {
 		t.Errorf("part is %+v", p)
 	}
 	if want := "<script>alert('x')</script> \u202e & 'quotes'"; s.Question != want {
 		t.Errorf("question is %q, want %q", s.Question, want)
 	}
-	if lr := p.Measure.Quality.LR.Of("any", "rnn"); !slices.Equal(lr, []float64{1e-3, 2e-3}) {
+	if lr := measured[*workload.Quality](p).LR.Of("any", "rnn"); !slices.Equal(lr, []float64{1e-3, 2e-3}) {
 		t.Errorf("rates of rnn are %v", lr)
 	}
 	if b := s.Claims[0].Rules[0].Below; b == nil || *b != 0.01 {
@@ -73,7 +73,7 @@ func TestParseErrors(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown key":       {replace("title: Tiny", "titel: Tiny"), `x.yaml:2: unknown field "titel"`},
 		"unknown phase key": {replace("rounds: 3", "round: 3"), `x.yaml:10: unknown field "round"`},
-		"unknown phase":     {replace("  train:", "  trane:"), `x.yaml:12: unknown field "trane"`},
+		"unknown phase":     {replace("  train:", "  trane:"), `x.yaml:12: unknown workload "trane"`},
 		"in a profile":      {replace("seeds: 1, decode", "seds: 1, decode"), `x.yaml:19: unknown field "seds"`},
 		"unknown part":      {replace("    tiny: {drop", "    tony: {drop"), `there is no part "tony"`},
 		"octal":             {replace("tokens: 16", "tokens: 010"), "x.yaml:11: number 010"},
@@ -123,7 +123,7 @@ arch:
   - {use: [rnn, transformer], dim: 8, layers: 1, label: base}
 measure: {check: [modes]}
 `).Parts[0]
-	arms, err := p.arms()
+	arms, err := p.arms(256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,15 +192,15 @@ func TestMatch(t *testing.T) {
 			", layers: 2}]\nmeasure: {check: [modes]}\n").Parts[0]
 	}
 	// rwkv4: 13·16²·2 + 16·(11·2+4) = 7072; rnn: 4·41² + 4·41 = 6888, 4·42² + 4·42 = 7224, 3 and 2 % off.
-	if _, err := study("41").arms(); err == nil || !strings.Contains(err.Error(), "rwkv4 7072, rnn 6888") {
+	if _, err := study("41").arms(256); err == nil || !strings.Contains(err.Error(), "rwkv4 7072, rnn 6888") {
 		t.Errorf("error %v does not list both counts", err)
 	}
-	if _, err := study("42").arms(); err == nil {
+	if _, err := study("42").arms(256); err == nil {
 		t.Error("2.15 % is taken for 2 %")
 	}
 	p := study("42")
 	p.Match = 0.022
-	if _, err := p.arms(); err != nil {
+	if _, err := p.arms(256); err != nil {
 		t.Error(err)
 	}
 }
@@ -213,16 +213,16 @@ func TestResolve(t *testing.T) {
 	}
 	p := r.Parts[0]
 	d := workload.Decode{Depth: []int{2, 8}, Tokens: 2, Batch: 1, Timing: workload.Timing{Rounds: 3, SampleMS: 1}}
-	if !reflect.DeepEqual(*p.Measure.Decode, d) {
-		t.Errorf("decode is %+v", *p.Measure.Decode)
+	if !reflect.DeepEqual(*measured[*workload.Decode](p), d) {
+		t.Errorf("decode is %+v", *measured[*workload.Decode](p))
 	}
-	if !slices.Equal(p.Measure.Prefill.Chunk, []int{1, 4, 16}) {
-		t.Errorf("chunks are %v: 0 stands for the whole text", p.Measure.Prefill.Chunk)
+	if !slices.Equal(measured[*workload.Prefill](p).Chunk, []int{1, 4, 16}) {
+		t.Errorf("chunks are %v: 0 stands for the whole text", measured[*workload.Prefill](p).Chunk)
 	}
-	if p.Seeds != 1 || p.Corpus != "other" || p.Measure.Quality.Steps != 2 || !slices.Equal(p.Measure.Quality.LR.Of("x", "y"), []float64{5e-3}) {
-		t.Errorf("part is %+v, quality %+v", p, p.Measure.Quality)
+	if p.Seeds != 1 || p.Corpus != "other" || measured[*workload.Quality](p).Steps != 2 || !slices.Equal(measured[*workload.Quality](p).LR.Of("x", "y"), []float64{5e-3}) {
+		t.Errorf("part is %+v, quality %+v", p, measured[*workload.Quality](p))
 	}
-	arms, err := p.arms()
+	arms, err := p.arms(256)
 	if err != nil || arms[0].Config["dim"] != 16.0 || arms[2].Config["dim"] != 16.0 {
 		t.Errorf("arms are %v, %v", arms, err)
 	}
@@ -296,7 +296,7 @@ func TestCatalog(t *testing.T) {
 			have := map[string][]string{}
 			for i := range r.Parts {
 				p := &r.Parts[i]
-				arms, err := p.arms()
+				arms, err := p.arms(256)
 				if err != nil {
 					t.Errorf("%s, %s: %v", name, profile, err)
 				}
@@ -314,4 +314,14 @@ func TestCatalog(t *testing.T) {
 			}
 		}
 	}
+}
+
+// measured are the settings of a workload that a part measures.
+func measured[S workload.Settings](p Part) S {
+	for _, s := range p.Measure {
+		if s, ok := s.(S); ok {
+			return s
+		}
+	}
+	panic("the part does not measure it")
 }

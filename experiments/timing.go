@@ -14,21 +14,21 @@ import (
 	"workbench/experiments/stats"
 )
 
-// A player is one arm of a timing group.
-type player struct {
+// A timedArm is one arm of a group, with the process that runs it.
+type timedArm struct {
 	arm   arm
 	child *child
 	units map[int]time.Duration // the work of a point, once
 	bad   map[int]bool          // points that failed
 	rss   int64                 // peak after it was set up
-	out   error                 // why it plays no more
+	out   error                 // why it is measured no more
 }
 
-// contest is a timing group under way.
-type contest struct {
+// interleaved is a timing group under way.
+type interleaved struct {
 	*runner
-	*group
-	players []*player
+	*timedGroup
+	timed   []*timedArm
 	repeats map[string]int               // by label and point
 	times   map[int]map[string][]float64 // ns a token, by point and label
 	begun   time.Time
@@ -39,11 +39,11 @@ type contest struct {
 // timing measures a group. All processes are started and warmed; then in each
 // round each takes its samples in turn, in an order shuffled every round, the
 // others waiting for their input.
-func (r *runner) timing(ctx context.Context, g *group) error {
-	c := &contest{runner: r, group: g, repeats: map[string]int{}, times: map[int]map[string][]float64{}, begun: r.now(), limit: r.share()}
+func (r *runner) timing(ctx context.Context, g *timedGroup) error {
+	c := &interleaved{runner: r, timedGroup: g, repeats: map[string]int{}, times: map[int]map[string][]float64{}, begun: r.now(), limit: r.share()}
 	defer c.close()
 	for _, a := range g.arms {
-		c.players = append(c.players, &player{arm: a, bad: map[int]bool{}})
+		c.timed = append(c.timed, &timedArm{arm: a, bad: map[int]bool{}})
 	}
 	asked := slices.Clone(g.points)
 	together, err := c.setUpAll(ctx)
@@ -59,12 +59,12 @@ func (r *runner) timing(ctx context.Context, g *group) error {
 	for _, cost := range c.costs() {
 		c.expect += time.Duration(rounds) * cost.round
 	}
-	done, err := c.play(ctx, rounds, together)
+	done, err := c.takeRounds(ctx, rounds, together)
 	if err != nil {
 		return err
 	}
 	if done < c.rounds {
-		c.cut(c.group, "%d of %d rounds", done, c.rounds)
+		c.cut(c.timedGroup, "%d of %d rounds", done, c.rounds)
 	}
 	c.noise()
 	r.spent += r.now().Sub(c.begun)
@@ -72,14 +72,14 @@ func (r *runner) timing(ctx context.Context, g *group) error {
 }
 
 // planned notes in run.json which samples the group consists of.
-func (c *contest) planned(rounds int) error {
-	c.run.Groups = slices.DeleteFunc(c.run.Groups, c.group.is)
+func (c *interleaved) planned(rounds int) error {
+	c.run.Groups = slices.DeleteFunc(c.run.Groups, c.timedGroup.is)
 	c.run.Groups = append(c.run.Groups, record.Group{Part: c.part.Name, Workload: c.workload.Name, Points: c.points, Rounds: rounds})
 	return c.save()
 }
 
 // left is the time left for the group, 0 meaning no limit.
-func (c *contest) left() time.Duration {
+func (c *interleaved) left() time.Duration {
 	if c.limit == 0 {
 		return 0
 	}
@@ -92,16 +92,16 @@ var memoryMargin = 1.25
 
 // setUpAll starts and warms all processes, and tells whether they fit into
 // memory together; otherwise none is left running.
-func (c *contest) setUpAll(ctx context.Context) (together bool, err error) {
+func (c *interleaved) setUpAll(ctx context.Context) (together bool, err error) {
 	together = true
 	var largest int64
-	for i, p := range c.players {
+	for i, p := range c.timed {
 		free, err := meter.Free()
 		if err == nil && float64(free) < memoryMargin*float64(largest) {
 			together = false
 			c.close()
 		}
-		left := c.left() / time.Duration(2*(len(c.players)-i))
+		left := c.left() / time.Duration(2*(len(c.timed)-i))
 		if err := c.setUp(ctx, p, left); err != nil {
 			return false, err
 		}
@@ -113,10 +113,10 @@ func (c *contest) setUpAll(ctx context.Context) (together bool, err error) {
 	return together, nil
 }
 
-// setUp starts a player's process and visits every point, rising; points that
+// setUp starts an arm's process and visits every point, rising; points that
 // would take too long are dropped for all. The error is ctx's or that of
 // writing a record.
-func (c *contest) setUp(ctx context.Context, p *player, left time.Duration) error {
+func (c *interleaved) setUp(ctx context.Context, p *timedArm, left time.Duration) error {
 	p.units = map[int]time.Duration{}
 	begun := c.now()
 	child, err := startChild(c.exe, c.profile.timeout)
@@ -125,7 +125,7 @@ func (c *contest) setUp(ctx context.Context, p *player, left time.Duration) erro
 	}
 	p.child = child
 	s := newSpec(p.arm, c.settings)
-	s.Seed, s.Threads, s.Text = c.run.Seed, c.threads, c.text(c.part)
+	s.Seed, s.Threads, s.Tokens = c.run.Seed, c.threads, c.tokens(c.part)
 	if _, err := p.child.ask(ctx, request{Op: opStart, Spec: s}, nil); err != nil {
 		return c.drop(ctx, p, err)
 	}
@@ -156,14 +156,14 @@ func (c *contest) setUp(ctx context.Context, p *player, left time.Duration) erro
 	return nil
 }
 
-// reached are those of points that the player can be measured at.
-func (p *player) reached(points []int) []int {
+// reached are those of points that the arm can be measured at.
+func (p *timedArm) reached(points []int) []int {
 	return slices.DeleteFunc(slices.Clone(points), func(x int) bool { return p.bad[x] })
 }
 
-// drop takes a player out: its cells failed. Other errors than the player's
+// drop takes an arm out: its cells failed. Other errors than the arm's
 // own are returned.
-func (c *contest) drop(ctx context.Context, p *player, reason error) error {
+func (c *interleaved) drop(ctx context.Context, p *timedArm, reason error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -180,17 +180,17 @@ func (c *contest) drop(ctx context.Context, p *player, reason error) error {
 	return nil
 }
 
-func (c *contest) failPoint(p *player, point int, reason error) error {
+func (c *interleaved) failPoint(p *timedArm, point int, reason error) error {
 	p.bad[point] = true
 	return c.fail(c.part, p.arm, c.workload.Name, c.id(p.arm, point), c.what(point), c.run.Seed, reason)
 }
 
-// repeat is how often a player does the work of a point for one sample. In
-// decoding it is the same for all players, so that all are at the same depth.
-func (c *contest) repeat(p *player, point int) int {
+// repeat is how often an arm does the work of a point for one sample. In
+// decoding it is the same for all arms, so that all are at the same depth.
+func (c *interleaved) repeat(p *timedArm, point int) int {
 	unit := p.units[point]
 	if c.settings.Climbs() {
-		for _, q := range c.players {
+		for _, q := range c.timed {
 			if u, ok := q.units[point]; ok && q.out == nil {
 				unit = min(unit, u)
 			}
@@ -200,13 +200,13 @@ func (c *contest) repeat(p *player, point int) int {
 }
 
 // least is the shortest sample. Where a counter of energy needs a longer window
-// than was asked for, a quarter more is planned, so that the fastest player
+// than was asked for, a quarter more is planned, so that the fastest arm
 // reaches it too: one that does not does its work again.
-func (c *contest) least() time.Duration { return max(c.sample, c.window*5/4) }
+func (c *interleaved) least() time.Duration { return max(c.sample, c.window*5/4) }
 
-// takes is how long a player's sample at a point takes, work done again for
+// takes is how long an arm's sample at a point takes, work done again for
 // the sake of the window included.
-func (c *contest) takes(p *player, point int) time.Duration {
+func (c *interleaved) takes(p *timedArm, point int) time.Duration {
 	once := p.units[point] * time.Duration(c.repeat(p, point))
 	if once <= 0 {
 		return c.window
@@ -215,11 +215,11 @@ func (c *contest) takes(p *player, point int) time.Duration {
 }
 
 // costs is what a round takes, by point.
-func (c *contest) costs() []cost {
+func (c *interleaved) costs() []cost {
 	var out []cost
 	for _, point := range c.points {
 		sum := cost{point: point}
-		for _, p := range c.players {
+		for _, p := range c.timed {
 			if p.out == nil {
 				sum.round += c.takes(p, point)
 			}
@@ -229,9 +229,9 @@ func (c *contest) costs() []cost {
 	return out
 }
 
-// play runs the rounds, fewer when the time is over and the least number is
+// takeRounds runs the rounds, fewer when the time is over and the least number is
 // done, and returns how many it did.
-func (c *contest) play(ctx context.Context, rounds int, together bool) (int, error) {
+func (c *interleaved) takeRounds(ctx context.Context, rounds int, together bool) (int, error) {
 	least := min(rounds, c.profile.minRounds)
 	for round := range rounds {
 		begun := c.now()
@@ -253,13 +253,13 @@ func (c *contest) play(ctx context.Context, rounds int, together bool) (int, err
 	return rounds, nil
 }
 
-// roundTogether lets every player take one sample at every point: the points
-// in random order, at each the players in random order.
-func (c *contest) roundTogether(ctx context.Context, r *rand.Rand, round, rounds int) error {
+// roundTogether lets every arm take one sample at every point: the points
+// in random order, at each the arms in random order.
+func (c *interleaved) roundTogether(ctx context.Context, r *rand.Rand, round, rounds int) error {
 	slot := 0
 	for _, i := range r.Perm(len(c.points)) {
-		for _, j := range r.Perm(len(c.players)) {
-			if err := c.takeSample(ctx, c.players[j], c.points[i], round, rounds, slot); err != nil {
+		for _, j := range r.Perm(len(c.timed)) {
+			if err := c.takeSample(ctx, c.timed[j], c.points[i], round, rounds, slot); err != nil {
 				return err
 			}
 			slot++
@@ -268,12 +268,12 @@ func (c *contest) roundTogether(ctx context.Context, r *rand.Rand, round, rounds
 	return nil
 }
 
-// roundApart is a round of players that do not fit into memory together: each
+// roundApart is a round of arms whose processes do not fit into memory together: each
 // is started afresh when it is its turn.
-func (c *contest) roundApart(ctx context.Context, r *rand.Rand, round, rounds int) error {
+func (c *interleaved) roundApart(ctx context.Context, r *rand.Rand, round, rounds int) error {
 	slot := 0
-	for _, j := range r.Perm(len(c.players)) {
-		p := c.players[j]
+	for _, j := range r.Perm(len(c.timed)) {
+		p := c.timed[j]
 		if p.out != nil {
 			continue
 		}
@@ -291,8 +291,8 @@ func (c *contest) roundApart(ctx context.Context, r *rand.Rand, round, rounds in
 	return nil
 }
 
-// takeSample asks a player for one sample and records it.
-func (c *contest) takeSample(ctx context.Context, p *player, point, round, rounds, slot int) error {
+// takeSample asks an arm's process for one sample and records it.
+func (c *interleaved) takeSample(ctx context.Context, p *timedArm, point, round, rounds, slot int) error {
 	if p.bad[point] || p.out != nil {
 		return nil
 	}
@@ -328,25 +328,25 @@ func rates(r *record.Record) (perToken, speed float64) {
 }
 
 // at shows what is measured.
-func (c *contest) at(p *player, point int, rate float64, left time.Duration) {
+func (c *interleaved) at(p *timedArm, point int, rate float64, left time.Duration) {
 	c.progress.at(fmt.Sprintf("%s %s %s %s", c.part.Name, c.workload.Name, p.arm.Label, c.what(point)), rate, left)
 }
 
 // tellCuts records which points are left out for time.
-func (c *contest) tellCuts(asked []int) {
+func (c *interleaved) tellCuts(asked []int) {
 	for _, point := range asked {
 		if !slices.Contains(c.points, point) {
-			c.cut(c.group, "%s left out", c.what(point))
+			c.cut(c.timedGroup, "%s left out", c.what(point))
 		}
 	}
 }
 
 // noise raises the machine's noise floor to what arms that are the same model
 // differ by: the placebo of a comparison.
-func (c *contest) noise() {
+func (c *interleaved) noise() {
 	for _, times := range c.times {
 		same := map[string][][]float64{}
-		for _, p := range c.players {
+		for _, p := range c.timed {
 			if p.out == nil {
 				model := hash(p.arm.Arch, p.arm.Config)
 				same[model] = append(same[model], times[p.arm.Label])
@@ -365,14 +365,14 @@ func (c *contest) noise() {
 }
 
 // close ends all processes.
-func (c *contest) close() {
-	for _, p := range c.players {
+func (c *interleaved) close() {
+	for _, p := range c.timed {
 		p.close()
 	}
 }
 
-// close ends the player's process, if it runs.
-func (p *player) close() {
+// close ends the arm's process, if it runs.
+func (p *timedArm) close() {
 	if p.child != nil {
 		p.child.close()
 		p.child = nil

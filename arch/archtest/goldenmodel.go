@@ -13,6 +13,7 @@ import (
 	"workbench/arch"
 	"workbench/arch/checkpoint"
 	"workbench/arch/nn"
+	"workbench/arch/settings"
 )
 
 type goldenCase struct {
@@ -106,7 +107,7 @@ func openGolden(r *Result, dir string) (*golden, error) {
 	if c.weights == nil {
 		return nil, fmt.Errorf("%s holds no model.pth, model.safetensors or model.gguf", dir)
 	}
-	hasHeads := slices.ContainsFunc(arch.Options(c.weights.Arch), func(o arch.Option) bool { return o.Key == "heads" })
+	hasHeads := slices.ContainsFunc(arch.Options(c.weights.Arch), func(o settings.Option) bool { return o.Key == "heads" })
 	if _, ok := c.weights.Config["heads"]; !ok && hasHeads && c.Dims.Heads > 0 {
 		c.weights.Config["heads"] = c.Dims.Heads
 	}

@@ -7,6 +7,7 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/nn"
+	"workbench/arch/settings"
 	"workbench/experiments/train"
 	"workbench/kernels"
 )
@@ -91,7 +92,7 @@ func (b *bench) open(kind string) (m arch.Model, name string, vocab int, err err
 		f.close()
 		return f.Model, f.weights.Arch, f.Vocab(), b.fits(kind, f.outline)
 	}
-	set, err := arch.ParseSet(b.set)
+	set, err := settings.Parse(b.set)
 	if err != nil {
 		return nil, "", 0, usageError{fmt.Errorf("--set: %w", err)}
 	}

@@ -16,6 +16,7 @@ import (
 	"workbench/arch"
 	"workbench/arch/archtest"
 	"workbench/arch/checkpoint"
+	"workbench/arch/settings"
 	"workbench/experiments"
 )
 
@@ -180,7 +181,7 @@ func TestListJSON(t *testing.T) {
 	var archs []string
 	for _, a := range got.Architectures {
 		archs = append(archs, a.Name)
-		if !slices.ContainsFunc(a.Options, func(o arch.Option) bool { return o.Key == "dim" && o.Doc != "" }) {
+		if !slices.ContainsFunc(a.Options, func(o settings.Option) bool { return o.Key == "dim" && o.Doc != "" }) {
 			t.Errorf("%s has no documented option dim", a.Name)
 		}
 	}

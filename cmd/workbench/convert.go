@@ -12,6 +12,7 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/checkpoint"
+	"workbench/arch/settings"
 	"workbench/kernels"
 )
 
@@ -36,7 +37,7 @@ var convertCommand = command{
 			if err != nil {
 				return usageError{fmt.Errorf("--dtype: %w", err)}
 			}
-			more, err := arch.ParseSet(*set)
+			more, err := settings.Parse(*set)
 			if err != nil {
 				return usageError{fmt.Errorf("--set: %w", err)}
 			}

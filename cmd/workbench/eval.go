@@ -102,7 +102,7 @@ func (e *evaluation) run(out output, m *fileModel, v tokenizer.Tokenizer) error 
 	} else if begin >= 0 {
 		fmt.Fprintf(out.stderr, "windows are read without the token %d that this model has before every text\n", begin)
 	}
-	var sum train.Score
+	var sum corpus.Score
 	var read reading
 	p, left := newProgress(out.stderr, 0, "tokens"), 1.0
 	err := corpus.Parts(e.text, e.part, e.end, func(part *corpus.Text, share float64) error {
@@ -201,7 +201,7 @@ func (r *reading) part(part *corpus.Text, v tokenizer.Tokenizer, end corpus.Endi
 	return docs, nil
 }
 
-func printScore(out output, s train.Score) error {
+func printScore(out output, s corpus.Score) error {
 	return json.NewEncoder(out.stdout).Encode(struct {
 		Tokens     int     `json:"tokens"`
 		Loss       float64 `json:"loss_nats"`

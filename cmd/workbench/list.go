@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"workbench/arch"
+	"workbench/arch/settings"
 	"workbench/experiments"
+	"workbench/experiments/corpus"
 	"workbench/experiments/record"
 	"workbench/experiments/workload"
 	"workbench/kernels"
@@ -43,7 +45,7 @@ var listCommand = command{
 type inventory struct {
 	Studies       []studyItem  `json:"studies"`
 	Architectures []archItem   `json:"architectures"`
-	Corpora       []namedItem  `json:"corpora"`
+	Corpora       []corpusItem `json:"corpora"`
 	Kernels       []kernelItem `json:"kernels"`
 	Workloads     []workItem   `json:"workloads"`
 	Meters        []namedItem  `json:"meters"` // the quantities of records, by name
@@ -64,7 +66,7 @@ type studyItem struct {
 type archItem struct {
 	Name string `json:"name"`
 	support
-	Options []arch.Option `json:"options"`
+	Options []settings.Option `json:"options"`
 }
 
 type kernelItem struct {
@@ -77,14 +79,21 @@ type namedItem struct {
 	Doc  string `json:"doc"`
 }
 
-var corpora = []namedItem{
-	{"go", "source of the standard library of the Go toolchain found here, grammar where there is none (the default)"},
-	{"grammar", "a seeded synthetic language, the same bytes everywhere"},
-	{"PATH", "any text file, or the text files of a folder"},
+// corpusItem is a source of tokens.
+type corpusItem struct {
+	namedItem
+	Options []settings.Option `json:"options,omitempty"`
+}
+
+func corpora() (items []corpusItem) {
+	for _, e := range corpus.Entries() {
+		items = append(items, corpusItem{namedItem{e.Name, e.Doc}, e.Options})
+	}
+	return append(items, corpusItem{namedItem{"PATH", "any text file, or the text files of a folder"}, nil})
 }
 
 func takeInventory() (inventory, error) {
-	inv := inventory{Corpora: corpora}
+	inv := inventory{Corpora: corpora()}
 	for _, w := range workload.All() {
 		item := workItem{Name: w.Name, Title: w.Title, Options: w.Options()}
 		if w.Axis != nil {
@@ -133,7 +142,12 @@ func (inv inventory) print(w io.Writer) {
 		}
 	}
 	fmt.Fprint(w, "\nCorpora\n")
-	printItems(w, inv.Corpora)
+	for _, c := range inv.Corpora {
+		printItems(w, []namedItem{c.namedItem})
+		for _, o := range c.Options {
+			fmt.Fprintf(w, "    %-34s %s\n", settingOf(o), o.Doc)
+		}
+	}
 	fmt.Fprintf(w, "\nKernels (workbench bench kernels NAME; implementations here: %s; in use: %s)\n", strings.Join(kernels.Impls(), ", "), kernels.Impl())
 	for i := 0; i < len(inv.Kernels); i += 5 {
 		for _, k := range inv.Kernels[i:min(i+5, len(inv.Kernels))] {
@@ -161,7 +175,7 @@ func (inv inventory) print(w io.Writer) {
 }
 
 // settingOf is a setting with its default, and its values where they are named.
-func settingOf(o arch.Option) string {
+func settingOf(o settings.Option) string {
 	if len(o.Values) == 0 {
 		return fmt.Sprintf("%s=%v", o.Key, o.Default)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/checkpoint"
+	"workbench/arch/settings"
 	"workbench/arch/tokenizer"
 	"workbench/kernels"
 )
@@ -53,7 +54,7 @@ func (f *modelFlags) open() (*fileModel, error) {
 
 // openModel reads a model file; set adds to the configuration that it implies.
 func openModel(path, set, dtype string) (*fileModel, error) {
-	more, err := arch.ParseSet(set)
+	more, err := settings.Parse(set)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--set: %w", err)}
 	}
@@ -100,7 +101,7 @@ func outlineFor(w *checkpoint.Weights, more map[string]any) (*arch.Outline, erro
 	for key, value := range more {
 		w.Config[key] = value
 	}
-	hasHeads := slices.ContainsFunc(arch.Options(w.Arch), func(o arch.Option) bool { return o.Key == "heads" })
+	hasHeads := slices.ContainsFunc(arch.Options(w.Arch), func(o settings.Option) bool { return o.Key == "heads" })
 	if _, ok := w.Config["heads"]; !ok && hasHeads {
 		return nil, errors.New("the file does not say how many attention heads the model has: give --set heads=N")
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"workbench/arch"
+	"workbench/arch/settings"
 	"workbench/arch/tokenizer"
 	"workbench/experiments/corpus"
 	"workbench/experiments/train"
@@ -79,7 +80,7 @@ var trainCommand = command{
 			if *resume != "" {
 				return resumeTraining(*resume, o)
 			}
-			config, err := arch.ParseSet(*set)
+			config, err := settings.Parse(*set)
 			if err != nil {
 				return usageError{fmt.Errorf("--set: %w", err)}
 			}
@@ -89,8 +90,8 @@ var trainCommand = command{
 			if err := job.checkGiven(given(fs), *minLR, len(texts)); err != nil {
 				return usageError{err}
 			}
-			if job.Corpora = textsOf(texts); len(texts) == 0 {
-				job.Corpora = textsOf([]string{"go"})
+			if job.Corpora = trainTexts(texts); len(texts) == 0 {
+				job.Corpora = trainTexts([]string{"go"})
 			}
 			if job.Documents != "" {
 				job.Documents = unescape(job.Documents)
@@ -135,7 +136,7 @@ type trainText struct {
 	SHA256 string `json:"sha256"`
 }
 
-func textsOf(names []string) (texts []trainText) {
+func trainTexts(names []string) (texts []trainText) {
 	for _, n := range names {
 		texts = append(texts, trainText{Name: n})
 	}
@@ -158,7 +159,7 @@ func parseWeights(s string) (w []float64, err error) {
 func (j *trainJob) open() (texts []*corpus.Text, err error) {
 	var all []byte
 	for _, t := range j.Corpora {
-		text, err := corpus.Open(t.Name)
+		text, err := corpus.OpenText(t.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -217,12 +218,12 @@ func (j *trainJob) begin(config map[string]any, dir string, o output) error {
 	}
 	j.Config = resolved
 	for i := range j.Corpora {
-		if j.Corpora[i].Name, err = steady(j.Corpora[i].Name, "go", "grammar"); err != nil {
+		if j.Corpora[i].Name, err = steady(j.Corpora[i].Name, func(name string) bool { return corpus.Find(name) != nil }); err != nil {
 			return err
 		}
 		j.Corpora[i].SHA256 = texts[i].SHA256
 	}
-	if j.Tokenizer, err = steady(j.Tokenizer, "bytes", "chars", "world"); err != nil {
+	if j.Tokenizer, err = steady(j.Tokenizer, func(name string) bool { return slices.Contains([]string{"bytes", "chars", "world"}, name) }); err != nil {
 		return err
 	}
 	s, err := j.session(m, texts)
@@ -241,8 +242,8 @@ func (j *trainJob) begin(config map[string]any, dir string, o output) error {
 }
 
 // steady is the name if it is one of those known, else its absolute path.
-func steady(name string, known ...string) (string, error) {
-	if slices.Contains(known, name) {
+func steady(name string, known func(name string) bool) (string, error) {
+	if known(name) {
 		return name, nil
 	}
 	return filepath.Abs(name)
@@ -259,7 +260,7 @@ func (j *trainJob) session(m arch.Model, texts []*corpus.Text) (*train.Session, 
 	if j.Documents != "" {
 		training = corpus.Pieces(training, j.Plan.Context)
 	}
-	return train.NewSession(m, training, held, j.Plan)
+	return train.NewTextSession(m, training, held, j.Plan)
 }
 
 // split gives the texts, or their documents, to train on and to evaluate on.
@@ -365,7 +366,7 @@ func (j *trainJob) finish(s *train.Session, dir string, log *trainLog, o output)
 		return err
 	}
 	fmt.Fprintf(o.stderr, "held-out %.4f bits a byte after step %d, %d MiB of activations and their gradients, weights sha256 %s\n",
-		s.ValBPB, s.Made(), s.ArenaBytes>>20, sum)
+		s.Score, s.Made(), s.ArenaBytes>>20, sum)
 	_, err = fmt.Fprintln(o.stdout, filepath.Join(dir, modelFile))
 	return err
 }

@@ -16,7 +16,7 @@ import (
 // TestMain lets tests run this program as a process of its own.
 func TestMain(m *testing.M) {
 	if os.Getenv("WORKBENCH_TEST_MAIN") != "" {
-		registerToy()
+		registerToys()
 		main()
 		os.Exit(0)
 	}

@@ -121,7 +121,7 @@ func (l *trainLog) step(p train.Progress) {
 }
 
 func (l *trainLog) point(p train.Point) error {
-	return l.write(logLine{Step: &p.Step, ValLoss: &p.ValLoss, ValBPB: &p.ValBPB})
+	return l.write(logLine{Step: &p.Step, ValLoss: &p.ValLoss, ValBPB: &p.Score})
 }
 
 func (l *trainLog) done(steps int, sum string) error {
@@ -211,5 +211,5 @@ func (v *trainView) clear() {
 
 func (v *trainView) point(p train.Point) {
 	v.clear()
-	fmt.Fprintf(v.w, "step %d  held-out %.4f bits a byte (%.4f nats a token), training loss %.4f nats\n", p.Step, p.ValBPB, p.ValLoss, p.TrainLoss)
+	fmt.Fprintf(v.w, "step %d  held-out %.4f bits a byte (%.4f nats a token), training loss %.4f nats\n", p.Step, p.Score, p.ValLoss, p.TrainLoss)
 }

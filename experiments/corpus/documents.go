@@ -127,7 +127,7 @@ func Pieces(docs []Tokens, T int) (pieces []Tokens) {
 	return pieces
 }
 
-// Rows are the pieces of documents, cut when they are asked for.
+// Rows are the pieces of documents, cut when they are asked for: a Set.
 type Rows struct {
 	docs []Tokens
 	T    int   // tokens of a piece, its last target aside
@@ -160,4 +160,17 @@ func (r *Rows) At(i int) Tokens {
 		i -= r.upTo[of-1]
 	}
 	return d.Part(i*r.T, min(d.Len(), (i+1)*r.T+1))
+}
+
+// Size implements Set.
+func (r *Rows) Size(i int) int { return r.At(i).Len() - 1 }
+
+// Row implements Set.
+func (r *Rows) Row(i int, tok, targets []int32) {
+	row := r.At(i)
+	n := row.Len() - 1
+	row.Window(0, tok[:n], targets[:n])
+	for i := n; i < len(tok); i++ {
+		tok[i], targets[i] = 0, -1
+	}
 }

@@ -20,7 +20,7 @@ func openPath(path string) (*Text, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("no corpus %q: it is neither a file nor a folder, and the built-in texts are go and grammar", path)
+		return nil, fmt.Errorf("no corpus %q: it is neither a file nor a folder, nor one of %s", path, names())
 	case err != nil:
 		return nil, fmt.Errorf("corpus %w", err)
 	case info.IsDir():

@@ -15,6 +15,11 @@ import (
 	"workbench/arch/files"
 )
 
+func init() {
+	Register("go", "source of the standard library of the Go toolchain found here, grammar where there is none (the default)", struct{}{},
+		func(struct{}) (Source, error) { return goSource(), nil }, bitsPerByte)
+}
+
 // goBytes is where the text of Go's standard library is cut: 16 MiB, about
 // nine tenths of it.
 const goBytes = 16 << 20

@@ -10,6 +10,11 @@ const (
 	grammarBytes = 4 << 20
 )
 
+func init() {
+	Register("grammar", "a seeded synthetic language, the same bytes everywhere", struct{}{},
+		func(struct{}) (Source, error) { return grammarText(), nil }, bitsPerByte)
+}
+
 // grammarText is a synthetic language with what makes text worth a memory:
 // words of uneven frequency, nested clauses, people declared at the start of a
 // tale whose trade and town must be remembered, and a ledger that must add up.

@@ -19,8 +19,8 @@ import (
 func Parts(name string, most int, e Ending, f func(part *Text, share float64) error) error {
 	info, err := os.Stat(name)
 	pipe := err == nil && info.Mode()&fs.ModeNamedPipe != 0
-	if name == "go" || name == "grammar" || err != nil || !pipe && (!info.Mode().IsRegular() || info.Size() <= int64(most)) {
-		t, err := Open(name)
+	if Find(name) != nil || err != nil || !pipe && (!info.Mode().IsRegular() || info.Size() <= int64(most)) {
+		t, err := OpenText(name)
 		if err != nil {
 			return err
 		}

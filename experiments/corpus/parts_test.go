@@ -34,7 +34,7 @@ func TestParts(t *testing.T) {
 		t.Error(err)
 	}
 	for _, name := range []string{"grammar", filepath.Dir(path)} {
-		whole, err := Open(name)
+		whole, err := OpenText(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,9 +27,12 @@ type Tokens struct {
 	width  []int32 // bytes of text that a token stands for, nil: one each
 }
 
+// byteVocab is the tokens of the byte vocabulary.
+const byteVocab = 256
+
 // OfBytes is a text as the tokens of the byte vocabulary, in place.
 func OfBytes(text []byte) Tokens {
-	return Tokens{Vocab: 256, hi: len(text), read: func(at int, ids []int32) {
+	return Tokens{Vocab: byteVocab, hi: len(text), read: func(at int, ids []int32) {
 		for i, b := range text[at : at+len(ids)] {
 			ids[i] = int32(b)
 		}

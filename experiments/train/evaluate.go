@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"workbench/arch"
@@ -12,104 +11,115 @@ import (
 	"workbench/experiments/corpus"
 )
 
-// Score is how well a model predicts a text.
-type Score struct {
-	Tokens, Bytes int     // predicted, and what they are of the text
-	Nats          float64 // of all of them
+// Evaluate grades m on the rows of a set, B at a time, every row starting from
+// nothing: what training sees of them. Of more than maxTokens it takes about so
+// many, in rows evenly over all, at least one, and always the same. more, which
+// may be nil, is told after every batch how many answers counted, and ends the
+// evaluation. The result is the mean loss of these answers in nats.
+func Evaluate(m arch.Model, set corpus.Set, B, maxTokens int, grader corpus.Grader, more func(answers int) bool) float64 {
+	var sum mean
+	g := nn.Inference()
+	eachBatch(set, B, maxTokens, func(rows []int, tok nn.Tokens, targets []int32) bool {
+		before := sum.n
+		grade(g, m, nil, rows, tok, targets, func(_ int, nats float32) corpus.Grader {
+			sum.add(float64(nats), 1)
+			return grader
+		})
+		return more == nil || more(sum.n-before)
+	})
+	return sum.nats()
 }
 
-// Loss is the nats per token.
-func (s Score) Loss() float64 { return s.Nats / float64(s.Tokens) }
-
-// BPB is the bits per byte of text.
-func (s Score) BPB() float64 { return s.Nats / math.Ln2 / float64(s.Bytes) }
-
-func (s *Score) add(nats float32, bytes int) {
-	s.Tokens, s.Bytes, s.Nats = s.Tokens+1, s.Bytes+bytes, s.Nats+float64(nats)
-}
-
-// addAll adds the targets that count; text knows how many bytes they are.
-func (s *Score) addAll(nats []float32, targets []int32, text corpus.Tokens) {
-	for i, id := range targets {
-		if id >= 0 {
-			s.add(nats[i], text.Bytes(id))
+// grade lets m answer rows of a set from a state, and gives every answer that
+// counts to the grader for its position in the row.
+func grade(g *nn.Graph, m arch.Model, s arch.State, rows []int, tok nn.Tokens, targets []int32, of func(position int, nats float32) corpus.Grader) {
+	g.Reset()
+	logits := m.Logits(g, m.Forward(g, tok, s))
+	nats, V := nn.NLL(g, logits, targets), logits.Dim(-1)
+	for i, target := range targets {
+		if target >= 0 {
+			of(i%tok.T, nats[i]).Add(rows[i/tok.T], target, nats[i], logits.Data[i*V:(i+1)*V])
 		}
 	}
 }
 
-// Evaluate is the score of m on data: EvaluateDocuments of a text that is one.
-func Evaluate(m arch.Model, data corpus.Tokens, B, T, maxTokens int) (Score, error) {
-	return EvaluateDocuments(m, []corpus.Tokens{data}, B, T, maxTokens, nil)
-}
-
-// EvaluateDocuments is the score of m on documents, each cut into rows of T
-// tokens and a last one of what is left, B at a time, every row starting from
-// nothing: what training sees of them. Of more than maxTokens it takes about
-// so many, in rows evenly over all, at least one, and always the same. more,
-// which may be nil, is told after every batch how many tokens it predicted,
-// and ends the evaluation.
-func EvaluateDocuments(m arch.Model, docs []corpus.Tokens, B, T, maxTokens int, more func(tokens int) bool) (Score, error) {
-	var sum Score
-	if err := usable(m, docs, B, T); err != nil {
-		return sum, err
+// mainScore is what models are compared by.
+func mainScore(g corpus.Grader) float64 {
+	if x := g.Values()[0].Value; x != nil {
+		return *x
 	}
-	g := nn.Inference()
-	eachBatch(docs, B, T, maxTokens, func(tok nn.Tokens, targets []int32) bool {
-		g.Reset()
-		before := sum.Tokens
-		sum.addAll(nn.NLL(g, m.Logits(g, m.Forward(g, tok, nil)), targets), targets, docs[0])
-		return more == nil || more(sum.Tokens-before)
-	})
-	return sum, nil
+	return math.NaN()
 }
 
-// Plus is the score of both texts.
-func (s Score) Plus(o Score) Score {
-	return Score{s.Tokens + o.Tokens, s.Bytes + o.Bytes, s.Nats + o.Nats}
+// EvaluateDocuments is the score of m on the documents of a text, each cut into
+// rows of T tokens and a last one of what is left.
+func EvaluateDocuments(m arch.Model, docs []corpus.Tokens, B, T, maxTokens int, more func(tokens int) bool) (corpus.Score, error) {
+	if err := sized(B, T); err != nil {
+		return corpus.Score{}, err
+	}
+	set := corpus.NewRows(docs, T)
+	if err := usable(m, vocabOf(docs), set, T); err != nil {
+		return corpus.Score{}, err
+	}
+	score := corpus.NewScore(docs[0])
+	Evaluate(m, set, B, maxTokens, score, more)
+	return *score, nil
 }
 
-// A Bucket is the bits per byte of the positions [From, To) of a row.
+// A Bucket is the score at the positions [From, To) of a row.
 type Bucket struct {
 	From, To int
-	BPB      float64
+	Score    float64
 }
 
-// EvaluateByPosition is EvaluateDocuments with the result by position, counted
-// from where a document or the next row of a longer one starts, in buckets of
-// that many positions: what a model makes of more context. A bucket that no
-// row reaches is left out; one of the documents must reach the last position.
-func EvaluateByPosition(m arch.Model, docs []corpus.Tokens, B, T, maxTokens, bucket int) ([]Bucket, error) {
-	if err := errors.Join(usable(m, docs, B, T), reaches(docs, T)); err != nil {
+// EvaluateByPosition is Evaluate on rows of T tokens with the score by position,
+// counted from where a row starts, in buckets of that many positions: what a
+// model makes of more context. A bucket without answers that count is left out;
+// one of the rows must reach the last position.
+func EvaluateByPosition(m arch.Model, src corpus.Source, set corpus.Set, B, T, maxTokens, bucket int) ([]Bucket, error) {
+	if err := sized(B, T); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(usable(m, src.Vocab(), set, T), reaches(set, T)); err != nil {
 		return nil, err
 	}
 	if bucket < 1 {
 		return nil, fmt.Errorf("buckets of %d positions", bucket)
 	}
-	sums := make([]Score, (T+bucket-1)/bucket)
+	graders, counted := make([]corpus.Grader, (T+bucket-1)/bucket), make([]int, (T+bucket-1)/bucket)
+	for i := range graders {
+		graders[i] = src.Grader()
+	}
 	g := nn.Inference()
-	eachBatch(docs, B, T, maxTokens, func(tok nn.Tokens, targets []int32) bool {
-		g.Reset()
-		nll := nn.NLL(g, m.Logits(g, m.Forward(g, tok, nil)), targets)
-		for i := range targets {
-			sums[i%tok.T/bucket].addAll(nll[i:i+1], targets[i:i+1], docs[0])
-		}
+	eachBatch(set, B, maxTokens, func(rows []int, tok nn.Tokens, targets []int32) bool {
+		grade(g, m, nil, rows, tok, targets, func(position int, _ float32) corpus.Grader {
+			counted[position/bucket]++
+			return graders[position/bucket]
+		})
 		return true
 	})
 	var buckets []Bucket
-	for i, s := range sums {
-		if s.Tokens > 0 {
-			buckets = append(buckets, Bucket{i * bucket, min(T, (i+1)*bucket), s.BPB()})
+	for i, n := range counted {
+		if n > 0 {
+			buckets = append(buckets, Bucket{i * bucket, min(T, (i+1)*bucket), mainScore(graders[i])})
 		}
 	}
 	return buckets, nil
 }
 
-// EvaluateForgetting is Evaluate in pieces of `every` tokens, the named slots
-// of the state (without the layer: "att_x_prev") put back to their initial
-// values between the pieces. Without slots nothing is forgotten: the base.
-func EvaluateForgetting(m arch.Model, data corpus.Tokens, B, T, maxTokens int, slots []string, every int) (bitsPerByte float64, err error) {
-	text := []corpus.Tokens{data}
-	if err := errors.Join(usable(m, text, B, T), reaches(text, T)); err != nil {
+// EvaluateForgetting is the score of Evaluate on rows of T tokens read in pieces
+// of `every` tokens, the named slots of the state (without the layer:
+// "att_x_prev") put back to their initial values between the pieces. Without
+// slots nothing is forgotten: the base.
+func EvaluateForgetting(m arch.Model, src corpus.Source, B, T, maxTokens int, slots []string, every int) (score float64, err error) {
+	if err := sized(B, T); err != nil {
+		return 0, err
+	}
+	set, err := src.Test(T)
+	if err != nil {
+		return 0, err
+	}
+	if err := errors.Join(usable(m, src.Vocab(), set, T), reaches(set, T)); err != nil {
 		return 0, err
 	}
 	if every < 1 {
@@ -118,10 +128,10 @@ func EvaluateForgetting(m arch.Model, data corpus.Tokens, B, T, maxTokens int, s
 	if err := knownSlots(m.NewState(1), slots); err != nil {
 		return 0, err
 	}
-	var sum Score
+	grader := src.Grader()
 	g := nn.Inference()
 	ids, next := make([]int32, B*every), make([]int32, B*every)
-	eachBatch(text, B, T, maxTokens, func(tok nn.Tokens, targets []int32) bool {
+	eachBatch(set, B, maxTokens, func(rows []int, tok nn.Tokens, targets []int32) bool {
 		s, empty := m.NewState(tok.B), m.NewState(tok.B)
 		for from := 0; from < tok.T; from += every {
 			if from > 0 {
@@ -132,13 +142,12 @@ func EvaluateForgetting(m arch.Model, data corpus.Tokens, B, T, maxTokens int, s
 				copy(ids[b*n:(b+1)*n], tok.IDs[b*tok.T+from:])
 				copy(next[b*n:(b+1)*n], targets[b*tok.T+from:])
 			}
-			g.Reset()
 			piece := nn.Tokens{IDs: ids[:tok.B*n], B: tok.B, T: n}
-			sum.addAll(nn.NLL(g, m.Logits(g, m.Forward(g, piece, s)), next[:tok.B*n]), next[:tok.B*n], data)
+			grade(g, m, s, rows, piece, next[:tok.B*n], func(int, float32) corpus.Grader { return grader })
 		}
 		return true
 	})
-	return sum.BPB(), nil
+	return mainScore(grader), nil
 }
 
 // forget makes the named slots of s equal to those of empty.
@@ -186,68 +195,72 @@ func knownSlots(empty arch.State, slots []string) error {
 	return nil
 }
 
-// usable tells why m cannot read rows of T tokens of documents.
-func usable(m arch.Model, docs []corpus.Tokens, B, T int) error {
+// vocabOf is what a model must know to read documents.
+func vocabOf(docs []corpus.Tokens) (vocab int) {
+	for _, d := range docs {
+		vocab = max(vocab, d.Vocab)
+	}
+	return vocab
+}
+
+// sized refuses batches of nothing.
+func sized(B, T int) error {
 	if B < 1 || T < 1 {
 		return fmt.Errorf("a batch of %d windows of %d tokens: both must be at least 1", B, T)
-	}
-	if c := arch.Context(m); c > 0 && T > c {
-		return fmt.Errorf("a context of %d tokens exceeds the model's limit of %d", T, c)
-	}
-	if !slices.ContainsFunc(docs, func(d corpus.Tokens) bool { return d.Len() > 1 }) {
-		return errors.New("the text has no two tokens that follow each other: take a longer one")
-	}
-	if V := m.Vocab(); V < docs[0].Vocab {
-		return fmt.Errorf("the model knows %d tokens and the text has %d: set vocab=%d", V, docs[0].Vocab, docs[0].Vocab)
 	}
 	return nil
 }
 
-// reaches tells that no document has a row of T tokens.
-func reaches(docs []corpus.Tokens, T int) error {
+// usable tells why m cannot read rows of at most T tokens of a set.
+func usable(m arch.Model, vocab int, set corpus.Set, T int) error {
+	if c := arch.Context(m); c > 0 && T > c {
+		return fmt.Errorf("a context of %d tokens exceeds the model's limit of %d", T, c)
+	}
+	if set.Len() == 0 {
+		return errors.New("the text has no two tokens that follow each other: take a longer one")
+	}
+	if V := m.Vocab(); V < vocab {
+		return fmt.Errorf("the model knows %d tokens and the corpus has %d: set vocab=%d", V, vocab, vocab)
+	}
+	return nil
+}
+
+// reaches tells that no row has T tokens.
+func reaches(set corpus.Set, T int) error {
 	most := 0
-	for _, d := range docs {
-		if most = max(most, d.Len()); most > T {
+	for i := range set.Len() {
+		if most = max(most, set.Size(i)); most >= T {
 			return nil
 		}
 	}
-	return fmt.Errorf("the text has %d tokens and a window of %d tokens needs %d: shorten the context or take a longer text", most, T, T+1)
+	return fmt.Errorf("the text has %d tokens and a window of %d tokens needs %d: shorten the context or take a longer text", most+1, T, T+1)
 }
 
 // eachBatch visits the evaluation's rows, up to B a batch, while f says so.
 // Behind the end of a row that is shorter than others of its batch targets are
 // -1.
-func eachBatch(docs []corpus.Tokens, B, T, maxTokens int, f func(tok nn.Tokens, targets []int32) bool) {
-	rows, all := corpus.NewRows(docs, T), 0
-	for _, d := range docs {
-		all += max(0, d.Len()-1)
+func eachBatch(set corpus.Set, B, maxTokens int, f func(rows []int, tok nn.Tokens, targets []int32) bool) {
+	all, longest := 0, 0
+	for i := range set.Len() {
+		all, longest = all+set.Size(i), max(longest, set.Size(i))
 	}
-	n := rows.Len()
+	n := set.Len()
 	if maxTokens < all {
 		n = max(1, n*maxTokens/all)
 	}
-	tok, targets := make([]int32, B*T), make([]int32, B*T)
+	tok, targets := make([]int32, B*longest), make([]int32, B*longest)
 	for i := 0; i < n; {
-		batch, longest := make([]corpus.Tokens, 0, B), 0
-		for ; len(batch) < B && i < n; i++ {
-			row := rows.At(i * rows.Len() / n)
-			batch, longest = append(batch, row), max(longest, row.Len()-1)
+		rows, T := make([]int, 0, B), 0
+		for ; len(rows) < B && i < n; i++ {
+			row := i * set.Len() / n
+			rows, T = append(rows, row), max(T, set.Size(row))
 		}
-		for b, row := range batch {
-			fillRow(row, tok[b*longest:(b+1)*longest], targets[b*longest:(b+1)*longest])
+		for b, row := range rows {
+			set.Row(row, tok[b*T:(b+1)*T], targets[b*T:(b+1)*T])
 		}
-		if size := len(batch) * longest; !f(nn.Tokens{IDs: tok[:size], B: len(batch), T: longest}, targets[:size]) {
+		if size := len(rows) * T; !f(rows, nn.Tokens{IDs: tok[:size], B: len(rows), T: T}, targets[:size]) {
 			return
 		}
-	}
-}
-
-// fillRow reads a row's tokens and targets.
-func fillRow(row corpus.Tokens, tok, targets []int32) {
-	n := row.Len() - 1
-	row.Window(0, tok[:n], targets[:n])
-	for i := n; i < len(tok); i++ {
-		tok[i], targets[i] = 0, -1
 	}
 }
 

@@ -77,22 +77,22 @@ func TestEvaluateByHand(t *testing.T) {
 	at := []float64{rampBits(0, true), rampBits(1, false), rampBits(2, false), rampBits(3, false)}
 	want := (at[0] + at[1] + at[2] + at[3]) / 4
 	for _, B := range []int{1, 2, 3} {
-		got, err := Evaluate(ramp{}, rampText, B, 4, 100)
+		got, err := evaluate(ramp{}, rampText, B, 4, 100)
 		near(t, "whole", got.BPB(), want, err)
 	}
-	one, err := Evaluate(ramp{}, rampText, 2, 4, 1)
+	one, err := evaluate(ramp{}, rampText, 2, 4, 1)
 	near(t, "one window at least", one.BPB(), want, err)
 
-	buckets, err := EvaluateByPosition(ramp{}, []corpus.Tokens{rampText}, 2, 4, 100, 3)
+	buckets, err := evaluateByPosition(ramp{}, []corpus.Tokens{rampText}, 2, 4, 100, 3)
 	if err != nil || len(buckets) != 2 || buckets[0].From != 0 || buckets[0].To != 3 || buckets[1].From != 3 || buckets[1].To != 4 {
 		t.Fatalf("buckets %v, %v", buckets, err)
 	}
-	near(t, "first bucket", buckets[0].BPB, (at[0]+at[1]+at[2])/3, err)
-	near(t, "last bucket", buckets[1].BPB, at[3], err)
+	near(t, "first bucket", buckets[0].Score, (at[0]+at[1]+at[2])/3, err)
+	near(t, "last bucket", buckets[1].Score, at[3], err)
 
-	got, err := EvaluateForgetting(ramp{}, rampText, 2, 4, 100, nil, 3)
+	got, err := EvaluateForgetting(ramp{}, corpus.Halves(rampText, rampText), 2, 4, 100, nil, 3)
 	near(t, "nothing forgotten", got, want, err)
-	got, err = EvaluateForgetting(ramp{}, rampText, 2, 4, 100, []string{"seen"}, 3)
+	got, err = EvaluateForgetting(ramp{}, corpus.Halves(rampText, rampText), 2, 4, 100, []string{"seen"}, 3)
 	near(t, "forgotten after three", got, (at[0]+at[1]+at[2]+rampBits(0, false))/4, err)
 }
 
@@ -107,13 +107,13 @@ func TestEvaluateReachesTheEnd(t *testing.T) {
 	}
 	text := corpus.OfBytes([]byte("aabcddefggh")) // rows of 4, 4 and 2
 	for _, B := range []int{1, 2, 3} {
-		got, err := Evaluate(ramp{}, text, B, 4, 100)
+		got, err := evaluate(ramp{}, text, B, 4, 100)
 		near(t, "with its end", got.BPB(), at(0, 1, 2, 3, 0, 1, 2, 3, 0, 1), err)
 		if got.Tokens != 10 || got.Bytes != 10 {
 			t.Errorf("%d tokens, %d bytes", got.Tokens, got.Bytes)
 		}
 	}
-	short, err := Evaluate(ramp{}, text.Part(0, 4), 2, 64, 100)
+	short, err := evaluate(ramp{}, text.Part(0, 4), 2, 64, 100)
 	near(t, "shorter than a row", short.BPB(), at(0, 1, 2), err)
 }
 
@@ -132,12 +132,12 @@ func TestEvaluateDocuments(t *testing.T) {
 		if got.Tokens != 7 {
 			t.Errorf("%d tokens", got.Tokens)
 		}
-		buckets, err := EvaluateByPosition(ramp{}, docs, B, 4, 100, 1)
+		buckets, err := evaluateByPosition(ramp{}, docs, B, 4, 100, 1)
 		if err != nil || len(buckets) != 4 {
 			t.Fatalf("buckets %v, %v", buckets, err)
 		}
 		for i, want := range []float64{(bits[0] + bits[1]) / 3, bits[2] / 2, bits[3], bits[4]} {
-			near(t, "a position", buckets[i].BPB, want, nil)
+			near(t, "a position", buckets[i].Score, want, nil)
 		}
 	}
 	batches := 0
@@ -156,7 +156,7 @@ func TestEvaluationWindows(t *testing.T) {
 		want      []int32 // where the windows start
 	}{{1000, []int32{0, 10, 20, 30, 40, 50, 60, 70, 80, 90}}, {39, []int32{0, 30, 60}}, {0, []int32{0}}} {
 		var starts []int32
-		eachBatch([]corpus.Tokens{corpus.OfBytes(data)}, 4, 10, c.maxTokens, func(tok nn.Tokens, targets []int32) bool {
+		eachBatch(corpus.NewRows([]corpus.Tokens{corpus.OfBytes(data)}, 10), 4, c.maxTokens, func(_ []int, tok nn.Tokens, targets []int32) bool {
 			for b := range tok.B {
 				starts = append(starts, tok.IDs[b*10])
 				if targets[b*10+9] != tok.IDs[b*10]+10 {
@@ -192,21 +192,21 @@ func TestForgettingEverythingIsShortWindows(t *testing.T) {
 	} {
 		m := build(t, c.name, "dim=16,layers=2")
 		nn.Walk(m, func(p nn.Param) { nn.Normal(p.Tensor, nn.Rand(5, p.Name), 0.5) })
-		short, err := Evaluate(m, heldOut, 4, 8, 1<<20)
+		short, err := evaluate(m, heldOut, 4, 8, 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
-		long, err := Evaluate(m, heldOut, 4, 32, 1<<20)
+		long, err := evaluate(m, heldOut, 4, 32, 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if math.Abs(short.BPB()-long.BPB()) < 1e-3 {
 			t.Fatalf("%s: context makes no difference: %v and %v", c.name, short, long)
 		}
-		got, err := EvaluateForgetting(m, heldOut, 4, 32, 1<<20, c.slots, 8)
+		got, err := EvaluateForgetting(m, corpus.Halves(heldOut, heldOut), 4, 32, 1<<20, c.slots, 8)
 		near(t, c.name+" forgetting all", got, short.BPB(), err)
 		for _, every := range []int{1, 5, 40} {
-			got, err = EvaluateForgetting(m, heldOut, 4, 32, 1<<20, nil, every)
+			got, err = EvaluateForgetting(m, corpus.Halves(heldOut, heldOut), 4, 32, 1<<20, nil, every)
 			near(t, c.name+" forgetting nothing", got, long.BPB(), err)
 		}
 	}
@@ -216,15 +216,15 @@ func TestEvaluateErrors(t *testing.T) {
 	limited := build(t, "transformer", "dim=16,layers=1,heads=2,context=8")
 	text := corpus.OfBytes(make([]byte, 100))
 	forgetting := func(m arch.Model, every int, slots ...string) error {
-		_, err := EvaluateForgetting(m, text, 2, 8, 100, slots, every)
+		_, err := EvaluateForgetting(m, corpus.Halves(text, text), 2, 8, 100, slots, every)
 		return err
 	}
 	buckets := func(T, bucket int) error {
-		_, err := EvaluateByPosition(limited, []corpus.Tokens{text}, 2, T, 100, bucket)
+		_, err := evaluateByPosition(limited, []corpus.Tokens{text}, 2, T, 100, bucket)
 		return err
 	}
 	whole := func(data corpus.Tokens, B, T int) error {
-		_, err := Evaluate(ramp{}, data, B, T, 100)
+		_, err := evaluate(ramp{}, data, B, T, 100)
 		return err
 	}
 	for _, c := range []struct {
@@ -235,7 +235,10 @@ func TestEvaluateErrors(t *testing.T) {
 		{whole(text.Part(0, 1), 1, 8), "no two tokens"},
 		{buckets(8, 0), "buckets of 0 positions"},
 		{forgetting(ramp{}, 0, "seen"), "every 0 tokens"},
-		{func() error { _, err := EvaluateForgetting(ramp{}, text.Part(0, 8), 2, 8, 100, nil, 4); return err }(), "needs 9"},
+		{func() error {
+			_, err := EvaluateForgetting(ramp{}, corpus.Halves(text.Part(0, 8), text.Part(0, 8)), 2, 8, 100, nil, 4)
+			return err
+		}(), "needs 9"},
 		{whole(text, 0, 8), "at least 1"},
 		{forgetting(ramp{}, 2, "sen"), `no slot "sen" (it has: 0.seen)`},
 		{forgetting(limited, 2, "k"), "slot 0.v has one row a position"},
@@ -244,4 +247,14 @@ func TestEvaluateErrors(t *testing.T) {
 			t.Errorf("error %v, want %q", c.err, c.want)
 		}
 	}
+}
+
+// evaluate is EvaluateDocuments of a text that is one.
+func evaluate(m arch.Model, text corpus.Tokens, B, T, maxTokens int) (corpus.Score, error) {
+	return EvaluateDocuments(m, []corpus.Tokens{text}, B, T, maxTokens, nil)
+}
+
+// evaluateByPosition is EvaluateByPosition of documents.
+func evaluateByPosition(m arch.Model, docs []corpus.Tokens, B, T, maxTokens, bucket int) ([]Bucket, error) {
+	return EvaluateByPosition(m, corpus.Halves(docs[0], docs[0]), corpus.NewRows(docs, max(1, T)), B, T, maxTokens, bucket)
 }

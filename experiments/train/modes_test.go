@@ -18,12 +18,12 @@ func TestRecompute(t *testing.T) {
 		p := small
 		p.Steps, p.Dropout, p.Warmup = 6, 0.2, 1
 		kept := build(t, name, "dim=32,layers=6")
-		a, err := Run(t.Context(), kept, text, heldOut, p, nil)
+		a, err := Run(t.Context(), kept, corpus.Halves(text, heldOut), p, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.Recompute = true
-		b, err := Run(t.Context(), build(t, name, "dim=32,layers=6"), text, heldOut, p, nil)
+		b, err := Run(t.Context(), build(t, name, "dim=32,layers=6"), corpus.Halves(text, heldOut), p, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func TestCarriedState(t *testing.T) {
 		p.WeightDecay, p.Warmup = 0, 0
 		m := build(t, name, "dim=32,layers=2")
 		nn.Walk(m, func(p nn.Param) { nn.Normal(p.Tensor, nn.Rand(5, p.Name), 0.5) }) // RWKV begins with zeros that hide its state
-		s, err := NewSession(m, text, heldOut, p)
+		s, err := NewTextSession(m, text, heldOut, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,14 +57,14 @@ func TestCarriedState(t *testing.T) {
 		if err := s.Run(t.Context(), Hooks{Progress: func(p Progress) { sum += p.Loss / n }}); err != nil {
 			t.Fatal(err)
 		}
-		whole, err := Evaluate(m, text[0], 1, n*T, n*T)
+		whole, err := evaluate(m, text[0], 1, n*T, n*T)
 		if err != nil || !(sum-whole.Loss() < 1e-5 && whole.Loss()-sum < 1e-5) {
 			t.Errorf("%s: windows of a stream lose %v, the whole text %v (%v)", name, sum, whole.Loss(), err)
 		}
 	}
 	p := small
 	p.Order = "stream"
-	if _, err := NewSession(build(t, "transformer", "dim=16,layers=1,heads=2"), heldOut, heldOut, p); err == nil || !strings.Contains(err.Error(), "grows without end") {
+	if _, err := NewTextSession(build(t, "transformer", "dim=16,layers=1,heads=2"), heldOut, heldOut, p); err == nil || !strings.Contains(err.Error(), "grows without end") {
 		t.Errorf("a stream for a cache that grows: %v", err)
 	}
 }
@@ -86,20 +86,20 @@ func TestSeveralTexts(t *testing.T) {
 	p := small
 	p.Steps, p.Warmup, p.EvalTokens = 2, 0, 320
 	a, b := heldOut.Part(0, 961), heldOut.Part(1000, 3881) // 30 and 90 rows of 32
-	s, err := NewSession(build(t, "rnn", "dim=16,layers=1"), []corpus.Tokens{text.Part(0, 500), text}, []corpus.Tokens{a, b}, p)
+	s, err := NewTextSession(build(t, "rnn", "dim=16,layers=1"), []corpus.Tokens{text.Part(0, 500), text}, []corpus.Tokens{a, b}, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Run(t.Context(), Hooks{}); err != nil {
 		t.Fatal(err)
 	}
-	var want Score
+	var want corpus.Score
 	for i := range 10 {
 		of, at := a, i*12*32
 		if i*12 >= 30 {
 			of, at = b, (i*12-30)*32
 		}
-		x, err := Evaluate(s.Model, of.Part(at, at+33), 1, 32, 32)
+		x, err := evaluate(s.Model, of.Part(at, at+33), 1, 32, 32)
 		if err != nil {
 			t.Fatal(err)
 		}

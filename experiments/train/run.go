@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -12,14 +13,16 @@ import (
 	"workbench/arch"
 	"workbench/arch/nn"
 	"workbench/experiments/corpus"
+	"workbench/experiments/record"
 )
 
 // A Result is what a training run says.
 type Result struct {
-	Curve       []Point // from step 0 to the end
-	ValBPB      float64 // held-out bits per byte at the end
-	WeightsHash string  // Hash of the trained weights
-	ArenaBytes  int64   // most memory of activations and their gradients in a step
+	Curve       []Point        // from step 0 to the end
+	Score       float64        // at the end
+	Values      []record.Value // of the grader, at the end
+	WeightsHash string         // Hash of the trained weights
+	ArenaBytes  int64          // most memory of activations and their gradients in a step
 }
 
 // A Point is one evaluation.
@@ -27,8 +30,10 @@ type Point struct {
 	Step      int     // steps made
 	Tokens    int     // trained on: targets that counted
 	TrainLoss float64 // nats per token, mean over those since the last point; at step 0 the first batch's
-	ValBPB    float64
-	ValLoss   float64 // nats per token
+	// Score is the first value of the source's grader: held-out bits per byte of
+	// a text, and so it is called in sessions that are on disk.
+	Score   float64 `json:"ValBPB"`
+	ValLoss float64 // nats per token
 }
 
 // Progress is one step made.
@@ -40,13 +45,12 @@ type Progress struct {
 	TokensPerSecond float64 // of this step alone
 }
 
-// Run trains m on the text, evaluating on the held-out text before, every
-// EvalEvery steps and at the end. progress, which may be nil, is called after
-// every step. A loss or gradient that is not finite ends the run with
-// *Diverged, the end of ctx with its error; m then holds the weights so far
-// and the result the points so far.
-func Run(ctx context.Context, m arch.Model, text, heldOut corpus.Tokens, p Plan, progress func(Progress)) (*Result, error) {
-	s, err := NewSession(m, []corpus.Tokens{text}, []corpus.Tokens{heldOut}, p)
+// Run trains m on a source, evaluating before, every EvalEvery steps and at the
+// end. progress, which may be nil, is called after every step. A loss or
+// gradient that is not finite ends the run with *Diverged, the end of ctx with
+// its error; m then holds the weights so far and the result the points so far.
+func Run(ctx context.Context, m arch.Model, src corpus.Source, p Plan, progress func(Progress)) (*Result, error) {
+	s, err := NewSession(m, src, p)
 	if err != nil {
 		return &Result{}, err
 	}
@@ -65,8 +69,9 @@ type Session struct {
 	Result
 	Model arch.Model
 
-	heldOut      []corpus.Tokens
-	sampler      *corpus.Sampler
+	batches      corpus.Batches
+	heldOut      corpus.Set
+	grader       func() corpus.Grader
 	trainer      *Trainer
 	tok, targets []int32    // [Batch,Context]
 	state        arch.State // carried along a stream
@@ -82,40 +87,67 @@ type Hooks struct {
 	Made      func(steps int) error // after a step and its evaluation: the place to save
 }
 
-// NewSession prepares to train m on texts, and to evaluate it on others. In
-// the order documents the texts to train on are pieces of at most a context,
-// those held out whole documents.
-func NewSession(m arch.Model, texts, heldOut []corpus.Tokens, p Plan) (*Session, error) {
+// NewSession prepares to train m on a source, in the order random.
+func NewSession(m arch.Model, src corpus.Source, p Plan) (*Session, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	if err := usable(m, heldOut, p.Batch, p.Context); err != nil {
-		return nil, fmt.Errorf("held-out text: %w", err)
+	if p.Order != "" && p.Order != corpus.Orders[0] || p.Weights != nil || p.ContextFrom != 0 {
+		return nil, errors.New("an order, weights and a context that grows are of texts")
+	}
+	batches, err := src.Train(p.Batch, p.Context, p.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("training part: %w", err)
+	}
+	heldOut, err := src.Test(p.Context)
+	if err != nil {
+		return nil, fmt.Errorf("held-out part: %w", err)
+	}
+	return newSession(m, p, src.Vocab(), batches, heldOut, src.Grader)
+}
+
+// NewTextSession prepares to train m on texts, and to evaluate it on others. In
+// the order documents the texts to train on are pieces of at most a context,
+// those held out whole documents.
+func NewTextSession(m arch.Model, texts, heldOut []corpus.Tokens, p Plan) (*Session, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	if p.Order == "" {
+		p.Order = corpus.Orders[0]
+	}
+	batches, err := corpus.NewSampler(texts, p.Weights, p.Batch, p.Context, p.Seed, p.Order)
+	if err != nil {
+		return nil, fmt.Errorf("training part: %w", err)
+	}
+	grader := func() corpus.Grader { return corpus.NewScore(heldOut[0]) }
+	return newSession(m, p, vocabOf(heldOut), batches, corpus.NewRows(heldOut, p.Context), grader)
+}
+
+func newSession(m arch.Model, p Plan, vocab int, batches corpus.Batches, heldOut corpus.Set, grader func() corpus.Grader) (*Session, error) {
+	if err := usable(m, vocab, heldOut, p.Context); err != nil {
+		return nil, fmt.Errorf("held-out part: %w", err)
 	}
 	p.Accumulate = max(1, p.Accumulate)
-	if p.Order == "" {
-		p.Order = "random"
-	}
-	sampler, err := corpus.NewSampler(texts, p.Weights, p.Batch, p.Context, p.Seed, p.Order)
-	if err != nil {
-		return nil, fmt.Errorf("training text: %w", err)
-	}
-	s := &Session{Plan: p, Model: m, heldOut: heldOut, sampler: sampler, trainer: NewTrainer(m, p.AdamWConfig)}
+	s := &Session{Plan: p, Model: m, batches: batches, heldOut: heldOut, grader: grader, trainer: NewTrainer(m, p.AdamWConfig)}
 	s.trainer.l2wrap, s.trainer.seed = p.L2Wrap, p.Seed
 	s.trainer.graph.Drop.Rate, s.trainer.graph.Recompute = p.Dropout, p.Recompute
 	s.tok, s.targets = make([]int32, p.Batch*p.Context), make([]int32, p.Batch*p.Context)
 	if p.Order == "stream" {
-		s.state = m.NewState(p.Batch)
-		nn.WalkState(s.state, func(name string, t *nn.Tensor) {
-			if t.Len() == 0 {
-				err = fmt.Errorf("a stream carries the state along, and slot %s of this model's grows without end", name)
-			}
-		})
-	}
-	if err != nil {
-		return nil, err
+		return s, s.carry()
 	}
 	return s, nil
+}
+
+// carry makes the state that a stream hands on from window to window.
+func (s *Session) carry() (err error) {
+	s.state = s.Model.NewState(s.Batch)
+	nn.WalkState(s.state, func(name string, t *nn.Tensor) {
+		if t.Len() == 0 {
+			err = fmt.Errorf("a stream carries the state along, and slot %s of this model's grows without end", name)
+		}
+	})
+	return err
 }
 
 // Made is the number of steps made.
@@ -139,15 +171,18 @@ func (s *Session) Run(ctx context.Context, h Hooks) error {
 			return err
 		}
 	}
-	s.ValBPB = s.Curve[len(s.Curve)-1].ValBPB
+	s.Score = s.Curve[len(s.Curve)-1].Score
 	return nil
 }
 
 // stale tells that Patience evaluations in a row have not improved.
 func (s *Session) stale() bool {
-	best := 0
+	best, sign := 0, 1.0
+	if s.grader().Values()[0].Better == record.Higher {
+		sign = -1
+	}
 	for i, p := range s.Curve {
-		if p.ValBPB < s.Curve[best].ValBPB {
+		if sign*p.Score < sign*s.Curve[best].Score {
 			best = i
 		}
 	}
@@ -155,19 +190,19 @@ func (s *Session) stale() bool {
 }
 
 // windows cuts the windows of batch i, counted from 0 over all steps.
-func (s *Session) windows(i int) (of *corpus.Sampler, T int) {
+func (s *Session) windows(i int) (of corpus.Batches, T int) {
 	if T = s.Window(i / s.Accumulate); T == s.Context {
-		return s.sampler, T
+		return s.batches, T
 	}
-	of, _ = s.sampler.Sized(s.Batch*s.Context/T, T) // shorter windows fit where longer ones do
+	of, _ = s.batches.(*corpus.Sampler).Sized(s.Batch*s.Context/T, T) // shorter windows fit where longer ones do
 	return of, T
 }
 
 // batch is batch i, counted from 0 over all steps.
 func (s *Session) batch(i int) Batch {
-	sampler, T := s.windows(i)
-	sampler.Batch(i, s.tok, s.targets)
-	if s.state != nil && sampler.Fresh(i) {
+	batches, T := s.windows(i)
+	batches.Batch(i, s.tok, s.targets)
+	if s.state != nil && batches.(*corpus.Sampler).Fresh(i) {
 		arch.CopyState(s.state, s.Model.NewState(s.Batch))
 	}
 	return Batch{nn.Tokens{IDs: s.tok, B: s.Batch * s.Context / T, T: T}, s.targets, s.state}
@@ -177,8 +212,8 @@ func (s *Session) batch(i int) Batch {
 func (s *Session) counted(step int) (n int) {
 	for i := range s.Accumulate {
 		at := step*s.Accumulate + i
-		sampler, _ := s.windows(at)
-		n += sampler.Counted(at)
+		batches, _ := s.windows(at)
+		n += batches.Counted(at)
 	}
 	return n
 }
@@ -220,15 +255,13 @@ func (s *Session) step(h Hooks) error {
 
 // evaluate adds the point after the steps made.
 func (s *Session) evaluate(h Hooks) error {
-	score, err := EvaluateDocuments(s.Model, s.heldOut, s.Batch, s.Context, s.EvalTokens, nil)
-	if err != nil {
-		return err
+	grader := s.grader()
+	loss := Evaluate(s.Model, s.heldOut, s.Batch, s.EvalTokens, grader, nil)
+	if trained := s.since.nats(); !finite(loss) || !finite(trained) {
+		return &Diverged{s.Made(), trained, math.NaN()}
 	}
-	if loss := s.since.nats(); !finite(score.Nats) || !finite(loss) {
-		return &Diverged{s.Made(), loss, math.NaN()}
-	}
-	p := Point{s.Made(), s.tokens, s.since.nats(), score.BPB(), score.Loss()}
-	s.Curve = append(s.Curve, p)
+	p := Point{s.Made(), s.tokens, s.since.nats(), mainScore(grader), loss}
+	s.Curve, s.Values = append(s.Curve, p), grader.Values()
 	s.since = mean{}
 	if h.Evaluated != nil {
 		return h.Evaluated(p)

@@ -12,6 +12,7 @@ import (
 	"workbench/arch/nn"
 	_ "workbench/arch/rnn"
 	_ "workbench/arch/rwkv"
+	"workbench/arch/settings"
 	_ "workbench/arch/transformer"
 	"workbench/experiments/corpus"
 	"workbench/kernels"
@@ -20,7 +21,7 @@ import (
 // build returns a small model with its initial weights.
 func build(t *testing.T, name, set string) arch.Model {
 	t.Helper()
-	config, err := arch.ParseSet(set)
+	config, err := settings.Parse(set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func build(t *testing.T, name, set string) arch.Model {
 // grammar returns a training and a held-out text.
 func grammar(t *testing.T) (text, heldOut corpus.Tokens) {
 	t.Helper()
-	x, err := corpus.Open("grammar")
+	x, err := corpus.OpenText("grammar")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestRunLearns(t *testing.T) {
 	m := build(t, "rwkv4", "dim=32,layers=2")
 	var steps []int
 	var since float64
-	r, err := Run(t.Context(), m, text, heldOut, small, func(p Progress) {
+	r, err := Run(t.Context(), m, corpus.Halves(text, heldOut), small, func(p Progress) {
 		steps = append(steps, p.Step)
 		if p.Step > 24 {
 			since += p.Loss
@@ -83,18 +84,18 @@ func TestRunLearns(t *testing.T) {
 		t.Errorf("evaluated at steps %v", at)
 	}
 	first, last := r.Curve[0], r.Curve[3]
-	if math.Abs(first.ValBPB-8) > 1 || math.Abs(first.TrainLoss-8*math.Ln2) > 0.7 {
+	if math.Abs(first.Score-8) > 1 || math.Abs(first.TrainLoss-8*math.Ln2) > 0.7 {
 		t.Errorf("before training: %+v, expected about 8 bits", first)
 	}
-	if last.ValBPB > 5 || last.TrainLoss > r.Curve[1].TrainLoss || r.ValBPB != last.ValBPB {
-		t.Errorf("after training: %+v, result %v", last, r.ValBPB)
+	if last.Score > 5 || last.TrainLoss > r.Curve[1].TrainLoss || r.Score != last.Score {
+		t.Errorf("after training: %+v, result %v", last, r.Score)
 	}
 	if math.Abs(last.TrainLoss-since/6) > 1e-6 {
 		t.Errorf("training loss %v since step 24, want the mean %v", last.TrainLoss, since/6)
 	}
-	again, err := Evaluate(m, heldOut, 4, 32, 512)
-	if err != nil || again.BPB() != r.ValBPB {
-		t.Errorf("evaluated again: %v, %v; want %v", again, err, r.ValBPB)
+	again, err := evaluate(m, heldOut, 4, 32, 512)
+	if err != nil || again.BPB() != r.Score {
+		t.Errorf("evaluated again: %v, %v; want %v", again, err, r.Score)
 	}
 	if r.ArenaBytes <= 0 || r.WeightsHash != Hash(m) {
 		t.Errorf("arena %d bytes, hash %s", r.ArenaBytes, r.WeightsHash)
@@ -111,7 +112,7 @@ func TestRunIsDeterministic(t *testing.T) {
 		run := func(what string, threads int, seed uint64) {
 			kernels.SetThreads(threads)
 			p.Seed = seed
-			r, err := Run(t.Context(), build(t, name, "dim=32,layers=2"), text, heldOut, p, nil)
+			r, err := Run(t.Context(), build(t, name, "dim=32,layers=2"), corpus.Halves(text, heldOut), p, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +171,7 @@ func TestRunStopsWhenDiverging(t *testing.T) {
 	m := build(t, "transformer", "dim=16,layers=1,heads=2")
 	p := small
 	p.LR, p.MinLR, p.Warmup = 1e30, 0, 0
-	r, err := Run(t.Context(), m, text, heldOut, p, nil)
+	r, err := Run(t.Context(), m, corpus.Halves(text, heldOut), p, nil)
 	var d *Diverged
 	if !errors.As(err, &d) || d.Step < 1 || d.Step > 12 || !strings.Contains(err.Error(), "diverged at step") {
 		t.Fatalf("error %v", err)
@@ -184,7 +185,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	text, heldOut := grammar(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	steps := 0
-	_, err := Run(ctx, build(t, "rnn", "dim=16,layers=1"), text, heldOut, small, func(Progress) {
+	_, err := Run(ctx, build(t, "rnn", "dim=16,layers=1"), corpus.Halves(text, heldOut), small, func(Progress) {
 		if steps++; steps == 5 {
 			cancel()
 		}
@@ -205,46 +206,15 @@ func TestRunErrors(t *testing.T) {
 		want          string
 	}{
 		{"plan", text, heldOut, func(p *Plan) { p.Steps = 0 }, m, "steps"},
-		{"short text", text.Part(0, 32), heldOut, func(*Plan) {}, m, "training text: the text has 32 tokens"},
-		{"short held-out", text, heldOut.Part(0, 1), func(*Plan) {}, m, "held-out text: the text has no two tokens"},
+		{"short text", text.Part(0, 32), heldOut, func(*Plan) {}, m, "training part: the text has 32 tokens"},
+		{"short held-out", text, heldOut.Part(0, 1), func(*Plan) {}, m, "held-out part: the text has no two tokens"},
 		{"limit", text, heldOut, func(p *Plan) { p.Context = 33 }, m, "limit of 32"},
 		{"vocabulary", text, heldOut, func(*Plan) {}, build(t, "rnn", "dim=8,layers=1,vocab=64"), "set vocab=256"},
 	} {
 		p := small
 		c.change(&p)
-		if _, err := Run(t.Context(), c.m, c.text, c.heldOut, p, nil); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Run(t.Context(), c.m, corpus.Halves(c.text, c.heldOut), p, nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
-	}
-}
-
-func TestSweep(t *testing.T) {
-	text, heldOut := grammar(t)
-	builds := 0
-	fresh := func() (arch.Model, error) {
-		builds++
-		return build(t, "transformer", "dim=16,layers=1,heads=2"), nil
-	}
-	lrs := []float64{1e-5, 1e-2, 1e30}
-	seen := map[float64]int{}
-	best, trials, err := Sweep(t.Context(), fresh, text, heldOut, small, lrs, func(lr float64, p Progress) { seen[lr]++ })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if best != 1 || builds != 3 || len(trials) != 3 || seen[1e-5] != 30 || seen[1e-2] != 30 {
-		t.Errorf("best %d of %d trials, %d models, steps %v", best, len(trials), builds, seen)
-	}
-	if trials[2].Err == nil || trials[2].Result != nil || trials[1].Err != nil {
-		t.Errorf("trials %+v", trials)
-	}
-	// A trial is the run with that rate and nothing else changed.
-	p := small
-	p.LR, p.MinLR = 1e-5, 1e-6
-	m, _ := fresh()
-	if r, err := Run(t.Context(), m, text, heldOut, p, nil); err != nil || math.Abs(r.ValBPB-trials[0].Result.ValBPB) > 1e-6 {
-		t.Errorf("alone: %v, %v; in the sweep %v", r.ValBPB, err, trials[0].Result.ValBPB)
-	}
-	if _, _, err := Sweep(t.Context(), fresh, text, heldOut, small, lrs[2:], nil); err == nil || !strings.Contains(err.Error(), "every learning rate") {
-		t.Errorf("all diverging: %v", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"workbench/arch/checkpoint"
 	"workbench/arch/nn"
 	"workbench/experiments/corpus"
+	"workbench/experiments/record"
 )
 
 // A session left anywhere and taken up again ends in the same bytes.
@@ -35,7 +36,7 @@ func TestSessionResumes(t *testing.T) {
 	}{{"rwkv4", rwkv, text}, {"transformer", small, text}, {"rnn", small, text}, {"rwkv4", stream, short}, {"rnn", stream, short},
 		{"transformer", epochs, text}, {"rnn", grows, text}} {
 		arch, plan, text := c.arch, c.plan, c.text
-		whole, err := NewSession(build(t, arch, "dim=32,layers=2"), text, heldOut, plan)
+		whole, err := NewTextSession(build(t, arch, "dim=32,layers=2"), text, heldOut, plan)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +45,7 @@ func TestSessionResumes(t *testing.T) {
 		}
 		for _, leave := range []int{1, 12, 17, 30} {
 			path := filepath.Join(t.TempDir(), "session.safetensors")
-			s, _ := NewSession(build(t, arch, "dim=32,layers=2"), text, heldOut, plan)
+			s, _ := NewTextSession(build(t, arch, "dim=32,layers=2"), text, heldOut, plan)
 			ctx, stop := context.WithCancel(t.Context())
 			err := s.Run(ctx, Hooks{Made: func(steps int) error {
 				if steps == leave {
@@ -56,7 +57,7 @@ func TestSessionResumes(t *testing.T) {
 			if leave < 30 && !errors.Is(err, context.Canceled) {
 				t.Fatalf("%s: %v", arch, err)
 			}
-			again, _ := NewSession(build(t, arch, "dim=32,layers=2"), text, heldOut, plan)
+			again, _ := NewTextSession(build(t, arch, "dim=32,layers=2"), text, heldOut, plan)
 			if err := again.Load(path); err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +77,7 @@ func TestSessionResumes(t *testing.T) {
 func TestLoadRefuses(t *testing.T) {
 	text, heldOut := texts(t)
 	dir := t.TempDir()
-	s, _ := NewSession(build(t, "rwkv4", "dim=32,layers=2"), text, heldOut, small)
+	s, _ := NewTextSession(build(t, "rwkv4", "dim=32,layers=2"), text, heldOut, small)
 	if err := s.start(Hooks{}); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func TestLoadRefuses(t *testing.T) {
 		{good, "dim=32,layers=1", small, "tensor "},
 		{late, "dim=32,layers=2", short, "does not belong to a run of 5 steps"},
 	} {
-		again, err := NewSession(build(t, "rwkv4", c.set), text, heldOut, c.plan)
+		again, err := NewTextSession(build(t, "rwkv4", c.set), text, heldOut, c.plan)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +125,7 @@ func TestDamagedSession(t *testing.T) {
 	keepEvery = 0
 	text, heldOut := texts(t)
 	session := func() *Session {
-		s, err := NewSession(build(t, "rnn", "dim=8,layers=1"), text, heldOut, small)
+		s, err := NewTextSession(build(t, "rnn", "dim=8,layers=1"), text, heldOut, small)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +209,7 @@ func TestAccumulationWeighsTargets(t *testing.T) {
 		step := func(docs []corpus.Tokens, batch, accumulate int) (loss, norm float64) {
 			p := small
 			p.Batch, p.Accumulate, p.Context, p.Order, p.Steps, p.EvalEvery, p.L2Wrap, p.Warmup, p.Clip = batch, accumulate, 32, "documents", 1, 0, true, 0, 0
-			s, err := NewSession(build(t, config, "dim=32,layers=1"), docs, docs, p)
+			s, err := NewTextSession(build(t, config, "dim=32,layers=1"), docs, docs, p)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -235,7 +236,7 @@ func TestTrainLossWeighsTargets(t *testing.T) {
 	docs := []corpus.Tokens{text.Part(0, 33), text.Part(40, 45)}
 	p := small
 	p.Batch, p.Context, p.Order, p.Steps, p.EvalEvery, p.Warmup = 1, 32, "documents", 2, 0, 0
-	s, err := NewSession(build(t, "rnn", "dim=32,layers=1"), docs, docs, p)
+	s, err := NewTextSession(build(t, "rnn", "dim=32,layers=1"), docs, docs, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,17 +251,30 @@ func TestTrainLossWeighsTargets(t *testing.T) {
 
 func TestPatience(t *testing.T) {
 	for _, c := range []struct {
-		bpb  []float64
-		want bool
-	}{{[]float64{8, 7, 6}, false}, {[]float64{8, 6, 7}, false}, {[]float64{8, 6, 7, 6.5}, true}, {[]float64{8, 6, 6, 6}, true}} {
-		s := &Session{Plan: Plan{Patience: 2}}
-		for _, b := range c.bpb {
-			s.Curve = append(s.Curve, Point{ValBPB: b})
+		scores []float64
+		better string
+		want   bool
+	}{
+		{[]float64{8, 7, 6}, record.Lower, false}, {[]float64{8, 6, 7}, record.Lower, false},
+		{[]float64{8, 6, 7, 6.5}, record.Lower, true}, {[]float64{8, 6, 6, 6}, record.Lower, true},
+		{[]float64{1, 2, 3}, record.Higher, false}, {[]float64{3, 2, 1}, record.Higher, true},
+	} {
+		s := &Session{Plan: Plan{Patience: 2}, grader: func() corpus.Grader { return graded{c.better} }}
+		for _, x := range c.scores {
+			s.Curve = append(s.Curve, Point{Score: x})
 		}
 		if s.stale() != c.want {
-			t.Errorf("%v: ended %v, want %v", c.bpb, s.stale(), c.want)
+			t.Errorf("%v, %s is better: ended %v, want %v", c.scores, c.better, s.stale(), c.want)
 		}
 	}
+}
+
+// graded is a grader of which only the direction matters.
+type graded struct{ better string }
+
+func (g graded) Add(int, int32, float32, []float32) {}
+func (g graded) Values() []record.Value {
+	return []record.Value{record.Quantity{Name: "points", Better: g.better}.Of(0)}
 }
 
 // RWKV's decay and bonus learn faster, all else as before.

@@ -13,12 +13,13 @@ import (
 	"workbench/arch"
 	"workbench/arch/archtest"
 	"workbench/arch/nn"
+	"workbench/experiments/meter"
 	"workbench/experiments/record"
 	"workbench/kernels"
 )
 
 func init() {
-	Register(record.Workload{Name: "check", Title: "Checks"}, false, func() Settings { return &Check{} })
+	Register(Workload{Workload: record.Workload{Name: "check", Title: "Checks"}, First: true, Defaults: func() Settings { return &Check{} }})
 	for _, p := range properties {
 		record.Define(p.quantity())
 	}
@@ -26,7 +27,7 @@ func init() {
 
 // Check measures exact properties of the live model.
 type Check struct {
-	Names []string `yaml:"check" doc:"modes (one call, token by token and uneven pieces give the same logits); of rwkv4 also linear and scan (what its recurrence is)"`
+	Names []string `yaml:"check" json:"-" doc:"modes (one call, token by token and uneven pieces give the same logits); of rwkv4 also linear and scan (what its recurrence is)"`
 }
 
 // UnmarshalYAML reads the list that stands in place of a mapping.
@@ -70,16 +71,33 @@ func (c *Check) Complete() error {
 	return nil
 }
 
-// Of are those of the asked properties that an architecture has.
-func (c *Check) Of(arch string) []string {
-	var out []string
+// Need implements Settings.
+func (c *Check) Need(o *arch.Outline) []meter.Part { return []meter.Part{weights(o)} }
+
+// Cells implements Whole: the properties that are asked for and that the
+// architecture has.
+func (c *Check) Cells(a Arm, seeds []uint64) (cells []Cell, err error) {
+	for _, name := range c.Yields(a) {
+		cells = append(cells, Cell{What: name, Seed: seeds[0]})
+	}
+	return cells, nil
+}
+
+// Yields implements Whole.
+func (c *Check) Yields(a Arm) (names []string) {
 	for _, p := range properties {
-		if slices.Contains(c.Names, p.name) && (p.only == "" || p.only == arch) {
-			out = append(out, p.name)
+		if slices.Contains(c.Names, p.name) && (p.only == "" || p.only == a.Arch) {
+			names = append(names, p.name)
 		}
 	}
-	return out
+	return names
 }
+
+// Check implements Whole.
+func (c *Check) Check([]Arm) error { return nil }
+
+// Operations implements Whole: next to none.
+func (c *Check) Operations(Arm) float64 { return 0 }
 
 // Run implements Whole.
 func (c *Check) Run(e *Env, cell Cell, r *record.Record) error {

@@ -6,14 +6,19 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/nn"
+	"workbench/experiments/meter"
 	"workbench/experiments/record"
 )
 
 func init() {
-	Register(record.Workload{Name: "decode", Title: "Generation", Axis: &record.Axis{Key: "depth", Title: "Context already read", Unit: "tokens"}},
-		true, func() Settings {
+	Register(Workload{
+		Workload: record.Workload{Name: "decode", Title: "Generation", Axis: &record.Axis{Key: "depth", Title: "Context already read", Unit: "tokens"}},
+		Filled:   true,
+		Defaults: func() Settings {
 			return &Decode{Depth: []int{256, 512, 1024, 2048}, Tokens: 16, Batch: 1, Timing: Timing{Rounds: 8, SampleMS: 100}}
-		}, stateBytes, arenaBytes)
+		},
+		Quantities: []record.Quantity{stateBytes, arenaBytes},
+	})
 }
 
 // Decode times single-token steps at several depths of context.
@@ -28,6 +33,21 @@ type Decode struct {
 func (d *Decode) Complete() error {
 	d.Depth = rising(d.Depth)
 	return nil
+}
+
+// Need implements Settings: a state at every depth, and the one that is worked
+// on.
+func (d *Decode) Need(o *arch.Outline) []meter.Part {
+	states, deepest := 0.0, 0.0
+	for _, depth := range d.Depth {
+		most := depth + d.Room(depth)
+		if within(o, most) < most {
+			continue
+		}
+		states += o.StateBytes(d.Batch, depth)
+		deepest = max(deepest, o.StateBytes(d.Batch, most))
+	}
+	return []meter.Part{weights(o), {Name: "states", Bytes: states + deepest, Smaller: "a smaller decode.depth or decode.batch"}}
 }
 
 // Points implements Timed.

@@ -13,8 +13,11 @@ import (
 // A workload and a meter are a file each: these are registered as those of the
 // program are.
 func init() {
-	Register(record.Workload{Name: "hop", Title: "Hopping", Axis: &record.Axis{Key: "height", Title: "Height of a hop", Unit: "cm"}},
-		false, func() Settings { return &hops{Height: []int{30, 10}, Rounds: 2} }, hopHeight)
+	Register(Workload{
+		Workload:   record.Workload{Name: "hop", Title: "Hopping", Axis: &record.Axis{Key: "height", Title: "Height of a hop", Unit: "cm"}},
+		Defaults:   func() Settings { return &hops{Height: []int{30, 10}, Rounds: 2} },
+		Quantities: []record.Quantity{hopHeight},
+	})
 	meter.Register("legs", 50, func() meter.Meter { return &legs{} }, legBends)
 }
 
@@ -32,16 +35,17 @@ type hops struct {
 	watched *hopping
 }
 
-func (h *hops) Complete() error              { slices.Sort(h.Height); return nil }
-func (h *hops) Points() []int                { return h.Height }
-func (h *hops) Plan() *Timing                { return &Timing{Rounds: h.Rounds, SampleMS: 1} }
-func (h *hops) Most(int) int                 { return 100 }
-func (h *hops) Climbs() bool                 { return h.climbs }
-func (h *hops) Start(*Env) (Task, error)     { h.watched = &hopping{}; return h.watched, nil }
-func (h *hopping) Reach(height int) error    { h.height = height; return nil }
-func (h *hopping) Save([]int) error          { return nil }
-func (h *hopping) Load() Load                { return Load{8 * float64(h.since), 20 * float64(h.since)} }
-func (h *hopping) Describe(r *record.Record) { r.Add(hopHeight.Of(float64(h.height))) }
+func (h *hops) Need(*arch.Outline) []meter.Part { return nil }
+func (h *hops) Complete() error                 { slices.Sort(h.Height); return nil }
+func (h *hops) Points() []int                   { return h.Height }
+func (h *hops) Plan() *Timing                   { return &Timing{Rounds: h.Rounds, SampleMS: 1} }
+func (h *hops) Most(int) int                    { return 100 }
+func (h *hops) Climbs() bool                    { return h.climbs }
+func (h *hops) Start(*Env) (Task, error)        { h.watched = &hopping{}; return h.watched, nil }
+func (h *hopping) Reach(height int) error       { h.height = height; return nil }
+func (h *hopping) Save([]int) error             { return nil }
+func (h *hopping) Load() Load                   { return Load{8 * float64(h.since), 20 * float64(h.since)} }
+func (h *hopping) Describe(r *record.Record)    { r.Add(hopHeight.Of(float64(h.height))) }
 
 // hopping notes how often it is told to do what.
 type hopping struct {
@@ -127,7 +131,7 @@ func TestHarness(t *testing.T) {
 	if o := w.Options(); len(o) != 2 || o[0].Key != "height" || o[0].Most != 500 || o[1].Least != 1 {
 		t.Errorf("its settings are %+v", o)
 	}
-	s := w.New().(*hops)
+	s := w.Defaults().(*hops)
 	if err := s.Complete(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,16 +1,23 @@
 package workload
 
 import (
+	"slices"
+
 	"workbench/arch"
 	"workbench/arch/nn"
+	"workbench/experiments/meter"
 	"workbench/experiments/record"
 )
 
 func init() {
-	Register(record.Workload{Name: "prefill", Title: "Prefill", Axis: &record.Axis{Key: "chunk", Title: "Piece read per call", Unit: "tokens"}},
-		true, func() Settings {
+	Register(Workload{
+		Workload: record.Workload{Name: "prefill", Title: "Prefill", Axis: &record.Axis{Key: "chunk", Title: "Piece read per call", Unit: "tokens"}},
+		Filled:   true,
+		Defaults: func() Settings {
 			return &Prefill{Tokens: 1024, Chunk: []int{1, 16, 256, 0}, Batch: 1, Timing: Timing{Rounds: 8, SampleMS: 100}}
-		}, stateBytes, arenaBytes)
+		},
+		Quantities: []record.Quantity{stateBytes, arenaBytes},
+	})
 }
 
 // Prefill times reading a text from nothing, in pieces of several sizes. Only
@@ -31,6 +38,14 @@ func (p *Prefill) Complete() error {
 	}
 	p.Chunk = rising(p.Chunk)
 	return nil
+}
+
+// Need implements Settings.
+func (p *Prefill) Need(o *arch.Outline) []meter.Part {
+	const smaller = "smaller prefill.tokens, prefill.chunk or prefill.batch"
+	read := float64(p.Batch) * float64(within(o, slices.Max(p.Chunk)))
+	return []meter.Part{weights(o), {Name: "state", Bytes: o.StateBytes(p.Batch, within(o, p.Tokens)), Smaller: smaller},
+		{Name: "activations", Bytes: o.ReadBytes(read), Smaller: smaller}}
 }
 
 // Points implements Timed.

@@ -20,7 +20,7 @@ type Option struct {
 // Options lists the settings of a workload.
 func (w *Workload) Options() []Option {
 	var out []Option
-	eachField(w.New(), func(key string, f reflect.StructField, v reflect.Value) {
+	eachField(w.Defaults(), func(key string, f reflect.StructField, v reflect.Value) {
 		o := Option{Key: key, Default: v.Interface(), Doc: f.Tag.Get("doc")}
 		if least, most := f.Tag.Get("min"), f.Tag.Get("max"); most != "" {
 			var err1, err2 error

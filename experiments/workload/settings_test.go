@@ -26,7 +26,7 @@ func numbers(x any) (all []int64, ok bool) {
 // defaults lie within them. A default of 0 is none: Complete gives the number.
 func TestOptions(t *testing.T) {
 	for _, w := range All() {
-		completed := w.New()
+		completed := w.Defaults()
 		if err := completed.Complete(); err != nil && w.Name != "check" { // whose list has no default
 			t.Errorf("%s: the defaults are refused: %v", w.Name, err)
 		}

@@ -1,20 +1,22 @@
 package workload
 
 import (
-	"fmt"
-
 	"workbench/arch"
 	"workbench/arch/nn"
 	"workbench/experiments/corpus"
+	"workbench/experiments/meter"
 	"workbench/experiments/record"
 	"workbench/experiments/train"
 )
 
 func init() {
-	Register(record.Workload{Name: "train", Title: "Training", Axis: &record.Axis{Key: "context", Title: "Training window", Unit: "tokens"}},
-		false, func() Settings {
+	Register(Workload{
+		Workload: record.Workload{Name: "train", Title: "Training", Axis: &record.Axis{Key: "context", Title: "Training window", Unit: "tokens"}},
+		Defaults: func() Settings {
 			return &Train{Context: []int{64, 128, 256, 512}, BatchTokens: 2048, Timing: Timing{Rounds: 8, SampleMS: 100}}
-		}, arenaBytes)
+		},
+		Quantities: []record.Quantity{arenaBytes},
+	})
 }
 
 // Train times whole optimiser steps at several lengths of context.
@@ -28,9 +30,14 @@ type Train struct {
 func (t *Train) Complete() error {
 	t.Context = rising(t.Context)
 	if longest := t.Context[len(t.Context)-1]; longest > t.BatchTokens {
-		return fmt.Errorf("context: a window of %d tokens is longer than a step of batch_tokens %d", longest, t.BatchTokens)
+		return faultf(at("context"), "context: %d is not between 1 and %d, the tokens of a batch", longest, t.BatchTokens)
 	}
 	return nil
+}
+
+// Need implements Settings.
+func (t *Train) Need(o *arch.Outline) []meter.Part {
+	return trainingNeed(o, float64(t.BatchTokens), "a smaller train.batch_tokens")
 }
 
 // Points implements Timed.

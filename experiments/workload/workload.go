@@ -20,19 +20,44 @@ type Workload struct {
 	// Filled asks for random numbers in every matrix, as trained weights are, in
 	// place of initial weights: matrices of zeros cost less to read.
 	Filled bool
-
-	settings func() Settings
-	yields   []record.Quantity
+	// First tells that its cells come before anything is timed.
+	First bool
+	// Defaults returns new settings with their defaults. They are Timed or Whole;
+	// a workload with an axis has a setting of the axis' key, the list of points.
+	Defaults func() Settings
+	// Quantities are those of its records, beside what all records hold.
+	Quantities []record.Quantity
 }
 
 // Settings are what a study sets of a workload, a pointer to a struct. Each
 // field has the tag yaml (its key), doc, and for numbers and lists of numbers
-// min and max. They are Timed or Whole.
+// min and max. What only planning needs has the tag `json:"-"`: it makes no
+// other work of a cell. Settings are Timed or Whole.
 type Settings interface {
 	// Complete fills in what follows from other settings, and tells what the
 	// bounds of single fields cannot.
 	Complete() error
+	// Need is the memory that a process takes, weights included.
+	Need(o *arch.Outline) []meter.Part
 }
+
+// A Fault is an error of settings that knows where: at a path of keys and
+// positions in lists.
+type Fault struct {
+	Path []any
+	Text string
+}
+
+// Error implements error.
+func (f *Fault) Error() string { return f.Text }
+
+// faultf is a fault under a path.
+func faultf(path []any, format string, args ...any) error {
+	return &Fault{path, fmt.Sprintf(format, args...)}
+}
+
+// at is a path.
+func at(keys ...any) []any { return keys }
 
 // A Timed workload is measured in samples at the points of its axis: the
 // processes of all arms take one after the other, block by block.
@@ -93,13 +118,30 @@ type Load struct{ Operations, Bytes float64 }
 // A Whole workload has cells that are one record each.
 type Whole interface {
 	Settings
+	// Cells is the work that an arm is given, with the seeds of the study.
+	Cells(a Arm, seeds []uint64) ([]Cell, error)
+	// Yields are the names of the quantities that an arm's records may hold, of
+	// those of the workload.
+	Yields(a Arm) []string
+	// Check holds the settings against all arms that the part has, with any
+	// profile.
+	Check(arms []Arm) error
+	// Operations is about how many a cell of the arm takes.
+	Operations(a Arm) float64
 	// Run does the work of a cell and adds what it yields to r.
 	Run(e *Env, c Cell, r *record.Record) error
 }
 
+// An Arm is one of the models that a part of a study compares.
+type Arm struct {
+	Label, Arch string
+	Corpus      string // the name of its source
+	Params      int
+}
+
 // A Cell is one piece of a Whole workload's work.
 type Cell struct {
-	What string         `json:"what"` // "modes"
+	What string         `json:"what"` // "seed 2"
 	Seed uint64         `json:"seed"`
 	Keys map[string]any `json:"keys,omitempty"` // what it is beside the settings
 }
@@ -110,7 +152,7 @@ type Env struct {
 	Arch   string
 	Tokens []int32 // a text to read: not empty
 	Vocab  int     // tokens that the model knows
-	Corpus string  // the name of the study's source
+	Corpus string  // the name of the part's source
 	Seed   uint64
 	// Progress tells how far a cell is; tokens a second.
 	Progress func(done, total int, rate float64)
@@ -118,23 +160,21 @@ type Env struct {
 
 var registry []*Workload
 
-// Register makes a workload known. settings returns settings with their
-// defaults, which must be Timed or Whole. A workload with an axis has a setting
-// of the axis' key: the list of points.
-func Register(w record.Workload, filled bool, settings func() Settings, yields ...record.Quantity) {
-	s := settings()
+// Register makes a workload known.
+func Register(w Workload) {
+	s := w.Defaults()
 	_, timed := s.(Timed)
 	_, whole := s.(Whole)
 	if Find(w.Name) != nil || timed == whole || timed && w.Axis == nil {
 		panic(fmt.Sprintf("workload: %q: registered twice, neither timed nor whole, or timed without an axis", w.Name))
 	}
-	registry = append(registry, &Workload{w, filled, settings, append(yields, params, paramsInner)})
+	registry = append(registry, &w)
 	slices.SortStableFunc(registry, func(a, b *Workload) int { return rank(a) - rank(b) })
 }
 
 // rank puts timed workloads before others, as they are measured.
 func rank(w *Workload) int {
-	if _, ok := w.settings().(Timed); ok {
+	if _, ok := w.Defaults().(Timed); ok {
 		return 0
 	}
 	return 1
@@ -152,12 +192,17 @@ func Find(name string) *Workload {
 
 // Of is the workload that settings are of.
 func Of(s Settings) *Workload {
-	i := slices.IndexFunc(registry, func(w *Workload) bool { return reflect.TypeOf(w.settings()) == reflect.TypeOf(s) })
+	i := slices.IndexFunc(registry, func(w *Workload) bool { return reflect.TypeOf(w.Defaults()) == reflect.TypeOf(s) })
 	return registry[i]
 }
 
 // All are the workloads in the order in which they are measured.
 func All() []*Workload { return slices.Clone(registry) }
+
+// Blank returns settings that give nothing.
+func (w *Workload) Blank() Settings {
+	return reflect.New(reflect.TypeOf(w.Defaults()).Elem()).Interface().(Settings)
+}
 
 // Names lists them.
 func Names() string {
@@ -168,11 +213,13 @@ func Names() string {
 	return strings.Join(names, ", ")
 }
 
-// Yields tells whether records of the workload hold the quantity of that name.
+// Yields tells whether records of the workload may hold the quantity of that
+// name; what records of a Whole one hold of a model, its settings say.
 func (w *Workload) Yields(name string) bool {
-	_, timed := w.settings().(Timed)
-	return timed && (meter.Yields(name) || operations.Is(name) || bytesRead.Is(name)) || slices.ContainsFunc(w.yields, func(q record.Quantity) bool { return q.Is(name) })
+	_, timed := w.Defaults().(Timed)
+	return timed && (meter.Yields(name) || operations.Is(name) || bytesRead.Is(name)) || Counts(name) ||
+		slices.ContainsFunc(w.Quantities, func(q record.Quantity) bool { return q.Is(name) })
 }
 
-// New returns settings of the workload with their defaults.
-func (w *Workload) New() Settings { return w.settings() }
+// Counts tells whether a quantity is one that the records of all workloads hold.
+func Counts(name string) bool { return params.Is(name) || paramsInner.Is(name) }
