@@ -93,7 +93,7 @@ func (v *view) apply(r record.Rule) RuleResult {
 	res.Numbers = f.iv.text(f.unit)
 	res.Verdict, res.Why = decide(r, f.iv)
 	floor := v.run.Host.NoiseFloor
-	if q := v.quantity(r.Metric); q.Kind == record.Timed && r.Kind == record.RuleRatio && floor != nil {
+	if q := v.judged(r); q.Kind == record.Timed && r.Kind == record.RuleRatio && floor != nil {
 		for _, t := range thresholds(r) {
 			if (res.Verdict == Holds || res.Verdict == Fails) && withinFloor(f.iv.mid/t, *floor) {
 				res.Verdict = NotDecided
@@ -152,7 +152,7 @@ func decide(r record.Rule, iv interval) (verdict, why string) {
 func (v *view) asks(r record.Rule) string {
 	what := r.Metric
 	if r.Kind != record.RuleCheck {
-		what = v.quantity(r.Metric).Title
+		what = v.judged(r).Title
 	}
 	over := v.over(r)
 	at := ""
@@ -190,6 +190,14 @@ func (v *view) asks(r record.Rule) string {
 	return s + ": " + strings.Join(t, " and ")
 }
 
+// judged is the quantity of a rule.
+func (v *view) judged(r record.Rule) record.Quantity {
+	if part := v.part(r.Part); part != nil {
+		return part.quantity(r.Metric)
+	}
+	return v.quantity(r.Metric)
+}
+
 // over is the axis of a rule: the one it names, or its workload's.
 func (v *view) over(r record.Rule) string {
 	if r.Over != "" {
@@ -207,7 +215,7 @@ func (v *view) find(r record.Rule) finding {
 	if r.Kind == record.RuleCheck {
 		return v.findCheck(part, r)
 	}
-	q, over := v.quantity(r.Metric), v.over(r)
+	q, over := part.quantity(r.Metric), v.over(r)
 	if q.Kind == record.Estimated {
 		return undecided("%s is an estimate, which decides nothing", q.Title)
 	}

@@ -106,7 +106,7 @@ func (v *view) comparisons(part *partView) []comparison {
 	counted := map[string]bool{} // quantities that are compared already
 	for _, w := range part.workloads() {
 		for _, name := range v.names {
-			q := v.quantity(name)
+			q := part.quantity(name)
 			if !q.Main || q.Kind == record.Estimated || q.Kind == record.Exact && (w.Axis == nil || counted[name]) {
 				continue
 			}
@@ -168,6 +168,9 @@ func (v *view) comparisonBlocks(part *partView) []Block {
 	}
 	if len(t.Rows) == 0 {
 		return nil
+	}
+	for _, q := range part.scores() {
+		t.Note = strings.TrimSpace(t.Note + " " + part.notAvailable(q))
 	}
 	return []Block{{Heading: "All against " + part.Baseline, Table: t}}
 }

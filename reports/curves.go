@@ -57,6 +57,7 @@ type curves struct {
 	figure  Figure
 	means   []string // of which seeds every mean is, and how far it goes
 	missing []string // runs that are not drawn, and why
+	before  bool     // some run was evaluated before its first step, which is not drawn
 }
 
 // alongTraining draws the series of a quantity of runs along their training, by
@@ -68,6 +69,7 @@ func alongTraining(runs []*record.Record, q record.Quantity, index map[string]in
 	for _, r := range runs {
 		if s := r.Series(q.Name); s != nil {
 			axis, unit = cmp.Or(axis, s.Axis), cmp.Or(unit, s.AxisUnit)
+			c.before = c.before || slices.Contains(s.X, 0)
 		}
 	}
 	axis, unit = shorten(cmp.Or(axis, "position"), titleRunes), shorten(cmp.Or(unit, "number"), unitRunes)

@@ -20,7 +20,7 @@ func init() {
 		if !part.has("toy") {
 			return nil
 		}
-		f := part.axisFigure("podium", "Balls on the podium", "toy", v.quantity(drops.Name))
+		f := part.axisFigure("podium", "Balls on the podium", "toy", part.quantity(drops.Name))
 		f.Kind = "bars"
 		return []Block{{Heading: "Podium", Figure: &f}}
 	})

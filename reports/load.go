@@ -31,6 +31,8 @@ type partView struct {
 	view    *view
 	index   map[string]int // arm -> position in view.arms
 	tuned   bool           // some arm tried several learning rates
+
+	quantities map[string]record.Quantity // of its records, by name
 }
 
 func load(dir string) (*view, error) {
@@ -47,11 +49,16 @@ func newView(run record.Run, recs []record.Record) *view {
 	for i := range v.all {
 		cleanStrings(reflect.ValueOf(&v.all[i]).Elem(), "")
 	}
-	v.collectQuantities()
+	var records []*record.Record
+	for i := range v.all {
+		records = append(records, &v.all[i])
+	}
+	v.quantities, v.names = quantitiesOf(records)
 	v.nameWorkloads()
 	v.shortenArms()
 	v.sortIntoParts()
 	for _, part := range v.parts {
+		part.quantities, _ = quantitiesOf(part.records)
 		v.notes = append(v.notes, part.keepBestRates()...)
 		v.notes = append(v.notes, part.mixedKeys()...)
 	}

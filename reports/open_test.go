@@ -42,7 +42,7 @@ func init() {
 		if !part.has("toy") {
 			return nil
 		}
-		f := part.axisFigure("drops", "Balls on the floor", "toy", v.quantity(drops.Name))
+		f := part.axisFigure("drops", "Balls on the floor", "toy", part.quantity(drops.Name))
 		t := &Table{Name: part.slug + "-applause", Columns: []string{"Artist"}, Rows: [][]string{{"Rastelli"}}}
 		return []Block{{Heading: "Applause", Figure: &f, Says: []string{"Bravo!"}, Table: t}}
 	})

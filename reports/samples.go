@@ -18,25 +18,35 @@ func (v *view) quantity(name string) record.Quantity {
 	return record.Quantity{Name: name, Title: name}
 }
 
+// quantity finds what the part's own records say of a quantity, for what is
+// measured in one unit here may be in another there.
+func (part *partView) quantity(name string) record.Quantity {
+	if q, ok := part.quantities[name]; ok {
+		return q
+	}
+	return part.view.quantity(name)
+}
+
 // Runes to which the words of records are cut in figures and tables.
 const (
 	titleRunes = 120
 	unitRunes  = 30
 )
 
-// collectQuantities keeps what the records say of each quantity, the first
-// that does.
-func (v *view) collectQuantities() {
-	v.quantities = map[string]record.Quantity{}
-	for i := range v.all {
-		for _, x := range v.all[i].Values {
-			if _, ok := v.quantities[x.Name]; !ok {
+// quantitiesOf is what records say of each quantity, the first that does, and
+// the names in the records' order.
+func quantitiesOf(records []*record.Record) (byName map[string]record.Quantity, names []string) {
+	byName = map[string]record.Quantity{}
+	for _, r := range records {
+		for _, x := range r.Values {
+			if _, ok := byName[x.Name]; !ok {
 				x.Title, x.Unit = shorten(cmp.Or(x.Title, x.Name), titleRunes), shorten(x.Unit, unitRunes)
-				v.quantities[x.Name] = x.Quantity
-				v.names = append(v.names, x.Name)
+				byName[x.Name] = x.Quantity
+				names = append(names, x.Name)
 			}
 		}
 	}
+	return byName, names
 }
 
 // nameWorkloads completes what the run says of workloads: those that only

@@ -15,7 +15,7 @@ func (v *view) decodeBlocks(part *partView) []Block {
 	if !part.has("decode") {
 		return nil
 	}
-	q := v.quantity("duration_per_token")
+	q := part.quantity("duration_per_token")
 	time := part.axisFigure("decode-time", "Time to generate one token after a context", "decode", q)
 	time.Y.Log = true
 	out := []Block{{Heading: "Generation: time per token", Figure: &time,
@@ -29,7 +29,7 @@ func (v *view) decodeBlocks(part *partView) []Block {
 // cumulativeBlock integrates the time per token over depth, round by round, by
 // the trapezoid rule through the measured depths.
 func (v *view) cumulativeBlock(part *partView) (Block, bool) {
-	q := v.quantity("duration_per_token")
+	q := part.quantity("duration_per_token")
 	var series []Series
 	from := 0.0
 	for _, arm := range part.Arms {

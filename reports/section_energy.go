@@ -31,7 +31,7 @@ func (v *view) energyBlocks(part *partView) []Block {
 	workload := along[0]
 	var out []Block
 	for i, e := range energies {
-		q := v.quantity(e.name)
+		q := part.quantity(e.name)
 		f := part.axisFigure("energy-"+e.kind, fmt.Sprintf("Energy per token, %s (%s)", e.kind, workload), workload, q)
 		if len(f.Series) == 0 {
 			if i == 0 {
@@ -96,7 +96,7 @@ func (part *partView) energyTable() *Table {
 // countAtLargest is how many samples have a quantity at the largest position of an arm
 // in a workload.
 func (part *partView) countAtLargest(arm, workload, name string) int {
-	p, _ := samplesIn(part.samplesAlong(arm, workload, part.view.axisKey(workload), part.view.quantity(name)), part.largestPosition(arm, workload))
+	p, _ := samplesIn(part.samplesAlong(arm, workload, part.view.axisKey(workload), part.quantity(name)), part.largestPosition(arm, workload))
 	return len(p.all)
 }
 

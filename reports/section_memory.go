@@ -42,13 +42,13 @@ func (v *view) memoryBlocks(part *partView) []Block {
 }
 
 func (part *partView) memoryFigure(name, title, heading string) Block {
-	f := part.axisFigure(slug(strings.TrimSuffix(name, "_bytes")), title, "decode", part.view.quantity(name))
+	f := part.axisFigure(slug(strings.TrimSuffix(name, "_bytes")), title, "decode", part.quantity(name))
 	return Block{Heading: heading, Figure: &f}
 }
 
 // stateSentence says which states grow with what was read.
 func (part *partView) stateSentence() string {
-	q := part.view.quantity("state_bytes")
+	q := part.quantity("state_bytes")
 	var parts []string
 	var lo, hi float64
 	for _, arm := range part.Arms {
@@ -86,7 +86,7 @@ func (part *partView) largestTable(name, title string, columns []column, note st
 			x := part.largestPosition(arm, w)
 			row, found := []string{arm, w, fmt.Sprintf("%s %.0f", part.view.axisKey(w), x)}, false
 			for _, c := range columns {
-				q := part.view.quantity(c.name)
+				q := part.quantity(c.name)
 				cell := "n/a"
 				if p, ok := samplesIn(part.samplesAlong(arm, w, part.view.axisKey(w), q), x); ok {
 					cell, found = quantityText(q, median(p.all)), true

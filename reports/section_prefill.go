@@ -13,7 +13,7 @@ func (v *view) prefillBlocks(part *partView) []Block {
 	if !part.has("prefill") {
 		return nil
 	}
-	q := v.quantity("tokens_per_second")
+	q := part.quantity("tokens_per_second")
 	f := part.axisFigure("prefill", "Speed of reading a text in pieces", "prefill", q)
 	at := xs(f.Series)
 	if all, ok := part.wholeText(at); ok {

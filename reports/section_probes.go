@@ -30,7 +30,7 @@ func (v *view) probeBlocks(part *partView) []Block {
 		for i, slots := range slices.Sorted(maps.Keys(every)) {
 			s := Series{Name: arm + ": " + shorten(slots, armRunes), Index: part.index[arm], Variant: i, Line: true}
 			for _, k := range slices.Sorted(slices.Values(every[slots])) {
-				q := v.quantity(fmt.Sprintf("%s%s/%.0f", probe, slots, k))
+				q := part.quantity(fmt.Sprintf("%s%s/%.0f", probe, slots, k))
 				if ps := part.samplesAlong(arm, "quality", "", q); len(ps) > 0 {
 					unit = q.Unit
 					s.Points = append(s.Points, meanInterval(ps[0].all).point(k))

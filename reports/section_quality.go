@@ -23,7 +23,7 @@ func (v *view) qualityBlocks(part *partView) []Block {
 	}
 	var missing []string
 	for _, name := range v.names {
-		if q := v.quantity(name); q.Kind == record.Seeded && !slices.Contains(part.scores(), q) {
+		if q := part.quantity(name); q.Kind == record.Seeded && !slices.Contains(part.scores(), q) {
 			missing = append(missing, nonEmpty(part.notAvailable(q))...)
 		}
 	}
@@ -38,7 +38,7 @@ func (v *view) qualityBlocks(part *partView) []Block {
 func (part *partView) scores() []record.Quantity {
 	var out []record.Quantity
 	for _, name := range part.view.names {
-		q := part.view.quantity(name)
+		q := part.quantity(name)
 		if q.Main && q.Kind == record.Seeded && slices.ContainsFunc(part.inWorkload("quality"), func(r *record.Record) bool { return r.Find(name) != nil }) {
 			out = append(out, q)
 		}
@@ -82,6 +82,9 @@ func (part *partView) trainingBlock(q record.Quantity) (Block, bool) {
 	f.Name, f.Title, f.Note = part.slug+"-training-"+slug(q.Name), upper(q.Title)+" during training", "Every line is one seed."
 	if len(c.means) > 0 {
 		f.Note = "Faint lines are single seeds, as far as they go; marked lines are means, as far as all seeds go, with bars from the lowest seed to the highest."
+	}
+	if c.before {
+		f.Note += " The evaluation before the first step is left out."
 	}
 	if n := len(c.missing); n > 0 {
 		f.lose("Not drawn: %s without an evaluation, or of a seed that is drawn already.", count(n, "run"))

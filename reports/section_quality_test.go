@@ -77,6 +77,7 @@ func TestQualityOfATask(t *testing.T) {
 		"(positive: the long context helps)", "| dumb        |     0 |", "From the first positions to the last the share of right answers changes: rwkv4 by −5.00 %;",
 		"Training examples seen (examples)",
 		"### Quality: not available", "Share from forgetting wkv is n/a for transformer, seeds 0, 1, 2, 3, 4 and 5 (there is no such memory).",
+		"Counted quantities have no p. Share of right answers is n/a for rnn, seed 2",
 	} {
 		if !strings.Contains(md, want) {
 			t.Errorf("the report lacks %q", want)
@@ -84,6 +85,23 @@ func TestQualityOfATask(t *testing.T) {
 	}
 	if strings.Contains(md, "bits") || strings.Contains(md, "loss changes") || strings.Contains(strings.ToLower(md), "held-out loss") {
 		t.Error("the report speaks of a loss")
+	}
+}
+
+// TestUnitsOfParts: a quantity has the title and the unit that the records of
+// the part give it.
+func TestUnitsOfParts(t *testing.T) {
+	bits, m := newMaker(), answering()
+	bits.run.Parts, bits.recs = append(bits.run.Parts, m.run.Parts...), append(bits.recs, m.recs...)
+	v := newView(bits.run, bits.recs)
+	for name, want := range map[string]string{"quality-probes": "Held-out loss added by forgetting (bits/byte)", "task-probes": "Share of right answers added by forgetting (%)"} {
+		if got := figure(v, name).Y.String(); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	rule := record.Rule{Kind: record.RuleDifference, Part: "task", Phase: "quality", Metric: "probe:wkv/4", Arch: "rnn", Below: ptr(0.0)}
+	if got := v.apply(rule); got.Verdict != Holds || got.Numbers != "−20.0 %" || got.Asks != "share from forgetting wkv (quality) of rnn: below 0" {
+		t.Errorf("%+v", got)
 	}
 }
 

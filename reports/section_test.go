@@ -69,7 +69,7 @@ func TestSeedsAlongTraining(t *testing.T) {
 	if want := []string{"rnn, seed 0 thin", "rnn, seed 2 thin", "apart, seed 0", "apart, seed 1", "rnn, mean of 2 seeds", "one"}; !slices.Equal(got, want) {
 		t.Errorf("series %q, want %q", got, want)
 	}
-	if want := "Faint lines are single seeds, as far as they go; marked lines are means, as far as all seeds go, with bars from the lowest seed to the highest."; f.Note != want {
+	if want := "Faint lines are single seeds, as far as they go; marked lines are means, as far as all seeds go, with bars from the lowest seed to the highest. The evaluation before the first step is left out."; f.Note != want {
 		t.Errorf("note %q", f.Note)
 	}
 }

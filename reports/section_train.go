@@ -7,7 +7,7 @@ func (v *view) trainBlocks(part *partView) []Block {
 	if !part.has("train") {
 		return nil
 	}
-	q := v.quantity("tokens_per_second")
+	q := part.quantity("tokens_per_second")
 	f := part.axisFigure("train-speed", "Training speed", "train", q)
 	f.Note += " A step is forward, backward and the optimiser."
 	return []Block{{Heading: "Training: speed", Figure: &f, Says: nonEmpty(v.comparedSentence(part, "train", q, "runs at %s the speed of %s"))}}
