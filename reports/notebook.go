@@ -149,7 +149,7 @@ func (v *view) glance(js []Judgement) []GlanceLine {
 
 // claimsTable is one row a rule, the claim in the first.
 func claimsTable(js []Judgement) *Table {
-	t := &Table{Name: "claims", Title: "Claims", Text: 5,
+	t := &Table{Name: "claims", Title: "Claims", Text: 5, Verdict: 1,
 		Columns: []string{"Claim", "Verdict", "Rule, fixed before the run", "Measured [95 % interval]", "Rule's verdict"},
 		Note: "A rule holds when the whole 95 % interval lies on the asked side of its threshold and fails when the whole interval lies on the other. " +
 			"A claim holds when all of its rules do. Ratios of timed quantities closer to the threshold than the noise floor decide nothing. Slopes leave out the position 0."}

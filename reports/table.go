@@ -19,6 +19,7 @@ type Table struct {
 	Columns []string
 	Text    int // the first Text columns are words, the others numbers
 	Tail    int // and so are the last Tail
+	Verdict int // the column of verdicts, 0: none
 	Rows    [][]string
 	Note    string
 }
@@ -26,13 +27,13 @@ type Table struct {
 // Words tells whether column i holds words rather than numbers.
 func (t *Table) Words(i int) bool { return i < t.Text || i >= len(t.Columns)-t.Tail }
 
-// Class is the style of a cell: words, and in the table of claims a verdict.
+// Class is the style of a cell: words, and of a verdict which.
 func (t *Table) Class(i int, cell string) string {
 	class := ""
 	if t.Words(i) {
 		class = "t"
 	}
-	if t.Name != "claims" || i != 1 {
+	if t.Verdict == 0 || i != t.Verdict {
 		return class
 	}
 	switch {
