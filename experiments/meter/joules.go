@@ -52,7 +52,8 @@ func (m *joules) End(w Work) Reading {
 	}
 	total := record.Total(entries, record.TierCounter)
 	if total == nil || total.Joules == nil {
-		out.Values = append(out.Values, joulesPerToken.Missing(record.NoTotal(entries)))
+		reason := record.NoTotal(entries)
+		out.Values = append(out.Values, joulesPerToken.Missing(reason), netPerToken.Missing(reason))
 	} else {
 		gross := perToken(joulesPerToken, total)
 		gross.Reason = ""

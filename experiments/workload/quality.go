@@ -276,28 +276,31 @@ func (x *exam) longSets(T int) (sets []corpus.Set, err error) {
 // state without them has no such value.
 func (x *exam) probe() {
 	T := x.Context * max(1, x.LongContext)
-	known := map[string]float64{}
-	forget := func(slots []string, every int) float64 {
+	type outcome struct {
+		score float64
+		err   error
+	}
+	known := map[string]outcome{}
+	forget := func(slots []string, every int) outcome {
 		key := fmt.Sprint(slots, every)
-		score, ok := known[key]
+		o, ok := known[key]
 		if !ok {
-			var err error
-			if score, err = train.EvaluateForgetting(x.model, x.src, evalBatch, T, x.EvalTokens, slots, every); err != nil {
-				score = math.NaN()
-			}
-			known[key] = score
+			o.score, o.err = train.EvaluateForgetting(x.model, x.src, evalBatch, T, x.EvalTokens, slots, every)
+			known[key] = o
 		}
-		return score
+		return o
 	}
 	for _, p := range x.Probes {
 		for _, every := range p.Every {
-			if lost := forget(p.Slots, every) - forget(p.Than, every); !math.IsNaN(lost) {
-				q := p.quantity(every)
-				if q.Unit != x.main.Unit {
-					q.Title, q.Unit, q.Better = fmt.Sprintf("%s from forgetting %s every %d tokens", x.main.Title, p.Name, every), x.main.Unit, x.main.Better
-				}
-				x.r.Add(q.Of(lost))
+			these, those := forget(p.Slots, every), forget(p.Than, every)
+			if these.err != nil || those.err != nil {
+				continue
 			}
+			q := p.quantity(every)
+			if q.Unit != x.main.Unit {
+				q.Title, q.Unit, q.Better = fmt.Sprintf("%s from forgetting %s every %d tokens", x.main.Title, p.Name, every), x.main.Unit, x.main.Better
+			}
+			x.r.Add(q.Of(these.score - those.score))
 		}
 	}
 }
