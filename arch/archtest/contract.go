@@ -255,7 +255,7 @@ func used(s Spec) error {
 	}
 	tok := text(m, batch, length, 6)
 	nn.ZeroGrad(m)
-	Loss(nn.NewGraph(), m, tok, nil)
+	meanLoss(nn.NewGraph(), m, tok, nil)
 	nn.Walk(m, func(p nn.Param) {
 		if p.Tensor.Const != (p.Tensor.Grad == nil) {
 			err = fmt.Errorf("%s is frozen and has a gradient, or is not and has none", p.Name)
@@ -266,10 +266,10 @@ func used(s Spec) error {
 	return err
 }
 
-// Loss is the mean cross-entropy of every token given those before it, the
+// meanLoss is the mean cross-entropy of every token given those before it, the
 // first of a row being the target of the last; a graph that records runs
 // backwards, one that does not adds up in float64.
-func Loss(g *nn.Graph, m arch.Model, tok nn.Tokens, s arch.State) float64 {
+func meanLoss(g *nn.Graph, m arch.Model, tok nn.Tokens, s arch.State) float64 {
 	targets := make([]int32, len(tok.IDs))
 	for b := range tok.B {
 		row := tok.IDs[b*tok.T : (b+1)*tok.T]
@@ -333,7 +333,7 @@ func poison(s Spec) error {
 	grads := func() []float32 {
 		nn.ZeroGrad(m)
 		g.Reset()
-		return flat(m, Loss(g, m, tok, m.NewState(batch)))
+		return flat(m, meanLoss(g, m, tok, m.NewState(batch)))
 	}
 	clean := grads()
 	g.Poison = true
@@ -355,7 +355,7 @@ func threads(s Spec) error {
 	for _, n := range []int{1, 2, 3} {
 		kernels.SetThreads(n)
 		nn.ZeroGrad(m)
-		got := flat(m, Loss(nn.NewGraph(), m, tok, nil))
+		got := flat(m, meanLoss(nn.NewGraph(), m, tok, nil))
 		if first == nil {
 			first = got
 		} else if !bytes.Equal(raw(first), raw(got)) {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// MQAR is a setting of multi-query associative recall: K pairs of a key and
+// mqar is a setting of multi-query associative recall: K pairs of a key and
 // its value, then positions at which the keys are asked for their values.
 // Source: Arora et al., arXiv 2312.04927; HazyResearch/zoology zoology/data/multiquery_ar.py.
-type MQAR struct {
+type mqar struct {
 	Vocab    int     `json:"vocab_size"` // V: keys are 1 … V/2-1, values V/2 … V-1
 	T        int     `json:"input_seq_len"`
 	Examples int     `json:"num_examples"`
@@ -27,7 +27,7 @@ const ignored = -100
 
 // mqarCase is one setting of a case.json with the files that hold it.
 type mqarCase struct {
-	MQAR
+	mqar
 	Config       string
 	Files        []string
 	Shape        []int
@@ -82,7 +82,7 @@ func (c *mqarCase) check(r *Result, dir, file string) error {
 	if want := []int{c.Examples, c.T}; !slices.Equal(shape, want) || !slices.Equal(labelShape, want) || c.Shape != nil && !slices.Equal(c.Shape, want) {
 		return fmt.Errorf("inputs of shape %v, labels %v, stated %v and %v", shape, labelShape, want, c.Shape)
 	}
-	slots, err := c.MQAR.Check(inputs, labels)
+	slots, err := c.follows(inputs, labels)
 	if err != nil {
 		return err
 	}
@@ -111,17 +111,17 @@ func (c *mqarCase) check(r *Result, dir, file string) error {
 }
 
 // context is the positions that show the pairs.
-func (m MQAR) context() int { return 2 * m.Pairs * max(1, m.Passes) }
+func (m mqar) context() int { return 2 * m.Pairs * max(1, m.Passes) }
 
 // slots is the number of places where a key can be asked: every second one
 // behind the pairs.
-func (m MQAR) slots() int { return (m.T - m.context()) / 2 }
+func (m mqar) slots() int { return (m.T - m.context()) / 2 }
 
-// Check holds examples [n,T] and their labels [n,T] against the rules of the
+// follows holds examples [n,T] and their labels [n,T] against the rules of the
 // task, and returns the slots that were asked, of all examples one after the
 // other. The label of a position is the value of the key that stands there:
 // it needs no shift.
-func (m MQAR) Check(inputs, labels []int64) (slots []int, err error) {
+func (m mqar) follows(inputs, labels []int64) (slots []int, err error) {
 	const most = 1 << 24
 	switch {
 	case m.Vocab < 4 || m.Vocab > most || m.T < 1 || m.T > most || m.Pairs < 1 || m.Pairs > m.T || m.Passes < 0 || m.Passes > m.T:
@@ -144,7 +144,7 @@ func (m MQAR) Check(inputs, labels []int64) (slots []int, err error) {
 
 // example checks one row. It returns the slots asked and what stands where
 // nothing is asked.
-func (m MQAR) example(x, labels []int64) (slots []int, fill []int64, err error) {
+func (m mqar) example(x, labels []int64) (slots []int, fill []int64, err error) {
 	values, err := m.shown(x)
 	if err != nil {
 		return nil, nil, err
@@ -175,7 +175,7 @@ func (m MQAR) example(x, labels []int64) (slots []int, fill []int64, err error) 
 }
 
 // shown reads the pairs: of each key its value.
-func (m MQAR) shown(x []int64) (map[int64]int64, error) {
+func (m mqar) shown(x []int64) (map[int64]int64, error) {
 	values, used, half := map[int64]int64{}, map[int64]bool{}, int64(m.Vocab/2)
 	for i := range m.Pairs {
 		k, v := x[2*i], x[2*i+1]
@@ -204,7 +204,7 @@ func (m MQAR) shown(x []int64) (map[int64]int64, error) {
 const mostSurprise = 5.5
 
 // filling checks what stands where nothing is asked: zeros, or uniform tokens.
-func (m MQAR) filling(fill []int64) error {
+func (m mqar) filling(fill []int64) error {
 	sum := 0.0
 	for _, x := range fill {
 		if x < 0 || x >= int64(m.Vocab) || x != 0 && !m.Random {
@@ -224,11 +224,11 @@ func (m MQAR) filling(fill []int64) error {
 
 // draws is how many examples the chances of slots are found from: fewer where
 // each costs more.
-func (m MQAR) draws() int { return max(100, min(20000, 1<<28/(m.slots()*m.Pairs))) }
+func (m mqar) draws() int { return max(100, min(20000, 1<<28/(m.slots()*m.Pairs))) }
 
 // surprise is by how many standard deviations the slot that is furthest off is
 // asked more or less often than expected.
-func (m MQAR) surprise(slots []int, expected []float64) float64 {
+func (m mqar) surprise(slots []int, expected []float64) float64 {
 	shares, n := make([]float64, len(expected)), len(slots)/m.Pairs
 	for _, s := range slots {
 		shares[s] += 1 / float64(n)
@@ -238,7 +238,7 @@ func (m MQAR) surprise(slots []int, expected []float64) float64 {
 
 // surpriseOfShares is surprise where slots are asked in those shares of n
 // examples.
-func (m MQAR) surpriseOfShares(shares []float64, n int, expected []float64) float64 {
+func (m mqar) surpriseOfShares(shares []float64, n int, expected []float64) float64 {
 	if len(shares) != len(expected) {
 		return math.Inf(1)
 	}
@@ -254,7 +254,7 @@ func (m MQAR) surpriseOfShares(shares []float64, n int, expected []float64) floa
 
 // drawn is how often each slot is asked, found by drawing examples: slots
 // without replacement, slot s in proportion to (s+1)^(Power-1).
-func (m MQAR) drawn() []float64 {
+func (m mqar) drawn() []float64 {
 	r := rand.New(rand.NewPCG(1, 1))
 	weights, chances := make([]float64, m.slots()), make([]float64, m.slots())
 	total := 0.0

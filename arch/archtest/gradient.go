@@ -16,7 +16,7 @@ func gradient(s Spec) error {
 		return err
 	}
 	tok := text(m, batch, length, 10)
-	return compareGradient(m, func(g *nn.Graph) float64 { return Loss(g, m, tok, nil) })
+	return compareGradient(m, func(g *nn.Graph) float64 { return meanLoss(g, m, tok, nil) })
 }
 
 // gradientFromState does so when the text continues from a state, into which
@@ -32,7 +32,7 @@ func gradientFromState(s Spec) error {
 	rest := piece(tok, 4, length)
 	return compareGradient(m, func(g *nn.Graph) float64 {
 		arch.CopyState(state, start)
-		return Loss(g, m, rest, state)
+		return meanLoss(g, m, rest, state)
 	})
 }
 

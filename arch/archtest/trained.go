@@ -23,7 +23,7 @@ func fit(m arch.Model, tok nn.Tokens, steps int) (first, last float64) {
 	for step := range steps {
 		nn.ZeroGrad(m)
 		g.Reset()
-		last = Loss(g, m, tok, nil)
+		last = meanLoss(g, m, tok, nil)
 		if step == 0 {
 			first = last
 		}

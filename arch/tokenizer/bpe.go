@@ -181,7 +181,7 @@ func (t *bpe) addVocab(vocab map[string]int32) error {
 	}
 	for _, s := range slices.Sorted(maps.Keys(vocab)) {
 		id := vocab[s]
-		text, err := fromVisible(s)
+		text, err := bytesOf(s)
 		if err != nil {
 			text = []byte(s) // special, as it stands
 		} else if len(text) == 1 {
@@ -212,24 +212,26 @@ func (t *bpe) addMerges(vocab map[string]int32, pairs [][2]string) error {
 	return nil
 }
 
-// visible holds the character that GPT-2 writes for each byte: itself where it
-// shows, else one from U+0100 on.
-var visible, invisible = func() (to [256]rune, from map[rune]byte) {
-	from = map[rune]byte{}
+// byteOf is the byte that each character of GPT-2's vocabulary stands for: a
+// printable byte is its own character, the others are numbered from U+0100 on.
+// Source: openai/gpt-2 src/encoder.py, bytes_to_unicode.
+var byteOf = func() map[rune]byte {
+	of := make(map[rune]byte, 256)
 	next := rune(256)
 	for b := range 256 {
-		if to[b] = rune(b); b < 33 || b > 126 && b < 161 || b == 173 {
-			to[b] = next
+		r := rune(b)
+		if b < 33 || b > 126 && b < 161 || b == 173 {
+			r = next
 			next++
 		}
-		from[to[b]] = byte(b)
+		of[r] = byte(b)
 	}
-	return to, from
+	return of
 }()
 
-func fromVisible(s string) (text []byte, err error) {
+func bytesOf(s string) (text []byte, err error) {
 	for _, r := range s {
-		b, ok := invisible[r]
+		b, ok := byteOf[r]
 		if !ok {
 			return nil, fmt.Errorf("%q stands for no byte", r)
 		}

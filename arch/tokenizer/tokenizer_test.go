@@ -193,6 +193,14 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+// visible is the character of each byte.
+var visible = func() (to [256]rune) {
+	for r, b := range byteOf {
+		to[b] = r
+	}
+	return to
+}()
+
 // tinyMerges are those of tinyBPE when none are given.
 const tinyMerges = `"a a","aa b",["b","b"],"Ġ a","aa aa","bb bb","b a"`
 

@@ -32,14 +32,14 @@ func here() machine {
 // this process: in about 2.5 s, or 0.7 s with quick.
 func Describe(quick bool) record.Host {
 	m := here()
-	before := Now()
+	before := readClocks()
 	h := m.describe()
 	measureCeilings(&h, quick)
 	e := NewEnergy(m.sys)
 	h.Energy = e.Sources()
 	e.Close()
-	if u, err := before.Since(); err == nil {
-		h.Warnings = append(h.Warnings, u.Warnings()...)
+	if u, err := before.since(); err == nil {
+		h.Warnings = append(h.Warnings, u.warnings()...)
 	}
 	return h
 }

@@ -60,15 +60,6 @@ func Register(name string, order int, open func() Meter, yields ...record.Quanti
 	slices.SortStableFunc(registry, func(a, b entry) int { return cmp.Compare(a.order, b.order) })
 }
 
-// Names lists the registered meters in their order.
-func Names() []string {
-	var names []string
-	for _, e := range registry {
-		names = append(names, e.name)
-	}
-	return names
-}
-
 // Yields tells whether a meter reads the quantity of that name.
 func Yields(name string) bool {
 	return slices.ContainsFunc(registry, func(e entry) bool {

@@ -22,7 +22,7 @@ type footprint struct{}
 func (footprint) Once(work func() error) (Reading, error) {
 	var out Reading
 	debug.FreeOSMemory()
-	if err := ResetPeak(); err != nil {
+	if err := resetPeak(); err != nil {
 		out.Warnings = append(out.Warnings, "peak memory is that of the process so far: "+err.Error())
 	}
 	if err := work(); err != nil {
@@ -41,5 +41,5 @@ func (footprint) Begin() {}
 
 // End implements Around.
 func (footprint) End(Work) Reading {
-	return Reading{Values: []record.Value{heapBytes.Of(float64(Heap()))}}
+	return Reading{Values: []record.Value{heapBytes.Of(float64(heap()))}}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 func TestPeakReset(t *testing.T) {
-	if err := ResetPeak(); err != nil {
+	if err := resetPeak(); err != nil {
 		t.Skipf("the peak cannot be reset here: %v", err)
 	}
 	base, err := RSS()
@@ -22,7 +22,7 @@ func TestPeakReset(t *testing.T) {
 	for i := 0; i < size; i += 4096 {
 		held[i] = 1
 	}
-	now, err := CurrentRSS()
+	now, err := system.status("VmRSS")
 	if err != nil || now < size {
 		t.Errorf("current %d with %d held, %v", now, size, err)
 	}
@@ -32,7 +32,7 @@ func TestPeakReset(t *testing.T) {
 	if peak, err := RSS(); err != nil || peak < base+size*3/4 {
 		t.Errorf("peak went from %d to %d with %d more, %v", base, peak, size, err)
 	}
-	if err := ResetPeak(); err != nil {
+	if err := resetPeak(); err != nil {
 		t.Fatal(err)
 	}
 	if peak, err := RSS(); err != nil || peak > now-size/2 {

@@ -21,13 +21,13 @@ const (
 	sweepRange = "GC incremental sweep"
 )
 
-// RuntimeShares runs fn once, traced by the Go runtime, and returns two shares
+// runtimeShares runs fn once, traced by the Go runtime, and returns two shares
 // of the time in fn. gc is the share of the running time of all goroutines
 // spent in the garbage collector: its workers, the assists and sweeps it asks
 // of other goroutines, and its stops of the world. sched is the share of the
 // running and runnable time of all other goroutines in which they were
 // runnable and waited for a processor. On an error fn has run all the same.
-func RuntimeShares(fn func()) (gc, sched float64, err error) {
+func runtimeShares(fn func()) (gc, sched float64, err error) {
 	buf := &boundedBuffer{}
 	if err := trace.Start(buf); err != nil {
 		fn()

@@ -10,7 +10,7 @@ const oldTotal = "cpu"
 // a mark: the measured total is then the domain "cpu", or what is the only one
 // of its tier.
 func Total(es []Energy, tier string) *Energy {
-	if total := measuredTotal(es); total != nil && Measured(tier) {
+	if total := measuredTotal(es); total != nil && measured(tier) {
 		if total.Tier == tier {
 			return total
 		}

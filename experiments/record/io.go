@@ -46,7 +46,7 @@ func Append(path string, r *Record) error {
 	if err != nil {
 		return err
 	}
-	size, _, err := cutTorn(f)
+	size, err := cutTorn(f)
 	if err == nil {
 		err = appendLine(f, size, line)
 	}
@@ -63,36 +63,18 @@ func appendLine(f *os.File, size int64, line []byte) error {
 	return f.Sync()
 }
 
-// Repair cuts off a last line without a newline in the JSON lines file at path
-// and returns the number of bytes cut. A missing file needs no repair.
-func Repair(path string) (cut int64, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	_, cut, err = cutTorn(f)
-	if cut > 0 && err == nil {
-		err = f.Sync()
-	}
-	return cut, errors.Join(err, f.Close())
-}
-
-// cutTorn truncates f after its last newline and returns the new size and the
-// number of bytes cut.
-func cutTorn(f *os.File) (size, cut int64, err error) {
+// cutTorn truncates f after its last newline and returns the new size.
+func cutTorn(f *os.File) (size int64, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	old := info.Size()
 	buf := make([]byte, 64<<10)
 	for size = old; size > 0; {
 		n := min(int64(len(buf)), size)
 		if _, err := f.ReadAt(buf[:n], size-n); err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
 			size += int64(i) + 1 - n
@@ -101,9 +83,9 @@ func cutTorn(f *os.File) (size, cut int64, err error) {
 		size -= n
 	}
 	if size == old {
-		return size, 0, nil
+		return size, nil
 	}
-	return size, old - size, f.Truncate(size)
+	return size, f.Truncate(size)
 }
 
 // SaveRun writes run.json in dir atomically, stamping the schema version.

@@ -12,8 +12,8 @@ const (
 	TierNone      = "unavailable"
 )
 
-// Measured tells whether a tier may decide a claim.
-func Measured(tier string) bool {
+// measured tells whether a tier may decide a claim.
+func measured(tier string) bool {
 	return tier == TierWall || tier == TierCounter || tier == TierSampled
 }
 

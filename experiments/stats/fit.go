@@ -16,9 +16,6 @@ type Line struct {
 	Seed      uint64  // of the bootstrap
 }
 
-// At returns the fitted y at x.
-func (l Line) At(x float64) float64 { return math.Exp(l.Intercept + l.Center*math.Log(x)) }
-
 // Fit fits positive y to positive x by least squares on log-log axes. The
 // interval of the slope is a bootstrap over points (x, y), so it covers noise
 // that grows with x and, partly, a line that is none. Percentiles of a
@@ -44,7 +41,7 @@ func Fit(x, y []float64) (Line, error) {
 	if !ok {
 		return Line{}, fmt.Errorf("a slope needs two different x")
 	}
-	l := Line{Summary: Summary{N: len(x), Center: slope, Confidence: Level}, Seed: Seed}
+	l := Line{Summary: Summary{N: len(x), Center: slope, Confidence: level}, Seed: seed}
 	l.Intercept = mean(ly) - slope*mean(lx)
 	l.R2 = explained(lx, ly, l)
 	different := slices.Compact(slices.Sorted(slices.Values(x)))
@@ -91,11 +88,11 @@ func explained(lx, ly []float64, l Line) float64 {
 	return 1 - rest/all
 }
 
-// bootstrap returns the percentile interval at Level of a statistic of n
+// bootstrap returns the percentile interval at level of a statistic of n
 // samples with params parameters, over draws with replacement. stat returns
 // false for a draw that has no value; such draws are repeated.
 func bootstrap(n, params int, stat func(pick []int) (float64, bool)) (lo, hi float64) {
-	rng := rand.New(rand.NewPCG(Seed, 0))
+	rng := rand.New(rand.NewPCG(seed, 0))
 	pick := make([]int, n)
 	values := make([]float64, 0, resamples)
 	for tries := 0; len(values) < resamples && tries < 20*resamples; tries++ {
@@ -116,13 +113,13 @@ func bootstrap(n, params int, stat func(pick []int) (float64, bool)) (lo, hi flo
 
 // tailFor is the share of a bootstrap distribution to leave out on each side:
 // Φ(−√(n/(n−p)) · t), with t the quantile of Student's distribution with n−p
-// degrees of freedom at Level; at most (1−Level)/2, which it nears for large n.
+// degrees of freedom at level; at most (1−level)/2, which it nears for large n.
 func tailFor(n, params int) float64 {
 	df := n - params
 	if df < 1 {
 		return 0
 	}
-	z := math.Sqrt(float64(n)/float64(df)) * tQuantile((1+Level)/2, df)
+	z := math.Sqrt(float64(n)/float64(df)) * tQuantile((1+level)/2, df)
 	return math.Erfc(z/math.Sqrt2) / 2
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// Seed starts the generator of every bootstrap and sampled permutation.
-	Seed      = 20260101
+	// seed starts the generator of every bootstrap and sampled permutation.
+	seed      = 20260101
 	resamples = 4000
 	// exactPairs is the most pairs whose sign flips are all counted.
 	exactPairs = 20
@@ -37,7 +37,7 @@ func Paired(a, b []float64) (Comparison, error) {
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := Comparison{Summary: Summary{N: len(d), Center: median(d), Confidence: Level}, P: signFlip(d), Seed: Seed}
+	c := Comparison{Summary: Summary{N: len(d), Center: median(d), Confidence: level}, P: signFlip(d), Seed: seed}
 	drawn := make([]float64, len(d))
 	c.Lo, c.Hi = bootstrap(len(d), 1, func(pick []int) (float64, bool) {
 		for i, j := range pick {
@@ -64,7 +64,7 @@ func PairedDiff(a, b []float64) (Comparison, error) {
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := Comparison{Summary: s, P: signFlip(d), Seed: Seed}
+	c := Comparison{Summary: s, P: signFlip(d), Seed: seed}
 	if c.N < minPairs {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("the sign-flip p cannot fall below %.2g with %d pairs", math.Ldexp(2, -c.N), c.N))
 	}
@@ -126,7 +126,7 @@ func signFlip(d []float64) float64 {
 // sampledFlips counts 20,000 random choices of signs, and the one observed.
 func sampledFlips(d []float64, limit float64) float64 {
 	const draws = 20000
-	rng := rand.New(rand.NewPCG(Seed, 1))
+	rng := rand.New(rand.NewPCG(seed, 1))
 	extreme := 1
 	for range draws {
 		s := 0.0

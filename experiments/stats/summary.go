@@ -1,6 +1,6 @@
 // Package stats turns samples into statements: intervals, paired tests,
 // corrections for many tests, scaling fits. Every random draw comes from the
-// generator seeded with Seed, so that a report is a function of its records.
+// generator with a fixed seed, so that a report is a function of its records.
 package stats
 
 import (
@@ -12,8 +12,8 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-// Level is the confidence of every interval unless a Summary says otherwise.
-const Level = 0.95
+// level is the confidence of every interval unless a Summary says otherwise.
+const level = 0.95
 
 // Summary is a centre with its confidence interval. Lo and Hi are infinite
 // where the samples are too few for one, and Confidence is then 1.
@@ -25,7 +25,7 @@ type Summary struct {
 }
 
 // Median returns the median with its distribution-free interval, which lies
-// between two order statistics: Confidence is exact and at least Level. Fewer
+// between two order statistics: Confidence is exact and at least 0.95. Fewer
 // than 6 samples give no interval.
 func Median(xs []float64) (Summary, error) {
 	return summary(xs, benchmath.AssumeNothing)
@@ -46,7 +46,7 @@ func summary(xs []float64, a benchmath.Assumption) (Summary, error) {
 	if err := check(xs); err != nil {
 		return Summary{}, err
 	}
-	b := a.Summary(benchmath.NewSample(slices.Clone(xs), &benchmath.DefaultThresholds), Level)
+	b := a.Summary(benchmath.NewSample(slices.Clone(xs), &benchmath.DefaultThresholds), level)
 	s := Summary{N: len(xs), Center: b.Center, Lo: b.Lo, Hi: b.Hi, Confidence: b.Confidence}
 	for _, w := range b.Warnings {
 		s.Warnings = append(s.Warnings, w.Error())
@@ -86,14 +86,6 @@ func checkPositive(xs []float64) error {
 		}
 	}
 	return nil
-}
-
-// GeoMean returns the geometric mean of positive samples.
-func GeoMean(xs []float64) (float64, error) {
-	if err := checkPositive(xs); err != nil {
-		return 0, err
-	}
-	return math.Exp(mean(logs(xs))), nil
 }
 
 // Percentiles returns the ps-th percentiles of xs, 0 to 100, interpolated

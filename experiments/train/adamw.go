@@ -21,8 +21,8 @@ type AdamWConfig struct {
 	LayerLR bool
 }
 
-// Check tells what is wrong with the settings.
-func (c AdamWConfig) Check() error {
+// check tells what is wrong with the settings.
+func (c AdamWConfig) check() error {
 	for _, x := range []struct {
 		name  string
 		value float64
@@ -59,7 +59,7 @@ type moments struct {
 // Weight decay applies to matrices whose name ends in ".weight": not to
 // vectors, nor to the weight_ih and weight_hh of torch's recurrent networks.
 func NewAdamW(model any, c AdamWConfig) *AdamW {
-	if err := c.Check(); err != nil {
+	if err := c.check(); err != nil {
 		panic("train: NewAdamW: " + err.Error())
 	}
 	o := &AdamW{AdamWConfig: c}

@@ -37,11 +37,6 @@ func (s *Score) addAll(nats []float32, targets []int32, text corpus.Tokens) {
 	}
 }
 
-// Evaluate is the score of m on data: EvaluateDocuments of a text that is one.
-func Evaluate(m arch.Model, data corpus.Tokens, B, T, maxTokens int) (Score, error) {
-	return EvaluateDocuments(m, []corpus.Tokens{data}, B, T, maxTokens, nil)
-}
-
 // EvaluateDocuments is the score of m on documents, each cut into rows of T
 // tokens and a last one of what is left, B at a time, every row starting from
 // nothing: what training sees of them. Of more than maxTokens it takes about
@@ -104,7 +99,7 @@ func EvaluateByPosition(m arch.Model, docs []corpus.Tokens, B, T, maxTokens, buc
 	return buckets, nil
 }
 
-// EvaluateForgetting is Evaluate in pieces of `every` tokens, the named slots
+// EvaluateForgetting is EvaluateDocuments of one text in pieces of `every` tokens, the named slots
 // of the state (without the layer: "att_x_prev") put back to their initial
 // values between the pieces. Without slots nothing is forgotten: the base.
 func EvaluateForgetting(m arch.Model, data corpus.Tokens, B, T, maxTokens int, slots []string, every int) (bitsPerByte float64, err error) {

@@ -73,14 +73,19 @@ func near(t *testing.T, what string, got, want float64, err error) {
 // Two windows of four: the second byte of each repeats, the others do not.
 var rampText = corpus.OfBytes([]byte("aabcddefg"))
 
+// evaluateText is EvaluateDocuments of one document.
+func evaluateText(m arch.Model, data corpus.Tokens, B, T, maxTokens int) (Score, error) {
+	return EvaluateDocuments(m, []corpus.Tokens{data}, B, T, maxTokens, nil)
+}
+
 func TestEvaluateByHand(t *testing.T) {
 	at := []float64{rampBits(0, true), rampBits(1, false), rampBits(2, false), rampBits(3, false)}
 	want := (at[0] + at[1] + at[2] + at[3]) / 4
 	for _, B := range []int{1, 2, 3} {
-		got, err := Evaluate(ramp{}, rampText, B, 4, 100)
+		got, err := evaluateText(ramp{}, rampText, B, 4, 100)
 		near(t, "whole", got.BPB(), want, err)
 	}
-	one, err := Evaluate(ramp{}, rampText, 2, 4, 1)
+	one, err := evaluateText(ramp{}, rampText, 2, 4, 1)
 	near(t, "one window at least", one.BPB(), want, err)
 
 	buckets, err := EvaluateByPosition(ramp{}, []corpus.Tokens{rampText}, 2, 4, 100, 3)
@@ -107,13 +112,13 @@ func TestEvaluateReachesTheEnd(t *testing.T) {
 	}
 	text := corpus.OfBytes([]byte("aabcddefggh")) // rows of 4, 4 and 2
 	for _, B := range []int{1, 2, 3} {
-		got, err := Evaluate(ramp{}, text, B, 4, 100)
+		got, err := evaluateText(ramp{}, text, B, 4, 100)
 		near(t, "with its end", got.BPB(), at(0, 1, 2, 3, 0, 1, 2, 3, 0, 1), err)
 		if got.Tokens != 10 || got.Bytes != 10 {
 			t.Errorf("%d tokens, %d bytes", got.Tokens, got.Bytes)
 		}
 	}
-	short, err := Evaluate(ramp{}, text.Part(0, 4), 2, 64, 100)
+	short, err := evaluateText(ramp{}, text.Part(0, 4), 2, 64, 100)
 	near(t, "shorter than a row", short.BPB(), at(0, 1, 2), err)
 }
 
@@ -192,11 +197,11 @@ func TestForgettingEverythingIsShortWindows(t *testing.T) {
 	} {
 		m := build(t, c.name, "dim=16,layers=2")
 		nn.Walk(m, func(p nn.Param) { nn.Normal(p.Tensor, nn.Rand(5, p.Name), 0.5) })
-		short, err := Evaluate(m, heldOut, 4, 8, 1<<20)
+		short, err := evaluateText(m, heldOut, 4, 8, 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
-		long, err := Evaluate(m, heldOut, 4, 32, 1<<20)
+		long, err := evaluateText(m, heldOut, 4, 32, 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +229,7 @@ func TestEvaluateErrors(t *testing.T) {
 		return err
 	}
 	whole := func(data corpus.Tokens, B, T int) error {
-		_, err := Evaluate(ramp{}, data, B, T, 100)
+		_, err := evaluateText(ramp{}, data, B, T, 100)
 		return err
 	}
 	for _, c := range []struct {

@@ -57,7 +57,7 @@ func TestCarriedState(t *testing.T) {
 		if err := s.Run(t.Context(), Hooks{Progress: func(p Progress) { sum += p.Loss / n }}); err != nil {
 			t.Fatal(err)
 		}
-		whole, err := Evaluate(m, text[0], 1, n*T, n*T)
+		whole, err := evaluateText(m, text[0], 1, n*T, n*T)
 		if err != nil || !(sum-whole.Loss() < 1e-5 && whole.Loss()-sum < 1e-5) {
 			t.Errorf("%s: windows of a stream lose %v, the whole text %v (%v)", name, sum, whole.Loss(), err)
 		}
@@ -73,7 +73,7 @@ func TestWindow(t *testing.T) {
 	p := Plan{Context: 64, ContextFrom: 16, ContextSteps: 10}
 	got := ""
 	for step := range 12 {
-		got += string(rune('0' + p.Window(step)/16))
+		got += string(rune('0' + p.window(step)/16))
 	}
 	if want := "111122224444"; got != want {
 		t.Errorf("windows %s, want %s", got, want)
@@ -99,7 +99,7 @@ func TestSeveralTexts(t *testing.T) {
 		if i*12 >= 30 {
 			of, at = b, (i*12-30)*32
 		}
-		x, err := Evaluate(s.Model, of.Part(at, at+33), 1, 32, 32)
+		x, err := evaluateText(s.Model, of.Part(at, at+33), 1, 32, 32)
 		if err != nil {
 			t.Fatal(err)
 		}

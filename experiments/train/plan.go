@@ -113,11 +113,11 @@ func (p Plan) Check() error {
 	if p.Warmup > p.Steps {
 		return fmt.Errorf("%d warm-up steps in a run of %d", p.Warmup, p.Steps)
 	}
-	return p.AdamWConfig.Check()
+	return p.AdamWConfig.check()
 }
 
-// Window is the tokens a window of a step, counted from 0.
-func (p Plan) Window(step int) int {
+// window is the tokens a window of a step, counted from 0.
+func (p Plan) window(step int) int {
 	if p.ContextFrom == 0 || step >= p.ContextSteps {
 		return p.Context
 	}
@@ -125,13 +125,13 @@ func (p Plan) Window(step int) int {
 	return p.ContextFrom << (step * (doublings + 1) / (p.ContextSteps + 1))
 }
 
-// Rate is the learning rate of a step, counted from 0:
+// rate is the learning rate of a step, counted from 0:
 //
 //	LR·(step+1)/(Warmup+1)                                  during the warm-up
 //	MinLR + (LR-MinLR)·½(1+cos(π·(step-W)/(Steps-W)))       after it: cosine
 //	LR·(MinLR/LR)^((step-W)/(Steps-W))                      exponential, as RWKV-LM's
 //	LR                                                      constant
-func (p Plan) Rate(step int) float64 {
+func (p Plan) rate(step int) float64 {
 	switch {
 	case step < p.Warmup:
 		return p.LR * float64(step+1) / float64(p.Warmup+1)

@@ -18,7 +18,7 @@ import (
 type Result struct {
 	Curve       []Point // from step 0 to the end
 	ValBPB      float64 // held-out bits per byte at the end
-	WeightsHash string  // Hash of the trained weights
+	WeightsHash string  // SHA-256 of the trained weights: see hash
 	ArenaBytes  int64   // most memory of activations and their gradients in a step
 }
 
@@ -52,7 +52,7 @@ func Run(ctx context.Context, m arch.Model, text, heldOut corpus.Tokens, p Plan,
 	}
 	err = s.Run(ctx, Hooks{Progress: progress})
 	if err == nil {
-		s.WeightsHash = Hash(m)
+		s.WeightsHash = hash(m)
 	}
 	return &s.Result, err
 }
@@ -156,7 +156,7 @@ func (s *Session) stale() bool {
 
 // windows cuts the windows of batch i, counted from 0 over all steps.
 func (s *Session) windows(i int) (of *corpus.Sampler, T int) {
-	if T = s.Window(i / s.Accumulate); T == s.Context {
+	if T = s.window(i / s.Accumulate); T == s.Context {
 		return s.sampler, T
 	}
 	of, _ = s.sampler.Sized(s.Batch*s.Context/T, T) // shorter windows fit where longer ones do
@@ -164,13 +164,13 @@ func (s *Session) windows(i int) (of *corpus.Sampler, T int) {
 }
 
 // batch is batch i, counted from 0 over all steps.
-func (s *Session) batch(i int) Batch {
+func (s *Session) batch(i int) microbatch {
 	sampler, T := s.windows(i)
 	sampler.Batch(i, s.tok, s.targets)
 	if s.state != nil && sampler.Fresh(i) {
 		arch.CopyState(s.state, s.Model.NewState(s.Batch))
 	}
-	return Batch{nn.Tokens{IDs: s.tok, B: s.Batch * s.Context / T, T: T}, s.targets, s.state}
+	return microbatch{nn.Tokens{IDs: s.tok, B: s.Batch * s.Context / T, T: T}, s.targets, s.state}
 }
 
 // counted is how many targets of a step count, steps counted from 0.
@@ -195,8 +195,8 @@ func (s *Session) start(h Hooks) error {
 func (s *Session) step(h Hooks) error {
 	begin := time.Now()
 	step := s.Made()
-	lr, counted := s.Rate(step), s.counted(step)
-	loss, norm, err := s.trainer.StepOn(s.Accumulate, counted, func(i int) Batch { return s.batch(step*s.Accumulate + i) }, lr)
+	lr, counted := s.rate(step), s.counted(step)
+	loss, norm, err := s.trainer.stepOn(s.Accumulate, counted, func(i int) microbatch { return s.batch(step*s.Accumulate + i) }, lr)
 	if err != nil {
 		return err
 	}
@@ -236,9 +236,9 @@ func (s *Session) evaluate(h Hooks) error {
 	return nil
 }
 
-// Hash is the SHA-256 of a model's weights: of each in the order of nn.Walk
+// hash is the SHA-256 of a model's weights: of each in the order of nn.Walk
 // its name, a zero byte and its little-endian float32.
-func Hash(m arch.Model) string {
+func hash(m arch.Model) string {
 	h := sha256.New()
 	var buf []byte
 	nn.Walk(m, func(p nn.Param) {

@@ -62,7 +62,7 @@ func TestRunLearns(t *testing.T) {
 		if p.Step > 24 {
 			since += p.Loss
 		}
-		if p.Steps != 30 || p.LR != small.Rate(p.Step-1) || !(p.Loss > 0) || !(p.GradNorm > 0) || !(p.TokensPerSecond > 0) {
+		if p.Steps != 30 || p.LR != small.rate(p.Step-1) || !(p.Loss > 0) || !(p.GradNorm > 0) || !(p.TokensPerSecond > 0) {
 			t.Errorf("progress %+v", p)
 		}
 	})
@@ -92,11 +92,11 @@ func TestRunLearns(t *testing.T) {
 	if math.Abs(last.TrainLoss-since/6) > 1e-6 {
 		t.Errorf("training loss %v since step 24, want the mean %v", last.TrainLoss, since/6)
 	}
-	again, err := Evaluate(m, heldOut, 4, 32, 512)
+	again, err := evaluateText(m, heldOut, 4, 32, 512)
 	if err != nil || again.BPB() != r.ValBPB {
 		t.Errorf("evaluated again: %v, %v; want %v", again, err, r.ValBPB)
 	}
-	if r.ArenaBytes <= 0 || r.WeightsHash != Hash(m) {
+	if r.ArenaBytes <= 0 || r.WeightsHash != hash(m) {
 		t.Errorf("arena %d bytes, hash %s", r.ArenaBytes, r.WeightsHash)
 	}
 }
@@ -128,17 +128,17 @@ func TestRunIsDeterministic(t *testing.T) {
 
 func TestHashSeesEveryWeightAndName(t *testing.T) {
 	m := build(t, "rnn", "dim=8,layers=1")
-	before := Hash(m)
+	before := hash(m)
 	nn.Walk(m, func(p nn.Param) {
 		last := &p.Tensor.Data[p.Tensor.Len()-1]
 		old := *last
 		*last = math.Nextafter32(old, 9)
-		if Hash(m) == before {
+		if hash(m) == before {
 			t.Errorf("a change of %s does not show", p.Name)
 		}
 		*last = old
 	})
-	if Hash(m) != before {
+	if hash(m) != before {
 		t.Error("equal weights with another hash")
 	}
 }
@@ -215,36 +215,5 @@ func TestRunErrors(t *testing.T) {
 		if _, err := Run(t.Context(), c.m, c.text, c.heldOut, p, nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
-	}
-}
-
-func TestSweep(t *testing.T) {
-	text, heldOut := grammar(t)
-	builds := 0
-	fresh := func() (arch.Model, error) {
-		builds++
-		return build(t, "transformer", "dim=16,layers=1,heads=2"), nil
-	}
-	lrs := []float64{1e-5, 1e-2, 1e30}
-	seen := map[float64]int{}
-	best, trials, err := Sweep(t.Context(), fresh, text, heldOut, small, lrs, func(lr float64, p Progress) { seen[lr]++ })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if best != 1 || builds != 3 || len(trials) != 3 || seen[1e-5] != 30 || seen[1e-2] != 30 {
-		t.Errorf("best %d of %d trials, %d models, steps %v", best, len(trials), builds, seen)
-	}
-	if trials[2].Err == nil || trials[2].Result != nil || trials[1].Err != nil {
-		t.Errorf("trials %+v", trials)
-	}
-	// A trial is the run with that rate and nothing else changed.
-	p := small
-	p.LR, p.MinLR = 1e-5, 1e-6
-	m, _ := fresh()
-	if r, err := Run(t.Context(), m, text, heldOut, p, nil); err != nil || math.Abs(r.ValBPB-trials[0].Result.ValBPB) > 1e-6 {
-		t.Errorf("alone: %v, %v; in the sweep %v", r.ValBPB, err, trials[0].Result.ValBPB)
-	}
-	if _, _, err := Sweep(t.Context(), fresh, text, heldOut, small, lrs[2:], nil); err == nil || !strings.Contains(err.Error(), "every learning rate") {
-		t.Errorf("all diverging: %v", err)
 	}
 }

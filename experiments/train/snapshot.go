@@ -102,11 +102,11 @@ func before(path string) string {
 // tells of that. With neither file, the error is fs.ErrNotExist; without a
 // good one, it says what is wrong with the last.
 func (s *Session) Resume(path string) (said string, err error) {
-	err = s.Load(path)
+	err = s.load(path)
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, checkpoint.ErrDamaged) {
 		return "", err
 	}
-	if earlier := s.Load(before(path)); earlier != nil {
+	if earlier := s.load(before(path)); earlier != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", earlier
 		}
@@ -119,10 +119,10 @@ func (s *Session) Resume(path string) (said string, err error) {
 	return fmt.Sprintf("%s: the checkpoint before it is used, of step %d", what, s.Made()), os.Rename(before(path), path)
 }
 
-// Load takes up the session that Save wrote to path: the same plan and text
+// load takes up the session that Save wrote to path: the same plan and text
 // then end in the same bytes as if it had never been left. An error leaves the
 // session as it was; that of a damaged file is checkpoint.ErrDamaged.
-func (s *Session) Load(path string) error {
+func (s *Session) load(path string) error {
 	f, err := checkpoint.OpenTensors(path)
 	if err == nil {
 		defer f.Close()

@@ -21,10 +21,10 @@ type Trainer struct {
 	seed uint64
 }
 
-// A Batch is tokens [B,T] and what follows each, -1 where nothing is to be
+// A microbatch is tokens [B,T] and what follows each, -1 where nothing is to be
 // predicted. State is carried over from the batch before, nil: every row
 // starts from nothing.
-type Batch struct {
+type microbatch struct {
 	nn.Tokens
 	Targets []int32
 	State   arch.State
@@ -52,12 +52,12 @@ func (e *Diverged) Error() string {
 // before clipping. The error is *Diverged, and the weights are then those
 // before the step.
 func (t *Trainer) Step(tok nn.Tokens, targets []int32, lr float64) (loss, gradNorm float64, err error) {
-	return t.StepOn(1, nn.Counted(targets), func(int) Batch { return Batch{tok, targets, nil} }, lr)
+	return t.stepOn(1, nn.Counted(targets), func(int) microbatch { return microbatch{tok, targets, nil} }, lr)
 }
 
-// StepOn is Step on n batches that have so many targets that count in all:
+// stepOn is Step on n batches that have so many targets that count in all:
 // loss and gradient are the means over these, as if the batches were one.
-func (t *Trainer) StepOn(n, counted int, batch func(i int) Batch, lr float64) (loss, gradNorm float64, err error) {
+func (t *Trainer) stepOn(n, counted int, batch func(i int) microbatch, lr float64) (loss, gradNorm float64, err error) {
 	for _, p := range t.opt.params {
 		clear(p.weight.Grad)
 	}
@@ -70,7 +70,7 @@ func (t *Trainer) StepOn(n, counted int, batch func(i int) Batch, lr float64) (l
 		loss += share * t.backward(b, uint64(t.step*n+i+1), float32(share))
 	}
 	if seen != counted {
-		panic(fmt.Sprintf("train: StepOn: %d targets count, %d were said to", seen, counted))
+		panic(fmt.Sprintf("train: stepOn: %d targets count, %d were said to", seen, counted))
 	}
 	gradNorm = math.NaN()
 	if finite(loss) {
@@ -85,7 +85,7 @@ func (t *Trainer) StepOn(n, counted int, batch func(i int) Batch, lr float64) (l
 
 // backward adds the gradient of a batch's mean loss, times share, and returns
 // that loss in nats. number is the batch's among all of a run, from 1.
-func (t *Trainer) backward(b Batch, number uint64, share float32) (loss float64) {
+func (t *Trainer) backward(b microbatch, number uint64, share float32) (loss float64) {
 	g := t.graph
 	g.Reset()
 	g.Drop.Seed = t.seed ^ number*0xd1342543de82ef95

@@ -13,6 +13,33 @@ import (
 	"workbench/kernels"
 )
 
+// longOps are operations of the table at more lengths, which are not timed.
+func longOps() []*Op {
+	long := attentionOp("attention_long", false)
+	long.dims = [][]int{{1, 100, 100, 1, 5}, {1, 230, 230, 1, 20}, {1, 97, 290, 1, 8}, {1, 200, 393, 2, 9}}
+	for n := 2; n <= 130; n += 3 {
+		long.dims = append(long.dims, []int{1, n, n + n%5*7, 1, 1 + n%18})
+	}
+	one := attentionOp("attention_one_long", true)
+	one.dims = nil
+	for n := 1; n <= 130; n++ {
+		one.dims = append(one.dims, []int{1 + n%2, 1, n, 1 + n%3, 8})
+	}
+	long.tol, one.tol = 4e-6, 4e-6 // means of up to 393 values cancel
+	return []*Op{long, one}
+}
+
+// rwkvVariants are operations with absent parts, which are not timed.
+func rwkvVariants() []*Op {
+	return []*Op{
+		keys7Op("keys7_no_rate", false, true), keys7Op("keys7_no_removal", true, false),
+		gate7Op("gate7_no_bonus", false, true), gate7Op("gate7_no_gate", true, false), gate7Op("gate7_neither", false, false),
+		activationOp("act_silu", kernels.ActSiLU, func(x float64) float64 { return x * refSigmoid(x) }),
+		activationOp("act_tanh", kernels.ActTanh, math.Tanh),
+		activationOp("act_neg_exp", kernels.ActNegExp, func(x float64) float64 { return -math.Exp(x) }),
+	}
+}
+
 func TestOps(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, o := range slices.Concat(table(), longOps(), rwkvVariants()) {

@@ -16,17 +16,6 @@ func rwkvOps() []*Op {
 	}
 }
 
-// rwkvVariants have absent parts: tested, and not timed.
-func rwkvVariants() []*Op {
-	return []*Op{
-		keys7Op("keys7_no_rate", false, true), keys7Op("keys7_no_removal", true, false),
-		gate7Op("gate7_no_bonus", false, true), gate7Op("gate7_no_gate", true, false), gate7Op("gate7_neither", false, false),
-		activationOp("act_silu", kernels.ActSiLU, func(x float64) float64 { return x * refSigmoid(x) }),
-		activationOp("act_tanh", kernels.ActTanh, math.Tanh),
-		activationOp("act_neg_exp", kernels.ActNegExp, func(x float64) float64 { return -math.Exp(x) }),
-	}
-}
-
 // activationOp is an activation as an Epilogue applies it, in place.
 func activationOp(name string, f kernels.Activation, ref func(x float64) float64) *Op {
 	o := unaryOp(name, nil, ref, func(c *call) {
