@@ -14,18 +14,18 @@ import (
 	"strings"
 )
 
-// level numbers the implementations of this kind of processor, from generic on.
+// level is an implementation of this GOARCH, in rising order from generic on.
 type level uint8
 
-// implementation is what an implementation is called, and whether this machine
-// runs it.
+// implementation is the name of an implementation and whether this machine runs
+// it.
 type implementation struct {
 	name string
 	runs bool
 }
 
-// inUse is the implementation that operations choose, or the nearest below it
-// that they have.
+// inUse is the chosen level. An operation that lacks it uses the nearest level
+// below that it has.
 var inUse = fastest()
 
 func fastest() level {
@@ -60,8 +60,9 @@ func Impls() (names []string) {
 // Impl is the implementation in use.
 func Impl() string { return levels[inUse].name }
 
-// Use chooses the implementation. It must not be called while kernels run.
-// The environment variable WORKBENCH_IMPL chooses it from outside.
+// Use chooses the implementation by name, one of Impls. It must not be called
+// while kernels run. The environment variable WORKBENCH_IMPL sets the initial
+// choice.
 func Use(impl string) error {
 	for l, i := range levels {
 		if i.runs && i.name == impl {

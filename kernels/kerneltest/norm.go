@@ -19,7 +19,7 @@ func siluOp() *Op {
 		func(c *call) { kernels.SiLUGrad(c.din[0], c.dout[0], c.in[0]) })
 }
 
-// norm has x, w, b in and the statistics out.
+// norm builds the arguments from in (x, w, b) and out (y, mean, rstd).
 func norm(c *call, H int, eps float32) kernels.Norm {
 	return kernels.Norm{X: c.in[0], W: c.in[1], B: c.in[2], Mean: c.out[1], RStd: c.out[2], R: c.d[0], C: c.d[1], H: H, Eps: eps}
 }
@@ -69,8 +69,8 @@ func mixes(x [][]float32) (all [kernels.MaxMixes][]float32) {
 	return all
 }
 
-// shiftMixOp has dims B, T, C; in are x, last and n weights. Its one output
-// is those of the kernel one after the other.
+// shiftMixOp has dims B, T, C; its inputs are x, last and n weights. Its one
+// output holds the outputs of the kernel one after the other.
 func shiftMixOp(n int, last bool) *Op {
 	cut := func(x []float32, size int) (all [][]float32) {
 		for i := range n {

@@ -45,7 +45,7 @@ func TestOps(t *testing.T) {
 		for _, o := range slices.Concat(table(), longOps(), rwkvVariants()) {
 			t.Run(o.name, func(t *testing.T) {
 				for i, d := range o.dims {
-					if testing.Short() && i%3 != 0 { // tails are the assembly's
+					if testing.Short() && i%3 != 0 { // the remainders matter to assembly alone
 						continue
 					}
 					o.testForward(t, d, i%4)
@@ -58,7 +58,7 @@ func TestOps(t *testing.T) {
 	})
 }
 
-// TestOpsThreads wants the same bytes from 1, 2 and 3 threads.
+// TestOpsThreads checks that 1, 2 and 3 threads give the same bytes.
 func TestOpsThreads(t *testing.T) {
 	skipInShort(t)
 	before := kernels.Threads()
@@ -98,15 +98,15 @@ func bytesOf(x []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }
 
-// skipInShort leaves out what says nothing of another processor, in a run that
-// emulates one.
+// skipInShort skips what does not depend on the processor, in a run that
+// emulates another.
 func skipInShort(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
 	}
 }
 
-// skipIfPoolsLeak skips where pools lose what they are given.
+// skipIfPoolsLeak skips where sync.Pool drops what it is given.
 func skipIfPoolsLeak(t *testing.T) {
 	pool := sync.Pool{New: func() any { return new(int) }}
 	cycle := func() {
@@ -128,7 +128,7 @@ func TestOpsAllocateNothing(t *testing.T) {
 				continue
 			}
 			c, _ := o.build(o.speed[0], 5, 0)
-			// a garbage collection in between empties the pools of scratch
+			// a garbage collection in between would empty the pools of scratch
 			n := math.Inf(1)
 			for range 3 {
 				n = min(n, testing.AllocsPerRun(10, func() { o.run(c) }))
@@ -140,7 +140,7 @@ func TestOpsAllocateNothing(t *testing.T) {
 	})
 }
 
-// BenchmarkOps times every operation of the table, forwards and backwards.
+// BenchmarkOps times every operation of the table, forward and gradient.
 func BenchmarkOps(b *testing.B) {
 	before := kernels.Impl()
 	b.Cleanup(func() { _ = kernels.Use(before) })
@@ -187,7 +187,7 @@ func underEachImpl(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// eachImpl is underEachImpl without tests of their own.
+// eachImpl is underEachImpl without subtests.
 func eachImpl(t *testing.T, f func(impl string)) {
 	before := kernels.Impl()
 	defer func() { _ = kernels.Use(before) }()
@@ -199,12 +199,13 @@ func eachImpl(t *testing.T, f func(impl string)) {
 	}
 }
 
-// TestCases wants every case to pass its gate, and the gate to see a fault.
+// TestCases checks that every case passes its check, and that the check sees a
+// fault.
 func TestCases(t *testing.T) {
 	skipInShort(t)
 	for _, c := range Cases() {
 		if c.Operations > 1e8 || c.Bytes > 1e8 {
-			continue // left to the program
+			continue // checked by the program alone
 		}
 		if err := c.Check(); err != nil {
 			t.Errorf("%s %s: %v", c.Kernel, c.Shape, err)
