@@ -15,7 +15,7 @@ import (
 type Option struct {
 	Key     string   `json:"key"`
 	Default any      `json:"default"`
-	Values  []string `json:"values,omitempty"` // the allowed ones, where they are named
+	Values  []string `json:"values,omitempty"` // the allowed values, where they have names
 	Doc     string   `json:"doc"`
 }
 
@@ -27,12 +27,12 @@ type entry struct {
 
 var registry = map[string]entry{}
 
-// Register makes an architecture known by name. C is a flat struct whose
-// fields carry `json:"key" doc:"..."`, those with named values also
-// `values:"a,b"`; defaults holds the default of each. A field without a doc has
-// that of its key in the first of docs that holds one. build gets the resolved
-// configuration and the seed of the initial weights. A method Resolve() any of
-// C may replace values that stand for a rule ("0 means 4·dim").
+// Register adds an architecture under a name. C is a flat struct whose fields
+// carry `json:"key" doc:"..."`, those with named values also `values:"a,b"`;
+// defaults holds the default values. A field without a doc gets the doc of its
+// key from the first of docs that has one. build gets the resolved
+// configuration and the seed of the initial weights. C may have a method
+// Resolve() any that replaces values which stand for a rule ("0 means 4·dim").
 func Register[C any](name string, defaults C, build func(C, uint64) (Model, error), docs ...map[string]string) {
 	if _, ok := registry[name]; ok {
 		panic("arch: " + name + " is registered twice")
@@ -72,8 +72,8 @@ func Options(name string) []Option {
 	return opts
 }
 
-// New builds an architecture from its configuration, keys absent from config
-// having their default, with initial weights from seed. It also returns the
+// New builds an architecture from its configuration and the seed of its initial
+// weights. Keys that config lacks have their defaults. New also returns the
 // fully resolved configuration.
 func New(name string, config map[string]any, seed uint64) (Model, map[string]any, error) {
 	if seed == nn.Blank {
@@ -82,13 +82,14 @@ func New(name string, config map[string]any, seed uint64) (Model, map[string]any
 	return build(name, config, seed)
 }
 
-// Empty is New for a model whose weights come from a file: those that New
-// draws at random are left at zero, which touches no memory and takes no time.
+// Empty is New for a model whose weights come from a file: weights that New
+// draws at random stay zero, which touches no memory and takes no time.
 func Empty(name string, config map[string]any) (Model, map[string]any, error) {
 	return build(name, config, nn.Blank)
 }
 
-// EmptyWithin is Empty for a configuration that a file gives: see OutlineWithin.
+// EmptyWithin is Empty for a configuration from a file of that many weights:
+// see OutlineWithin.
 func EmptyWithin(name string, config map[string]any, weights int) (Model, map[string]any, error) {
 	if _, err := OutlineWithin(name, config, weights); err != nil {
 		return nil, nil, err
@@ -96,10 +97,10 @@ func EmptyWithin(name string, config map[string]any, weights int) (Model, map[st
 	return Empty(name, config)
 }
 
-// Filled is New for a model whose speed and memory are measured: its matrices
-// are random numbers of the size of initial weights. Those that New leaves at
-// zero would lie in one page of zeros, which no program counts as resident and
-// which reads at the speed of a cache.
+// Filled is New for measuring speed and memory: every matrix holds random
+// numbers of the magnitude of initial weights. Matrices that New leaves zero
+// would all map to one page of zeros, which is not counted as resident and is
+// read at the speed of a cache.
 func Filled(name string, config map[string]any, seed uint64) (Model, map[string]any, error) {
 	m, resolved, err := Empty(name, config)
 	if err != nil {
@@ -126,7 +127,7 @@ func build(name string, config map[string]any, seed uint64) (Model, map[string]a
 	return m, all, err
 }
 
-// configure is the architecture of that name and its full configuration.
+// configure returns the architecture of that name and its full configuration.
 func configure(name string, config map[string]any) (e entry, c any, err error) {
 	e, ok := registry[name]
 	if !ok {
@@ -141,7 +142,7 @@ func configure(name string, config map[string]any) (e entry, c any, err error) {
 	return e, c, nil
 }
 
-// make builds the architecture, which has that name.
+// make builds the architecture.
 func (e entry) make(name string, c any, seed uint64) (Model, error) {
 	m, err := e.build(c, seed)
 	if err != nil {
@@ -150,7 +151,7 @@ func (e entry) make(name string, c any, seed uint64) (Model, error) {
 	return m, nil
 }
 
-// resolve lays config over the defaults, strictly.
+// resolve overlays the defaults with config and refuses unknown keys.
 func resolve(name string, defaults any, config map[string]any) (any, error) {
 	v := reflect.New(reflect.TypeOf(defaults)).Elem()
 	v.Set(reflect.ValueOf(defaults))
@@ -179,7 +180,7 @@ func resolve(name string, defaults any, config map[string]any) (any, error) {
 // maxSize bounds every number of a configuration.
 const maxSize = 1 << 24
 
-// set assigns a value as JSON, YAML or the command line gives it.
+// set assigns a value from JSON, YAML or the command line.
 func set(field reflect.Value, value any, o Option) error {
 	switch field.Kind() {
 	case reflect.Int:
@@ -226,7 +227,7 @@ func integer(value any) (int64, bool) {
 	return 0, false
 }
 
-// real64 is a finite number of any kind.
+// real64 returns a finite number of any numeric type.
 func real64(value any) (float64, bool) {
 	if n, ok := integer(value); ok {
 		return float64(n), true
@@ -235,7 +236,7 @@ func real64(value any) (float64, bool) {
 	return x, ok && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
-// ParseSet reads the command line's "dim=256,layers=6".
+// ParseSet parses settings of the command line: "dim=256,layers=6".
 func ParseSet(s string) (map[string]any, error) {
 	config := map[string]any{}
 	for _, pair := range strings.Split(s, ",") {

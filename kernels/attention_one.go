@@ -6,8 +6,7 @@ import "math"
 // keys and values bounds it, so it reads whole rows in order. Positions are
 // split into blocks, each giving (max, Σ e, Σ e·v) for every head, which are
 // joined in order.
-// Source: flash-decoding,
-// https://crfm.stanford.edu/2023/10/12/flashdecoding.html.
+// Source: flash-decoding (Dao et al. 2023).
 func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
 	if first := s.first(0); first > 0 {
 		k, v, s.S = k[first*s.KS:], v[first*s.KS:], s.S-first

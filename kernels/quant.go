@@ -61,6 +61,7 @@ func f16ToFloat(h uint16) float32 {
 //	q4_0: d = w of largest magnitude / -8, q = min(15, ⌊w/d + 8.5⌋)
 //
 // The division uses d before d is rounded to float16.
+// Source: ggml-quants.c, quantize_row_q8_0_ref and quantize_row_q4_0_ref.
 func quantiseRow(t DType, dst []byte, w []float32) error {
 	size := 2 + payload(t)
 	for i := range len(w) / blockSize {

@@ -28,6 +28,7 @@ func RoPEGrad(dx, dy []float32, s RoPEShape) { s.run("RoPEGrad", dx, dy, false, 
 
 // RoPEPairs is RoPE over pairs of neighbouring channels: channels 2i and 2i+1
 // take the place of i and i+D/2.
+// Source: RoFormer's own order, that of Meta's Llama and llama2.c.
 func RoPEPairs(y, x []float32, s RoPEShape) { s.run("RoPEPairs", y, x, true, rotatePairs) }
 
 // RoPEPairsGrad is dx += dy rotated by the negative angle, in the layout of

@@ -14,6 +14,7 @@ type DType uint8
 // The storage types. Quantised weights form blocks of 32 along K with a float16
 // scale d: in q8_0 a weight is q·d with an int8 q (8.5 bits a weight), in q4_0
 // it is (q-8)·d with a 4-bit q (4.5 bits).
+// Source: ggml's block_q8_0 and block_q4_0.
 const (
 	F32 DType = iota
 	BF16

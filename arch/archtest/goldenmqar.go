@@ -9,23 +9,23 @@ import (
 	"strings"
 )
 
-// mqar is a setting of multi-query associative recall: K pairs of a key and
-// its value, then positions at which the keys are asked for their values.
+// mqar is a setting of multi-query associative recall: K pairs of a key and its
+// value, followed by positions that query the keys.
 // Source: Arora et al., arXiv 2312.04927; HazyResearch/zoology zoology/data/multiquery_ar.py.
 type mqar struct {
 	Vocab    int     `json:"vocab_size"` // V: keys are 1 … V/2-1, values V/2 … V-1
 	T        int     `json:"input_seq_len"`
 	Examples int     `json:"num_examples"`
 	Pairs    int     `json:"num_kv_pairs"`
-	Passes   int     `json:"num_passes"` // how often the pairs are shown, 0: once
-	Power    float64 `json:"power_a"`    // slot s is asked ∝ Power·(s+1)^(Power-1); 0: not stated
+	Passes   int     `json:"num_passes"` // repetitions of the pairs, 0: once
+	Power    float64 `json:"power_a"`    // slot s is queried ∝ Power·(s+1)^(Power-1); 0: not stated
 	Random   bool    `json:"random_non_queries"`
 }
 
-// ignored is the label of a position at which nothing is asked.
+// ignored is the label of a position without a query.
 const ignored = -100
 
-// mqarCase is one setting of a case.json with the files that hold it.
+// mqarCase is one setting of a case.json, and the files of its examples.
 type mqarCase struct {
 	mqar
 	Config       string
@@ -33,11 +33,12 @@ type mqarCase struct {
 	Shape        []int
 	MeanSlot     *float64 `json:"mean_gap_slot"`
 	EarlyQuarter *float64 `json:"share_of_gap_slot_below_quarter"`
-	// Asked is how often each slot is asked, found from many examples.
+	// Asked is the frequency with which each slot is queried, measured over many
+	// examples.
 	Asked []float64 `json:"slot_query_probability_4000_examples"`
 }
 
-// goldenMQAR wants the stated rules of the task to hold on every stored array.
+// goldenMQAR checks the stated rules of the task on every stored array.
 func goldenMQAR(r *Result, dir string, _ Options) error {
 	var c struct{ Configs []mqarCase }
 	if err := readJSON(filepath.Join(dir, "case.json"), &c); err != nil {
@@ -69,7 +70,7 @@ func goldenMQAR(r *Result, dir string, _ Options) error {
 	return nil
 }
 
-// check holds one pair of arrays against the rules and what is stated of it.
+// check checks one pair of arrays against the rules and the stated statistics.
 func (c *mqarCase) check(r *Result, dir, file string) error {
 	shape, inputs, err := readNPY(filepath.Join(dir, file))
 	if err != nil {
@@ -110,17 +111,17 @@ func (c *mqarCase) check(r *Result, dir, file string) error {
 	return nil
 }
 
-// context is the positions that show the pairs.
+// context is the number of positions that show the pairs.
 func (m mqar) context() int { return 2 * m.Pairs * max(1, m.Passes) }
 
-// slots is the number of places where a key can be asked: every second one
-// behind the pairs.
+// slots is the number of places for a query: every second position behind the
+// pairs.
 func (m mqar) slots() int { return (m.T - m.context()) / 2 }
 
-// follows holds examples [n,T] and their labels [n,T] against the rules of the
-// task, and returns the slots that were asked, of all examples one after the
-// other. The label of a position is the value of the key that stands there:
-// it needs no shift.
+// follows checks examples [n,T] and labels [n,T] against the rules of the task,
+// and returns the queried slots of all examples one after the other. The label
+// of a position is the value of the key at that position: labels are not
+// shifted.
 func (m mqar) follows(inputs, labels []int64) (slots []int, err error) {
 	const most = 1 << 24
 	switch {
@@ -142,8 +143,8 @@ func (m mqar) follows(inputs, labels []int64) (slots []int, err error) {
 	return slots, m.filling(fill)
 }
 
-// example checks one row. It returns the slots asked and what stands where
-// nothing is asked.
+// example checks one row. It returns the queried slots and the tokens at
+// positions without a query.
 func (m mqar) example(x, labels []int64) (slots []int, fill []int64, err error) {
 	values, err := m.shown(x)
 	if err != nil {
@@ -174,7 +175,7 @@ func (m mqar) example(x, labels []int64) (slots []int, fill []int64, err error) 
 	return slots, fill, nil
 }
 
-// shown reads the pairs: of each key its value.
+// shown returns the value of each key of the pairs.
 func (m mqar) shown(x []int64) (map[int64]int64, error) {
 	values, used, half := map[int64]int64{}, map[int64]bool{}, int64(m.Vocab/2)
 	for i := range m.Pairs {
@@ -199,11 +200,12 @@ func (m mqar) shown(x []int64) (map[int64]int64, error) {
 	return values, nil
 }
 
-// mostSurprise is how many standard deviations a count may be off what chance
-// makes of it.
+// mostSurprise is the largest deviation of a count from its expectation, in
+// standard deviations.
 const mostSurprise = 5.5
 
-// filling checks what stands where nothing is asked: zeros, or uniform tokens.
+// filling checks the tokens at positions without a query: zeros, or uniform
+// tokens.
 func (m mqar) filling(fill []int64) error {
 	sum := 0.0
 	for _, x := range fill {
@@ -222,12 +224,12 @@ func (m mqar) filling(fill []int64) error {
 	return nil
 }
 
-// draws is how many examples the chances of slots are found from: fewer where
-// each costs more.
+// draws is the number of examples from which slot frequencies are estimated:
+// fewer where each costs more.
 func (m mqar) draws() int { return max(100, min(20000, 1<<28/(m.slots()*m.Pairs))) }
 
-// surprise is by how many standard deviations the slot that is furthest off is
-// asked more or less often than expected.
+// surprise is the largest deviation of the number of queries of a slot from its
+// expectation, in standard deviations.
 func (m mqar) surprise(slots []int, expected []float64) float64 {
 	shares, n := make([]float64, len(expected)), len(slots)/m.Pairs
 	for _, s := range slots {
@@ -236,8 +238,8 @@ func (m mqar) surprise(slots []int, expected []float64) float64 {
 	return m.surpriseOfShares(shares, n, expected)
 }
 
-// surpriseOfShares is surprise where slots are asked in those shares of n
-// examples.
+// surpriseOfShares is surprise where slots have those shares of the queries of
+// n examples.
 func (m mqar) surpriseOfShares(shares []float64, n int, expected []float64) float64 {
 	if len(shares) != len(expected) {
 		return math.Inf(1)
@@ -246,14 +248,14 @@ func (m mqar) surpriseOfShares(shares []float64, n int, expected []float64) floa
 	for s, share := range shares {
 		p := expected[s]
 		sigma := math.Sqrt(p * (1 - p) * (1/float64(n) + 1/float64(m.draws())))
-		// Note: what hardly ever happens may happen once.
+		// Note: a slot that is expected almost never may still be queried once.
 		worst = max(worst, (math.Abs(share-p)-1/float64(n))/sigma)
 	}
 	return worst
 }
 
-// drawn is how often each slot is asked, found by drawing examples: slots
-// without replacement, slot s in proportion to (s+1)^(Power-1).
+// drawn estimates the frequency of each slot by drawing examples: slots without
+// replacement, slot s in proportion to (s+1)^(Power-1).
 func (m mqar) drawn() []float64 {
 	r := rand.New(rand.NewPCG(1, 1))
 	weights, chances := make([]float64, m.slots()), make([]float64, m.slots())

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// examples draws n rows by the rules of m.
+// examples draws n examples by the rules of m.
 func (m mqar) examples(n int, seed uint64) (inputs, labels []int64) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range n {
@@ -72,7 +72,7 @@ func TestMQARRules(t *testing.T) {
 		t.Errorf("slots that are all alike pass for a power law: %v", err)
 	}
 	query := slices.IndexFunc(labels, func(l int64) bool { return l != ignored })
-	idle, free := query+1, m.context() // free: a slot of the first row in which nothing is asked
+	idle, free := query+1, m.context() // free: a slot of the first row without a query
 	for labels[free] != ignored {
 		free += 2
 	}
@@ -131,8 +131,8 @@ func npy(shape string, data []int64) []byte {
 	return b
 }
 
-// TestGoldenMQAR: a case of our own making passes, and fails where an array or
-// what is said of it changes.
+// TestGoldenMQAR checks that a generated case passes, and fails where an array
+// or a stated statistic is changed.
 func TestGoldenMQAR(t *testing.T) {
 	m := mqar{Vocab: 20, T: 16, Examples: 12, Pairs: 2, Passes: 1, Power: 0.01}
 	inputs, labels := m.examples(m.Examples, 3)

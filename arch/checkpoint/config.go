@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// config completes what the shapes say, and refuses what contradicts them.
+// config adds what the shapes do not tell, and refuses contradictions.
 func (f *File) config(w *Weights, config map[string]any) error {
 	if w.Arch == "transformer" && config["positions"] == nil {
 		return fmt.Errorf("tensor %q is missing", w.inFile("transformer.wpe.weight"))
@@ -33,7 +33,8 @@ func (f *File) config(w *Weights, config map[string]any) error {
 	return nil
 }
 
-// huggingFace tells names that come with a config.json.
+// huggingFace reports names of Hugging Face, whose models come with a
+// config.json.
 func (w *Weights) huggingFace() bool {
 	switch w.Arch {
 	case "transformer":
@@ -44,13 +45,14 @@ func (w *Weights) huggingFace() bool {
 	return w.Arch == "llama"
 }
 
-// rwkvCppRules are those of the numbers in the header of an rwkv.cpp file.
+// rwkvCppRules are the rules for the numbers in the header of an rwkv.cpp file.
 var rwkvCppRules = map[string]rule{
 	"n_vocab": is("vocab"), "n_embed": is("dim"), "n_layer": is("layers"),
 	"version": harmless("of the file"), "data_type": harmless(isStored),
 }
 
-// nanoGPTRules are those of the arguments that nanoGPT stores with a model.
+// nanoGPTRules are the rules for the arguments that nanoGPT stores with a
+// model.
 var nanoGPTRules = map[string]rule{
 	"n_layer": is("layers"), "n_embd": is("dim"), "vocab_size": is("vocab"), "block_size": is("context"), "bias": is("bias"),
 	"n_head": applied, "dropout": harmless(isTraining),
@@ -70,7 +72,7 @@ func (f *File) nanoGPT(config map[string]any) error {
 	return err
 }
 
-// textSaid is what the metadata says under a namespace.
+// textSaid returns the metadata under a namespace.
 func (f *File) textSaid(namespace string) said {
 	s := said{namespace, map[string]any{}}
 	for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
