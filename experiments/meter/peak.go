@@ -14,8 +14,8 @@ var (
 	heapBytes = record.Define(record.Quantity{Name: "heap_bytes", Title: "Go heap", Unit: "B", Kind: record.Timed, Better: record.Lower})
 )
 
-// footprint reads the process's high-water mark while a point's work is done for
-// the first time, and the heap after every sample.
+// footprint reads the high-water mark of resident memory while a point's work
+// is done for the first time, and the heap after every sample.
 type footprint struct{}
 
 // Once implements Once.

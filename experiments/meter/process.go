@@ -1,5 +1,5 @@
-// Package meter holds the instruments: memory, processor time, energy, the
-// machine's own ceilings. What cannot be measured is an error or a reason,
+// Package meter holds the instruments: memory, processor time, energy, and the
+// ceilings of the machine. What cannot be measured is an error or a reason,
 // never 0.
 package meter
 
@@ -27,13 +27,13 @@ const system proc = "/proc"
 // that Go runs on.
 const userHz = 100
 
-// maxFile bounds what is read of a file in /proc or /sys, in bytes.
+// maxFile is the size limit of a file in /proc or /sys, in bytes.
 const maxFile = 4 << 20
 
 // RSS returns the peak resident set of this process in bytes (VmHWM).
 func RSS() (peak int64, err error) { return system.status("VmHWM") }
 
-// resetPeak makes RSS count from the current resident set on.
+// resetPeak resets the peak of RSS to the current resident set.
 func resetPeak() error {
 	if err := system.present(); err != nil {
 		return err
@@ -42,16 +42,16 @@ func resetPeak() error {
 	return os.WriteFile(filepath.Join(string(system), "self/clear_refs"), []byte("5"), 0)
 }
 
-// heap returns the bytes in objects of the Go heap, dead ones not yet swept
-// included. It does not stop the world.
+// heap returns the bytes of objects on the Go heap, including dead objects not
+// yet swept, without stopping the world.
 func heap() int64 {
 	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(s)
 	return int64(s[0].Value.Uint64())
 }
 
-// clocks is a reading of the processor clocks: of this process and of the
-// whole machine.
+// clocks is a reading of the processor clocks, of this process and of the whole
+// machine.
 type clocks struct {
 	at    time.Time
 	cpu   time.Duration
@@ -60,14 +60,14 @@ type clocks struct {
 	err   error
 }
 
-// readClocks reads them now.
+// readClocks reads the clocks.
 func readClocks() clocks { return system.clocks() }
 
 // usage is what happened between two readings of the clocks: others is the time
 // other processes ran and steal the time the hypervisor took, over all CPUs.
 type usage struct{ wall, cpu, others, steal time.Duration }
 
-// since returns the use of the processors since m.
+// since returns the use of the processors since that reading.
 func (m clocks) since() (usage, error) { return m.until(readClocks()) }
 
 func (m clocks) until(n clocks) (usage, error) {
@@ -80,13 +80,13 @@ func (m clocks) until(n clocks) (usage, error) {
 	return u, nil
 }
 
-// warnings tells in words what disturbed a measurement with this use: a
-// hypervisor or other processes taking more than 2 % of the processors.
+// warnings describes what disturbed a measurement: a hypervisor or other
+// processes that took more than 2 % of the processors.
 func (u usage) warnings() []string {
 	const share = 0.02
 	var w []string
 	all := u.wall.Seconds() * float64(runtime.NumCPU())
-	// Below 10 ticks the machine's clock says nothing.
+	// Below 10 ticks the machine's clock is too coarse.
 	if s := u.steal; s > 100*time.Millisecond && s.Seconds() > share*all {
 		w = append(w, fmt.Sprintf("the hypervisor took %.0f %% of the processors", 100*s.Seconds()/all))
 	}

@@ -14,7 +14,8 @@ func TestPeakReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	const size = 64 << 20
-	// Pages of the system's, because the heap may still hold some that count.
+	// Memory mapped directly, because the Go heap may hold resident pages
+	// already.
 	held, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)

@@ -14,8 +14,8 @@ var (
 	schedShare  = record.Define(record.Quantity{Name: "sched_share", Title: "share of goroutine time spent waiting to run", Kind: record.Timed, Better: record.Lower})
 )
 
-// processor tells the processor time of the work, and warns of what others took
-// meanwhile.
+// processor measures the processor time of the work, and warns of processor
+// time that others took meanwhile.
 type processor struct{ begin clocks }
 
 // Begin implements Around.

@@ -53,8 +53,8 @@ func TestSharesOfWaiting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Four on one processor: each runs a quarter of the time. A loaded machine
-	// makes the one wait for the tracer as well.
+	// Four goroutines on one processor: each runs a quarter of the time. On a
+	// loaded machine a single goroutine waits for the tracer as well.
 	if alone > crowded-0.1 || crowded < 0.5 || crowded > 0.95 {
 		t.Errorf("waiting share %.3f alone, %.3f of four on one processor", alone, crowded)
 	}

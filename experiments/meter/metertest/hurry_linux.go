@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// hurry gives the goroutine that calls it a thread that goes before all others,
-// where the system allows that.
+// hurry moves the calling goroutine to a thread of highest priority, where the
+// system allows that.
 func hurry() {
-	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+	runtime.LockOSThread() // not unlocked, so that the thread ends with the goroutine
 	syscall.Setpriority(syscall.PRIO_PROCESS, 0, -20)
 }
 
-// pause sleeps without the help of other threads.
+// pause sleeps in the kernel, without waiting for the Go scheduler.
 func pause(d time.Duration) {
 	t := syscall.NsecToTimespec(d.Nanoseconds())
-	syscall.Nanosleep(&t, nil) // what wakes it early does no harm
+	syscall.Nanosleep(&t, nil) // waking early does no harm
 }
