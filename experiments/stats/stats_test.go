@@ -191,7 +191,7 @@ func TestDeterministic(t *testing.T) {
 }
 
 // drifting simulates n rounds of two arms on a machine that slows down by half
-// over the run and has a slow tail of interruptions; a takes ratio times b.
+// over the run and is sometimes interrupted; a takes ratio times as long as b.
 func drifting(rng *rand.Rand, n int, ratio float64) (a, b []float64) {
 	a, b = make([]float64, n), make([]float64, n)
 	walk := 0.0
@@ -225,8 +225,8 @@ func TestPairedFalsePositives(t *testing.T) {
 	}
 }
 
-// TestBlockOrderMisleads shows why arms are interleaved: the same drift, with
-// one arm measured after the other, looks like an effect.
+// TestBlockOrderMisleads shows why arms are interleaved: with one arm measured
+// after the other, the same drift looks like an effect.
 func TestBlockOrderMisleads(t *testing.T) {
 	const runs, n = 100, 10
 	rng := rand.New(rand.NewPCG(17, 0))

@@ -12,10 +12,10 @@ import (
 	"workbench/experiments/corpus"
 )
 
-// Score is how well a model predicts a text.
+// Score is the cross-entropy of a model on a text.
 type Score struct {
-	Tokens, Bytes int     // predicted, and what they are of the text
-	Nats          float64 // of all of them
+	Tokens, Bytes int     // predicted tokens, and their length in bytes of text
+	Nats          float64 // total cross-entropy
 }
 
 // Loss is the nats per token.
@@ -28,7 +28,7 @@ func (s *Score) add(nats float32, bytes int) {
 	s.Tokens, s.Bytes, s.Nats = s.Tokens+1, s.Bytes+bytes, s.Nats+float64(nats)
 }
 
-// addAll adds the targets that count; text knows how many bytes they are.
+// addAll adds the unmasked targets; text has their lengths in bytes.
 func (s *Score) addAll(nats []float32, targets []int32, text corpus.Tokens) {
 	for i, id := range targets {
 		if id >= 0 {
@@ -37,12 +37,12 @@ func (s *Score) addAll(nats []float32, targets []int32, text corpus.Tokens) {
 	}
 }
 
-// EvaluateDocuments is the score of m on documents, each cut into rows of T
-// tokens and a last one of what is left, B at a time, every row starting from
-// nothing: what training sees of them. Of more than maxTokens it takes about
-// so many, in rows evenly over all, at least one, and always the same. more,
-// which may be nil, is told after every batch how many tokens it predicted,
-// and ends the evaluation.
+// EvaluateDocuments returns the score of m on documents as training reads them:
+// each document is cut into rows of T tokens and a shorter last row, rows start
+// from zeros, B rows form a batch. If there are more than maxTokens, about
+// maxTokens are used: at least one row, evenly spaced over all rows, always the
+// same. more, which may be nil, is called after every batch with the number of
+// tokens predicted, and stops the evaluation by returning false.
 func EvaluateDocuments(m arch.Model, docs []corpus.Tokens, B, T, maxTokens int, more func(tokens int) bool) (Score, error) {
 	var sum Score
 	if err := usable(m, docs, B, T); err != nil {
@@ -58,21 +58,21 @@ func EvaluateDocuments(m arch.Model, docs []corpus.Tokens, B, T, maxTokens int, 
 	return sum, nil
 }
 
-// Plus is the score of both texts.
+// Plus is the score of both texts together.
 func (s Score) Plus(o Score) Score {
 	return Score{s.Tokens + o.Tokens, s.Bytes + o.Bytes, s.Nats + o.Nats}
 }
 
-// A Bucket is the bits per byte of the positions [From, To) of a row.
+// A Bucket is the bits per byte of positions [From, To) of rows.
 type Bucket struct {
 	From, To int
 	BPB      float64
 }
 
-// EvaluateByPosition is EvaluateDocuments with the result by position, counted
-// from where a document or the next row of a longer one starts, in buckets of
-// that many positions: what a model makes of more context. A bucket that no
-// row reaches is left out; one of the documents must reach the last position.
+// EvaluateByPosition is EvaluateDocuments by position, counted from the start
+// of the document or, in a longer one, of the row, in buckets of that many
+// positions: it shows how a model uses more context. Buckets that no row
+// reaches are left out; at least one document must reach the last position.
 func EvaluateByPosition(m arch.Model, docs []corpus.Tokens, B, T, maxTokens, bucket int) ([]Bucket, error) {
 	if err := errors.Join(usable(m, docs, B, T), reaches(docs, T)); err != nil {
 		return nil, err
@@ -99,9 +99,10 @@ func EvaluateByPosition(m arch.Model, docs []corpus.Tokens, B, T, maxTokens, buc
 	return buckets, nil
 }
 
-// EvaluateForgetting is EvaluateDocuments of one text in pieces of `every` tokens, the named slots
-// of the state (without the layer: "att_x_prev") put back to their initial
-// values between the pieces. Without slots nothing is forgotten: the base.
+// EvaluateForgetting is EvaluateDocuments of one text in pieces of `every`
+// tokens. Between pieces the named slots of the state (without the layer:
+// "att_x_prev") are reset to their initial values. Without slots nothing is
+// reset: the baseline.
 func EvaluateForgetting(m arch.Model, data corpus.Tokens, B, T, maxTokens int, slots []string, every int) (bitsPerByte float64, err error) {
 	text := []corpus.Tokens{data}
 	if err := errors.Join(usable(m, text, B, T), reaches(text, T)); err != nil {
@@ -136,7 +137,7 @@ func EvaluateForgetting(m arch.Model, data corpus.Tokens, B, T, maxTokens int, s
 	return sum.BPB(), nil
 }
 
-// forget makes the named slots of s equal to those of empty.
+// forget sets the named slots of s to those of empty.
 func forget(s, empty arch.State, slots []string) {
 	initial := map[string]*nn.Tensor{}
 	nn.WalkState(empty, func(name string, t *nn.Tensor) { initial[name] = t })
@@ -152,8 +153,8 @@ func forget(s, empty arch.State, slots []string) {
 
 func isSlot(name, slot string) bool { return name == slot || strings.HasSuffix(name, "."+slot) }
 
-// knownSlots checks that every slot is one of the state, and that of a state
-// that grows all slots are named: its keys and values belong together.
+// knownSlots checks that every slot exists, and that all slots of a growing
+// state are named, because its keys and values belong together.
 func knownSlots(empty arch.State, slots []string) error {
 	seen := map[string]bool{}
 	var have []string
@@ -181,7 +182,7 @@ func knownSlots(empty arch.State, slots []string) error {
 	return nil
 }
 
-// usable tells why m cannot read rows of T tokens of documents.
+// usable returns the reason why m cannot read rows of T tokens of documents.
 func usable(m arch.Model, docs []corpus.Tokens, B, T int) error {
 	if B < 1 || T < 1 {
 		return fmt.Errorf("a batch of %d windows of %d tokens: both must be at least 1", B, T)
@@ -198,7 +199,7 @@ func usable(m arch.Model, docs []corpus.Tokens, B, T int) error {
 	return nil
 }
 
-// reaches tells that no document has a row of T tokens.
+// reaches returns an error unless a document has a row of T tokens.
 func reaches(docs []corpus.Tokens, T int) error {
 	most := 0
 	for _, d := range docs {
@@ -209,9 +210,9 @@ func reaches(docs []corpus.Tokens, T int) error {
 	return fmt.Errorf("the text has %d tokens and a window of %d tokens needs %d: shorten the context or take a longer text", most, T, T+1)
 }
 
-// eachBatch visits the evaluation's rows, up to B a batch, while f says so.
-// Behind the end of a row that is shorter than others of its batch targets are
-// -1.
+// eachBatch calls f for the rows of an evaluation, up to B in a batch, until f
+// returns false. Targets beyond the end of a row that is shorter than others of
+// its batch are -1.
 func eachBatch(docs []corpus.Tokens, B, T, maxTokens int, f func(tok nn.Tokens, targets []int32) bool) {
 	rows, all := corpus.NewRows(docs, T), 0
 	for _, d := range docs {
@@ -237,7 +238,7 @@ func eachBatch(docs []corpus.Tokens, B, T, maxTokens int, f func(tok nn.Tokens, 
 	}
 }
 
-// fillRow reads a row's tokens and targets.
+// fillRow copies the tokens and targets of a row.
 func fillRow(row corpus.Tokens, tok, targets []int32) {
 	n := row.Len() - 1
 	row.Window(0, tok[:n], targets[:n])
@@ -246,7 +247,7 @@ func fillRow(row corpus.Tokens, tok, targets []int32) {
 	}
 }
 
-// mean of a loss in nats over targets.
+// mean is the mean of a loss in nats over targets.
 type mean struct {
 	sum float64
 	n   int

@@ -10,8 +10,8 @@ import (
 	"workbench/experiments/corpus"
 )
 
-// TestRecompute: the same weights to the bit, dropout included, with less
-// memory.
+// TestRecompute checks that recomputing gives the same weights to the bit,
+// dropout included, with less memory.
 func TestRecompute(t *testing.T) {
 	text, heldOut := grammar(t)
 	for _, name := range []string{"rwkv4", "transformer", "llama", "rnn", "lstm", "gru"} {
@@ -37,8 +37,8 @@ func TestRecompute(t *testing.T) {
 	}
 }
 
-// TestCarriedState: one long text in windows of a stream is one long text: the
-// loss of every window is that of the whole text's part.
+// TestCarriedState checks that the windows of a stream have the losses of the
+// same parts of one long text.
 func TestCarriedState(t *testing.T) {
 	const T, n = 16, 5
 	text, heldOut := texts(t)
@@ -48,7 +48,7 @@ func TestCarriedState(t *testing.T) {
 		p.Batch, p.Context, p.Steps, p.Order, p.LR, p.MinLR, p.EvalEvery = 1, T, n, "stream", 1e-30, 0, 0
 		p.WeightDecay, p.Warmup = 0, 0
 		m := build(t, name, "dim=32,layers=2")
-		nn.Walk(m, func(p nn.Param) { nn.Normal(p.Tensor, nn.Rand(5, p.Name), 0.5) }) // RWKV begins with zeros that hide its state
+		nn.Walk(m, func(p nn.Param) { nn.Normal(p.Tensor, nn.Rand(5, p.Name), 0.5) }) // the initial zeros of RWKV would hide its state
 		s, err := NewSession(m, text, heldOut, p)
 		if err != nil {
 			t.Fatal(err)
@@ -80,7 +80,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// TestSeveralTexts: what is evaluated lies evenly over all of them.
+// TestSeveralTexts checks that evaluated rows are spread evenly over all texts.
 func TestSeveralTexts(t *testing.T) {
 	text, heldOut := grammar(t)
 	p := small
@@ -110,7 +110,7 @@ func TestSeveralTexts(t *testing.T) {
 	}
 }
 
-// TestStepAllocatesNothing once it is warm.
+// TestStepAllocatesNothing checks that a warm step allocates nothing.
 func TestStepAllocatesNothing(t *testing.T) {
 	ids := make([]int32, 64)
 	for _, name := range arch.Names() {

@@ -14,7 +14,7 @@ import (
 	"workbench/experiments/corpus"
 )
 
-// A Result is what a training run says.
+// A Result is the outcome of a training run.
 type Result struct {
 	Curve       []Point // from step 0 to the end
 	ValBPB      float64 // held-out bits per byte at the end
@@ -25,26 +25,26 @@ type Result struct {
 // A Point is one evaluation.
 type Point struct {
 	Step      int     // steps made
-	Tokens    int     // trained on: targets that counted
-	TrainLoss float64 // nats per token, mean over those since the last point; at step 0 the first batch's
+	Tokens    int     // unmasked targets trained on
+	TrainLoss float64 // nats per token, mean since the last point; at step 0 that of the first batch
 	ValBPB    float64
 	ValLoss   float64 // nats per token
 }
 
-// Progress is one step made.
+// Progress describes one step.
 type Progress struct {
-	Step, Steps     int     // steps made, of the plan
+	Step, Steps     int     // steps made and planned
 	Loss            float64 // nats per token, before the update
 	GradNorm        float64 // before clipping
 	LR              float64
 	TokensPerSecond float64 // of this step alone
 }
 
-// Run trains m on the text, evaluating on the held-out text before, every
-// EvalEvery steps and at the end. progress, which may be nil, is called after
-// every step. A loss or gradient that is not finite ends the run with
-// *Diverged, the end of ctx with its error; m then holds the weights so far
-// and the result the points so far.
+// Run trains m on the text. It evaluates on the held-out text before training,
+// every EvalEvery steps and at the end. progress, which may be nil, is called
+// after every step. A loss or gradient that is not finite stops the run with
+// *Diverged, the end of ctx with the error of ctx; m then holds the weights so
+// far and the result the points so far.
 func Run(ctx context.Context, m arch.Model, text, heldOut corpus.Tokens, p Plan, progress func(Progress)) (*Result, error) {
 	s, err := NewSession(m, []corpus.Tokens{text}, []corpus.Tokens{heldOut}, p)
 	if err != nil {
@@ -57,9 +57,9 @@ func Run(ctx context.Context, m arch.Model, text, heldOut corpus.Tokens, p Plan,
 	return &s.Result, err
 }
 
-// A Session is a training run that can be left and taken up again: what it has
-// done is in Save's file, and everything else follows from the plan and the
-// number of the step.
+// A Session is a training run that can be interrupted and resumed: Save writes
+// its progress, and everything else follows from the plan and the number of the
+// step.
 type Session struct {
 	Plan
 	Result
@@ -70,7 +70,7 @@ type Session struct {
 	trainer      *Trainer
 	tok, targets []int32    // [Batch,Context]
 	state        arch.State // carried along a stream
-	kept         time.Time  // when Save last left a session beside the last
+	kept         time.Time  // when Save last kept the checkpoint before
 	since        mean       // losses since the last point
 	tokens       int        // trained on
 }
@@ -82,9 +82,9 @@ type Hooks struct {
 	Made      func(steps int) error // after a step and its evaluation: the place to save
 }
 
-// NewSession prepares to train m on texts, and to evaluate it on others. In
-// the order documents the texts to train on are pieces of at most a context,
-// those held out whole documents.
+// NewSession returns a session that trains m on texts and evaluates it on
+// heldOut. In the order "documents", texts are pieces of at most a context, and
+// held-out texts whole documents.
 func NewSession(m arch.Model, texts, heldOut []corpus.Tokens, p Plan) (*Session, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
@@ -121,10 +121,10 @@ func NewSession(m arch.Model, texts, heldOut []corpus.Tokens, p Plan) (*Session,
 // Made is the number of steps made.
 func (s *Session) Made() int { return s.trainer.step }
 
-// Work is what the steps so far have used the model's matrices for.
+// Work counts the matrix products of the steps so far.
 func (s *Session) Work() nn.Work { return s.trainer.Work() }
 
-// Run goes on to the end of the plan, or until no evaluation improves.
+// Run continues to the end of the plan, or until evaluations no longer improve.
 func (s *Session) Run(ctx context.Context, h Hooks) error {
 	if len(s.Curve) == 0 {
 		if err := s.start(h); err != nil {
@@ -143,7 +143,8 @@ func (s *Session) Run(ctx context.Context, h Hooks) error {
 	return nil
 }
 
-// stale tells that Patience evaluations in a row have not improved.
+// stale reports whether the last Patience evaluations have not improved on the
+// best.
 func (s *Session) stale() bool {
 	best := 0
 	for i, p := range s.Curve {
@@ -154,16 +155,17 @@ func (s *Session) stale() bool {
 	return s.Patience > 0 && len(s.Curve)-1-best >= s.Patience
 }
 
-// windows cuts the windows of batch i, counted from 0 over all steps.
+// windows returns the sampler and the window length T of microbatch i, counted
+// from 0 over all steps.
 func (s *Session) windows(i int) (of *corpus.Sampler, T int) {
 	if T = s.window(i / s.Accumulate); T == s.Context {
 		return s.sampler, T
 	}
-	of, _ = s.sampler.Sized(s.Batch*s.Context/T, T) // shorter windows fit where longer ones do
+	of, _ = s.sampler.Sized(s.Batch*s.Context/T, T) // no error: shorter windows fit where longer ones do
 	return of, T
 }
 
-// batch is batch i, counted from 0 over all steps.
+// batch returns microbatch i, counted from 0 over all steps.
 func (s *Session) batch(i int) microbatch {
 	sampler, T := s.windows(i)
 	sampler.Batch(i, s.tok, s.targets)
@@ -173,7 +175,7 @@ func (s *Session) batch(i int) microbatch {
 	return microbatch{nn.Tokens{IDs: s.tok, B: s.Batch * s.Context / T, T: T}, s.targets, s.state}
 }
 
-// counted is how many targets of a step count, steps counted from 0.
+// counted is the number of unmasked targets of a step, counted from 0.
 func (s *Session) counted(step int) (n int) {
 	for i := range s.Accumulate {
 		at := step*s.Accumulate + i
@@ -183,7 +185,7 @@ func (s *Session) counted(step int) (n int) {
 	return n
 }
 
-// start makes the point of step 0.
+// start adds the point of step 0.
 func (s *Session) start(h Hooks) error {
 	b := s.batch(0)
 	g := nn.Inference()
@@ -218,7 +220,7 @@ func (s *Session) step(h Hooks) error {
 	return nil
 }
 
-// evaluate adds the point after the steps made.
+// evaluate adds the point of the steps made so far.
 func (s *Session) evaluate(h Hooks) error {
 	score, err := EvaluateDocuments(s.Model, s.heldOut, s.Batch, s.Context, s.EvalTokens, nil)
 	if err != nil {
@@ -236,7 +238,7 @@ func (s *Session) evaluate(h Hooks) error {
 	return nil
 }
 
-// hash is the SHA-256 of a model's weights: of each in the order of nn.Walk
+// hash is the SHA-256 of a model's weights in the order of nn.Walk: for each
 // its name, a zero byte and its little-endian float32.
 func hash(m arch.Model) string {
 	h := sha256.New()

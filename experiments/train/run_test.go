@@ -41,7 +41,7 @@ func grammar(t *testing.T) (text, heldOut corpus.Tokens) {
 	return corpus.OfBytes(x.Data).Split(0.1)
 }
 
-// texts is grammar for a session.
+// texts is grammar as lists of texts.
 func texts(t *testing.T) (text, heldOut []corpus.Tokens) {
 	a, b := grammar(t)
 	return []corpus.Tokens{a}, []corpus.Tokens{b}

@@ -18,10 +18,10 @@ import (
 	"workbench/experiments/corpus"
 )
 
-// A session left anywhere and taken up again ends in the same bytes.
+// An interrupted session, resumed at any step, ends in the same bytes.
 func TestSessionResumes(t *testing.T) {
 	text, heldOut := texts(t)
-	// A stream of 20 steps: the state is carried, and begins anew once.
+	// A stream of 20 steps: the state is carried over, and starts anew once.
 	short := []corpus.Tokens{text[0].Part(0, 4*(20*32+1))}
 	rwkv, stream, epochs, grows := small, small, small, small
 	rwkv.Accumulate, rwkv.LayerLR, rwkv.L2Wrap = 2, true, true
@@ -117,8 +117,8 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// A session with any byte changed is refused as damaged, and the one before it
-// used; so it is where the last is missing.
+// A checkpoint with any byte changed is refused as damaged and the one before
+// is used, as where the last is missing.
 func TestDamagedSession(t *testing.T) {
 	defer func(d time.Duration) { keepEvery = d }(keepEvery)
 	keepEvery = 0
@@ -182,7 +182,8 @@ func TestDamagedSession(t *testing.T) {
 	}
 }
 
-// The mean over two batches is that over one of twice the size.
+// Two microbatches have the mean loss and gradient of one batch of twice the
+// size.
 func TestAccumulation(t *testing.T) {
 	ids, targets := make([]int32, 64), make([]int32, 64)
 	for i := range ids {
@@ -199,8 +200,8 @@ func TestAccumulation(t *testing.T) {
 	}
 }
 
-// Two batches of documents of different length have the loss and the gradient
-// of both in one, whatever is padded and whichever comes first.
+// Two microbatches of documents of different length have the loss and gradient
+// of one batch of both, whatever is padded and whichever comes first.
 func TestAccumulationWeighsTargets(t *testing.T) {
 	text, _ := grammar(t)
 	docs := []corpus.Tokens{text.Part(0, 33), text.Part(40, 45)}
@@ -229,7 +230,7 @@ func TestAccumulationWeighsTargets(t *testing.T) {
 	}
 }
 
-// The training loss of a point weighs the targets of its steps.
+// The training loss of a point weighs steps by their targets.
 func TestTrainLossWeighsTargets(t *testing.T) {
 	text, _ := grammar(t)
 	docs := []corpus.Tokens{text.Part(0, 33), text.Part(40, 45)}
@@ -263,7 +264,7 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// RWKV's decay and bonus learn faster, all else as before.
+// The decay and bonus of RWKV learn faster, everything else at the usual rate.
 func TestLayerLR(t *testing.T) {
 	c := small.AdamWConfig
 	c.LayerLR = true
