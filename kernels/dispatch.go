@@ -1,8 +1,13 @@
 // Package kernels is arithmetic on slices of float32: no models, no tensors,
-// and no allocation once warm. Every kernel has a generic form in Go, which is
-// always compiled and is its documentation, and may have others, in assembly,
-// chosen when the program starts. Matrices are row-major. Gradients add to what
-// they are given. Results do not depend on the number of threads.
+// and no allocation once warm. Every kernel has a generic implementation in Go,
+// which is always compiled and is its documentation, and may have others in
+// assembly, chosen when the program starts.
+//
+// Matrices are row-major. A gradient function fooGrad adds to the gradients of
+// foo's inputs, given the gradients of its outputs; where it overwrites, it
+// says so. No gradient flows into the state before a call. Sums over rows are
+// taken in blocks whose borders follow from the shapes alone and which are
+// joined in order, so results do not depend on the number of threads.
 package kernels
 
 //go:generate go run -C _asm .

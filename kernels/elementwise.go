@@ -19,8 +19,7 @@ func Scale(x []float32, a float32) {
 	axpyJobs.run(len(x), blockFloats, axpyJob{x, nil, a})
 }
 
-// BiasGrad is db[c] += Σ_r dy[r,c]; dy is [R,C], db is [C]. Blocks of rows are
-// summed one by one and joined in order.
+// BiasGrad is db[c] += Σ_r dy[r,c]; dy is [R,C], db is [C].
 func BiasGrad(db, dy []float32, R, C int) {
 	needDims("BiasGrad", R, C)
 	need("BiasGrad", "db", db, C)

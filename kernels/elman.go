@@ -39,8 +39,8 @@ func ElmanStored(h, x []float32, w *Matrix, h0 []float32, B, T, H int) {
 
 // ElmanGrad overwrites dx [B,T,H] with the gradient to x and adds the gradient
 // to w to dw [H,H] (may be nil), given dh and the output h [B,T,H] of Elman. h0
-// [B,H] is the state before the call (nil: zeros); no gradient flows into it.
-// Backwards in time from g = 0:
+// [B,H] is the state before the call (nil: zeros). Backwards in time from g =
+// 0:
 //
 //	dx[t] = (dh[t] + g)·(1 - h[t]²);  dw += dx[t]ᵀ·h[t-1];  g = Wᵀ·dx[t]
 func ElmanGrad(dx, dw, dh, h, w, h0 []float32, B, T, H int) {

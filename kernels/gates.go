@@ -1,6 +1,7 @@
 package kernels
 
-// Lerp is y[i] = a[i] + s[i]·(b[i] - a[i]): RWKV-7's value residual.
+// Lerp is y[i] = a[i] + s[i]·(b[i] - a[i]): the value residual of RWKV-7.
+// Source: BlinkDL/RWKV-LM RWKV-v7/train_temp/src/model.py, RWKV_Tmix_x070.
 func Lerp(y, a, b, s []float32) {
 	n := len(y)
 	need("Lerp", "a", a, n)

@@ -52,8 +52,8 @@ func GRUStored(c GRUCells, w *Matrix, B, T, H int) {
 
 // GRUGrad overwrites dx [B,T,3H] with the gradient to x and adds the gradients
 // to w and b to dw [3H,H] and db [3H], each of which may be nil, given dh and
-// the c that GRU filled, with the state before that call in H0; no gradient
-// flows into it. Backwards in time from e = 0, at each t:
+// the c that GRU filled, with the state before that call in H0. Backwards in
+// time from e = 0, at each t:
 //
 //	e += dh[t];  dn = e⊙(1-z)⊙(1-n²);  dq = dn⊙r
 //	dr = dn⊙q⊙r⊙(1-r);  dz = e⊙(h[t-1] - n)⊙z⊙(1-z);  dx[t] = dr, dz, dn

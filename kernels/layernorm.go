@@ -14,6 +14,8 @@ type Norm struct {
 // LayerNorm normalises each row of C floats, leaving y [R,C]:
 //
 //	μ = mean(x);  r = 1/√(mean((x-μ)²) + eps);  y[c] = (x[c]-μ)·r·w[c] + b[c]
+//
+// Source: Ba et al. (1607.06450).
 func LayerNorm(y []float32, n Norm) {
 	n.H = 1
 	n.run("LayerNorm", y)
@@ -28,9 +30,8 @@ func GroupNorm(y []float32, n Norm) { n.run("GroupNorm", y) }
 //
 //	dx += rstd·(g - mean_c(g) - h·mean_c(g·h));  dw += Σ_r dy·h;  db += Σ_r dy
 //
-// given the Mean and RStd that LayerNorm stored; B and Eps are not read. Blocks
-// of rows are summed one by one and joined in order. Any of dx [R,C], dw, db
-// [C] may be nil.
+// given the Mean and RStd that LayerNorm stored; B and Eps are not read. Any of
+// dx [R,C], dw, db [C] may be nil.
 func LayerNormGrad(dx, dw, db, dy []float32, n Norm) {
 	n.H = 1
 	n.grad("LayerNormGrad", dx, dw, db, dy)

@@ -51,8 +51,8 @@ func LSTMStored(c LSTMCells, w *Matrix, B, T, H int) {
 
 // LSTMGrad overwrites dx [B,T,4H] with the gradient to x and adds the gradient
 // to w to dw [4H,H] (may be nil), given dh and the c that LSTM filled, with the
-// state before that call in H0 and C0; no gradient flows into it. Backwards in
-// time from e = dc = 0, at each t:
+// state before that call in H0 and C0. Backwards in time from e = dc = 0, at
+// each t:
 //
 //	e += dh[t];  do = e⊙tanh(c[t]);  dc += e⊙o⊙(1 - tanh²(c[t]))
 //	di = dc⊙g;  df = dc⊙c[t-1];  dg = dc⊙i;  dc = dc⊙f

@@ -21,8 +21,7 @@ func RMSNorm(y, rstd, x, w []float32, R, C int, eps float32) {
 //
 //	dx += rstd·(g - h·mean_c(g·h));  dw += Σ_r dy·h
 //
-// rstd [R] is the one that RMSNorm computed. Blocks of rows are summed one by
-// one and joined in order. dx [R,C] or dw [C] may be nil.
+// rstd [R] is the one that RMSNorm computed. dx [R,C] or dw [C] may be nil.
 func RMSNormGrad(dx, dw, dy, x, w, rstd []float32, R, C int) {
 	needDims("RMSNormGrad", R, C)
 	needOrNil("RMSNormGrad", "dx", dx, R*C)

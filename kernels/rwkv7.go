@@ -33,8 +33,7 @@ func Keys7(out Keys7Outputs, scale []float32, in Keys7Inputs, R, H, N int) {
 //	da += dreplace·κ̂ + dkey·k·ka;  dka += Σ_r dkey·k·(a-1)
 //
 // given the remove and scale that Keys7 computed. What was nil there is nil
-// here; dkk and dka may be nil in any case. Blocks of rows are summed one by
-// one and joined in order.
+// here; dkk and dka may be nil in any case.
 func Keys7Grad(d Keys7Inputs, dout Keys7Outputs, remove, scale []float32, in Keys7Inputs, R, H, N int) {
 	C := H * N
 	j := keys7GradJob{d: d, remove: remove, keys7Job: keys7Job{dout, scale, in, H, N}}
@@ -178,7 +177,7 @@ func Gate7(y, bonus []float32, in Gate7Inputs, R, H, N int) {
 //	dr += e·key·rk;  dkey += e·r·rk;  drk += Σ_r e·r·key
 //
 // given the bonus that Gate7 computed. What was nil there is nil here; drk may
-// be nil in any case. Blocks of rows are summed one by one and joined in order.
+// be nil in any case.
 func Gate7Grad(d Gate7Inputs, dy, bonus []float32, in Gate7Inputs, R, H, N int) {
 	C := H * N
 	j := gate7GradJob{d: d, gate7Job: gate7Job{dy, bonus, in, H, N}}

@@ -52,8 +52,7 @@ func (j shiftMixJob) mix(op string, y [][]float32, in MixInputs, B int) {
 //	dx[b,t] += Σ_i mu[i]·dy[i][b,t] + (1-mu[i])·dy[i][b,t+1]
 //	dmu[i] += Σ_b,t dy[i][b,t]·(x[b,t] - x[b,t-1])
 //
-// where dy[i][b,T] is 0; no gradient flows to last. d.X and each of d.Mu may be
-// nil. Blocks of rows are summed one by one and joined in order.
+// where dy[i][b,T] is 0; d.X and each of d.Mu may be nil.
 func ShiftMixGrad(d MixInputs, dy [][]float32, in MixInputs, B, T, C int) {
 	shiftMixGradJob{dx: d.X, shiftMixJob: shiftMixJob{T: T, C: C}}.mix("ShiftMixGrad", d, dy, in, B)
 }

@@ -25,8 +25,7 @@ func ShiftMixBy(y [][]float32, in MixInputs, B, T, C int) {
 //	dx[b,t] += Σ_i (1-mu[i]-m[i][b,t])·dy[i][b,t] + (mu[i]+m[i][b,t+1])·dy[i][b,t+1]
 //	dm[i][b,t] += dy[i][b,t]·(x[b,t-1] - x[b,t]);  dmu[i] += Σ_b,t of the same
 //
-// where dy[i][b,T] is 0; no gradient flows to last. d.X and each of d.Mu may be
-// nil. Blocks of rows are summed one by one and joined in order.
+// where dy[i][b,T] is 0; d.X and each of d.Mu may be nil.
 func ShiftMixByGrad(d MixInputs, dy [][]float32, in MixInputs, B, T, C int) {
 	j := shiftMixByGradJob{dx: d.X, shiftMixByJob: shiftMixByJob{shiftMixJob: shiftMixJob{T: T, C: C}}}
 	j.need("ShiftMixByGrad", dy, in, B)

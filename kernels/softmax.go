@@ -54,8 +54,8 @@ func CrossEntropyInPlace(nll, lse, logits []float32, targets []int32, scale, wra
 	}
 }
 
-// L2WrapGrad adds scale·max to the gradient of each row's first largest logit,
-// which keeps logits near zero; the official scale is 1e-4/R.
+// L2WrapGrad adds scale·max to the gradient, [R,V], of the first largest logit
+// of each row, which keeps logits near zero; the official scale is 1e-4/R.
 // Source: class L2Wrap, BlinkDL/RWKV-LM RWKV-v4neo/src/model.py.
 func L2WrapGrad(dlogits, logits []float32, scale float32, R, V int) {
 	needDims("L2WrapGrad", R, V)

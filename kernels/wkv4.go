@@ -40,7 +40,7 @@ func WKV4(y []float32, s WKV4State, in WKV4Inputs, B, T, C int) {
 
 // WKV4Grad adds the gradients of WKV4 to d, given dy, the gradient of y; any
 // field of d may be nil. s0 is the state before the call (the zero value:
-// fresh); no gradient flows into it.
+// fresh).
 //
 // With the true sums A, B of the state, E = e^(u+k), D = dy/(B+E), and A_w, B_w
 // the derivatives of A, B by w: forwards in time
@@ -52,7 +52,7 @@ func WKV4(y []float32, s WKV4State, in WKV4Inputs, B, T, C int) {
 //	dv += E·D + e^k·P;  dk += E·D·(v-y) + e^k·(P·v + Q);  P' = e^w·P + D;  Q' = e^w·Q - D·y
 //
 // A, B, A_w, B_w share the exponent p of WKV4; P and Q have an exponent of
-// their own. Batches are summed in order.
+// their own.
 func WKV4Grad(d WKV4Inputs, dy []float32, s0 WKV4State, in WKV4Inputs, B, T, C int) {
 	needDims("WKV4Grad", B, T, C)
 	d.need("WKV4Grad: gradient", B, T, C, needOrNil)

@@ -2,7 +2,7 @@ package kernels
 
 // WKV6Grad adds the gradients of WKV6 to d, given dy, the gradient of y; any
 // field of d may be nil. s0 [B,H,N,N] is the state before the call (nil:
-// zeros); no gradient flows into it.
+// zeros).
 //
 // With S the state before a step and G the gradient of the state after it
 // (zeros after the last step), per head
@@ -16,8 +16,7 @@ package kernels
 // dw is computed from Q[i] = Σ_j G[i,j]·S'[i,j], S' the state after the step: Q
 // is dw + k·(the sum in dk), and for the step before it is dw + r·(the sum in
 // dr). Q is computed from G and S every 64 steps and updated from step to step
-// in between. So dw is as exact as Q, and it is 0 where e^w < 2^-24. Batches
-// are summed in order.
+// in between. So dw is as exact as Q, and it is 0 where e^w < 2^-24.
 func WKV6Grad(d WKV6Inputs, dy, s0 []float32, in WKV6Inputs, B, T, H, N int) {
 	wkv6Grad("WKV6Grad", d, dy, s0, in, B, T, H, N, true)
 }

@@ -41,8 +41,8 @@ func (in *WKV7Inputs) need(op string, n int, need func(op, name string, x []floa
 
 // WKV7Grad adds the gradients of WKV7 to d, given dy, the gradient of y, and
 // the sa that WKV7 stored; any field of d may be nil. s0 [B,H,N,N] is the state
-// before the call (nil: zeros); no gradient flows into it. Per head, backwards
-// in time from G = 0, with S the state after a step and S' the state before it,
+// before the call (nil: zeros). Per head, backwards in time from G = 0, with S
+// the state after a step and S' the state before it,
 //
 //	dr[j] += Σ_i S[j][i]·dy[i];  D[j][i] = G[j][i] + r[j]·dy[i]
 //	dk[j] += Σ_i D[j][i]·v[i];   dv[i] += Σ_j D[j][i]·k[j]
