@@ -189,7 +189,7 @@ func (o *Outline) StepBytes(B, T int, recompute bool) (float64, error) {
 		bytes = append(bytes, rowsBytes(m, B, T, recompute))
 	}
 	if len(bytes) > 1 {
-		bytes[0] = along(bytes[1], bytes[0], float64(o.layers-few+2))
+		bytes[0] = lineAt(bytes[1], bytes[0], float64(o.layers-few+2))
 	}
 	debug.FreeOSMemory()
 	return unfilled * bytes[0], nil
@@ -203,16 +203,16 @@ func rowsBytes(m Model, B, T int, recompute bool) float64 {
 		if short == T {
 			return one
 		}
-		return along(one, stepBytes(m, B, 2*short, recompute), float64(T)/float64(short))
+		return lineAt(one, stepBytes(m, B, 2*short, recompute), float64(T)/float64(short))
 	}
 	if B == 1 {
 		return row(1)
 	}
-	return along(row(1), row(2), float64(B))
+	return lineAt(row(1), row(2), float64(B))
 }
 
-// along is the value at x of the line through (1, one) and (2, two).
-func along(one, two, x float64) float64 { return one + (x-1)*(two-one) }
+// lineAt is the value at x of the line through (1, one) and (2, two).
+func lineAt(one, two, x float64) float64 { return one + (x-1)*(two-one) }
 
 // stepBytes is the memory of one forward and backward pass.
 func stepBytes(m Model, B, T int, recompute bool) float64 {

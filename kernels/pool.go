@@ -101,7 +101,7 @@ func runChunks(n int, j job) {
 func (p *pool) fork(n, threads int, j job) {
 	for ; p.start < threads-1; p.start++ {
 		p.shares[p.start+1].wake = make(chan struct{}, 1)
-		go p.live(p.start + 1)
+		go p.workLoop(p.start + 1)
 	}
 	p.job = j
 	p.serial++
@@ -161,9 +161,9 @@ func (p *pool) claim(t int) (chunk int, ok bool) {
 // goroutines run: a few microseconds.
 const yieldAfter = 1024
 
-// live is the loop of worker t: it works when its share changes, and sleeps
+// workLoop is the loop of worker t: it works when its share changes, and sleeps
 // after polling for spinFor without work.
-func (p *pool) live(t int) {
+func (p *pool) workLoop(t int) {
 	s := &p.shares[t]
 	var seen uint64
 	for {

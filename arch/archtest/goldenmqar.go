@@ -88,10 +88,10 @@ func (c *mqarCase) check(r *Result, dir, file string) error {
 		return err
 	}
 	if c.Power > 0 {
-		expected := c.drawn()
-		r.within("slots_sigma", c.surprise(slots, expected), mostSurprise, file)
+		expected := c.frequencies()
+		r.within("slots_sigma", c.zScore(slots, expected), maxZScore, file)
 		if c.Asked != nil {
-			r.within("stated_slots_sigma", c.surpriseOfShares(c.Asked, 4000, expected), mostSurprise, file)
+			r.within("stated_slots_sigma", c.zScoreOfShares(c.Asked, 4000, expected), maxZScore, file)
 		}
 	}
 	mean, early := 0.0, 0.0
@@ -200,9 +200,9 @@ func (m mqar) shown(x []int64) (map[int64]int64, error) {
 	return values, nil
 }
 
-// mostSurprise is the largest deviation of a count from its expectation, in
+// maxZScore is the largest deviation of a count from its expectation, in
 // standard deviations.
-const mostSurprise = 5.5
+const maxZScore = 5.5
 
 // filling checks the tokens at positions without a query: zeros, or uniform
 // tokens.
@@ -218,7 +218,7 @@ func (m mqar) filling(fill []int64) error {
 		return nil
 	}
 	n, V := float64(len(fill)), float64(m.Vocab)
-	if off := math.Abs(sum/n-(V-1)/2) / math.Sqrt((V*V-1)/12/n); off > mostSurprise {
+	if off := math.Abs(sum/n-(V-1)/2) / math.Sqrt((V*V-1)/12/n); off > maxZScore {
 		return fmt.Errorf("%d tokens that should be uniform have the mean %.1f, %.1f standard deviations off", len(fill), sum/n, off)
 	}
 	return nil
@@ -228,19 +228,19 @@ func (m mqar) filling(fill []int64) error {
 // fewer where each costs more.
 func (m mqar) draws() int { return max(100, min(20000, 1<<28/(m.slots()*m.Pairs))) }
 
-// surprise is the largest deviation of the number of queries of a slot from its
+// zScore is the largest deviation of the number of queries of a slot from its
 // expectation, in standard deviations.
-func (m mqar) surprise(slots []int, expected []float64) float64 {
+func (m mqar) zScore(slots []int, expected []float64) float64 {
 	shares, n := make([]float64, len(expected)), len(slots)/m.Pairs
 	for _, s := range slots {
 		shares[s] += 1 / float64(n)
 	}
-	return m.surpriseOfShares(shares, n, expected)
+	return m.zScoreOfShares(shares, n, expected)
 }
 
-// surpriseOfShares is surprise where slots have those shares of the queries of
+// zScoreOfShares is zScore where slots have those shares of the queries of
 // n examples.
-func (m mqar) surpriseOfShares(shares []float64, n int, expected []float64) float64 {
+func (m mqar) zScoreOfShares(shares []float64, n int, expected []float64) float64 {
 	if len(shares) != len(expected) {
 		return math.Inf(1)
 	}
@@ -254,9 +254,9 @@ func (m mqar) surpriseOfShares(shares []float64, n int, expected []float64) floa
 	return worst
 }
 
-// drawn estimates the frequency of each slot by drawing examples: slots without
+// frequencies estimates the frequency of each slot by drawing examples: slots without
 // replacement, slot s in proportion to (s+1)^(Power-1).
-func (m mqar) drawn() []float64 {
+func (m mqar) frequencies() []float64 {
 	r := rand.New(rand.NewPCG(1, 1))
 	weights, chances := make([]float64, m.slots()), make([]float64, m.slots())
 	total := 0.0

@@ -61,14 +61,14 @@ func TestMQARRules(t *testing.T) {
 	if err != nil || len(slots) != m.Examples*m.Pairs {
 		t.Fatalf("%d slots, %v", len(slots), err)
 	}
-	expected := m.drawn()
-	if off := m.surprise(slots, expected); off > mostSurprise {
+	expected := m.frequencies()
+	if off := m.zScore(slots, expected); off > maxZScore {
 		t.Errorf("slots by the power law are %.1f standard deviations off", off)
 	}
 	even := m
 	even.Power = 1
 	x, y := even.examples(m.Examples, 1)
-	if slots, err = m.follows(x, y); err != nil || m.surprise(slots, expected) < mostSurprise {
+	if slots, err = m.follows(x, y); err != nil || m.zScore(slots, expected) < maxZScore {
 		t.Errorf("slots that are all alike pass for a power law: %v", err)
 	}
 	query := slices.IndexFunc(labels, func(l int64) bool { return l != ignored })

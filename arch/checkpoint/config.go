@@ -21,7 +21,7 @@ func (f *File) config(w *Weights, config map[string]any) error {
 	case f.format == formatGGUF:
 		return f.ggufConfig(w, config)
 	case f.format == formatRWKVCpp:
-		return f.textSaid("").check(rwkvCppRules, config)
+		return f.textDescription("").check(rwkvCppRules, config)
 	case w.huggingFace():
 		if w.Arch == "transformer" {
 			config["activation"] = "gelu_tanh"
@@ -61,7 +61,7 @@ var nanoGPTRules = map[string]rule{
 // nanoGPT adds what the tensors of a nanoGPT do not tell.
 func (f *File) nanoGPT(config map[string]any) error {
 	config["activation"] = "gelu"
-	s := f.textSaid("model_args.")
+	s := f.textDescription("model_args.")
 	if err := s.check(nanoGPTRules, config); err != nil {
 		return err
 	}
@@ -72,9 +72,9 @@ func (f *File) nanoGPT(config map[string]any) error {
 	return err
 }
 
-// textSaid returns the metadata under a namespace.
-func (f *File) textSaid(namespace string) said {
-	s := said{namespace, map[string]any{}}
+// textDescription returns the metadata under a namespace.
+func (f *File) textDescription(namespace string) description {
+	s := description{namespace, map[string]any{}}
 	for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
 		name, ok := strings.CutPrefix(key, namespace)
 		text := f.Metadata[key]

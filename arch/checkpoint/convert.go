@@ -90,7 +90,7 @@ func (w *Weights) writeAs(out io.Writer, t *stored, as kernels.DType, inOut bool
 	for _, n := range t.Shape[:max(0, len(t.Shape)-1)] {
 		rows *= n
 	}
-	if t.view != nil || t.mend != nil || inOut || rows == 0 {
+	if t.view != nil || t.transform != nil || inOut || rows == 0 {
 		return w.writeRows(out, t, as, inOut, spare)
 	}
 	K := t.len() / rows
@@ -132,7 +132,7 @@ func (w *Weights) blocks(b []byte, t *stored, as kernels.DType, inOut bool, spar
 	}
 	shape := slices.Clone(t.Shape)
 	if last := len(shape) - 1; inOut {
-		x = turned(x, shape[last-1], shape[last])
+		x = swapLastAxes(x, shape[last-1], shape[last])
 		shape[last-1], shape[last] = shape[last], shape[last-1]
 	}
 	K := 1

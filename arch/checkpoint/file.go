@@ -151,7 +151,7 @@ func (f *File) Weight(p nn.Param) ([]float32, error) {
 		return nil, fmt.Errorf("%s: tensor %q has %d elements and the model wants %d", f.path, p.Name, len(x), p.Tensor.Len())
 	}
 	if p.InOut {
-		x = turned(x, p.Tensor.Dim(-1), p.Tensor.Dim(-2))
+		x = swapLastAxes(x, p.Tensor.Dim(-1), p.Tensor.Dim(-2))
 	}
 	return x, nil
 }

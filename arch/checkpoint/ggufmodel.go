@@ -165,7 +165,7 @@ func (f *File) number(key string) int {
 // unpermute restores the order of the rows of a Llama's queries and keys: rows
 // 2i and 2i+1 of a head in the file are rows i and i+D/2 here.
 func (f *File) unpermute(w *Weights) error {
-	s := f.ggufSaid("llama.")
+	s := f.ggufDescription("llama.")
 	heads, err := s.count("attention.head_count", 0)
 	kv, err1 := s.count("attention.head_count_kv", 0)
 	if err := cmp.Or(err, err1); err != nil {
@@ -209,7 +209,7 @@ func (f *File) unscale(w *Weights) error {
 			continue
 		}
 		factor := float32(math.Ldexp(1, l/n))
-		w.tensors[name] = t.mended(func(x []float32) error {
+		w.tensors[name] = t.transformed(func(x []float32) error {
 			for i := range x {
 				x[i] *= factor
 			}
@@ -242,7 +242,7 @@ func (f *File) ggufConfig(w *Weights, config map[string]any) error {
 		return fmt.Errorf("general.type is %.40q: only whole models are read", kind)
 	}
 	kind := f.Metadata["general.architecture"]
-	s := f.ggufSaid(kind + ".")
+	s := f.ggufDescription(kind + ".")
 	if err := s.check(ggufRules[kind], config); err != nil {
 		return err
 	}
@@ -274,10 +274,10 @@ func (f *File) ggufConfig(w *Weights, config map[string]any) error {
 	return err
 }
 
-// ggufSaid returns the keys of a namespace. A list is represented by an empty
+// ggufDescription returns the keys of a namespace. A list is represented by an empty
 // one, as no setting is a list.
-func (f *File) ggufSaid(namespace string) said {
-	s := said{namespace, map[string]any{}}
+func (f *File) ggufDescription(namespace string) description {
+	s := description{namespace, map[string]any{}}
 	for key, v := range f.values {
 		name, ok := strings.CutPrefix(key, namespace)
 		text := f.Metadata[key]
@@ -298,7 +298,7 @@ func (f *File) ggufSaid(namespace string) said {
 }
 
 // ggufLlama adds what a Llama's tensors do not tell.
-func (s said) ggufLlama(config map[string]any, heads, kv int) error {
+func (s description) ggufLlama(config map[string]any, heads, kv int) error {
 	if heads < 1 {
 		return errors.New("llama.attention.head_count is missing")
 	}

@@ -13,7 +13,7 @@ func (w *Weights) fromHF(config map[string]any, path string) error {
 	if w.fla { // fla/layers/rwkv7.py; the official code uses 64e-5 for every head size
 		config["group_norm_eps"] = float64(config["head_size"].(int)) * 1e-5
 	}
-	s, err := readSaid(path)
+	s, err := readDescription(path)
 	if err != nil || s.values == nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (w *Weights) fromHF(config map[string]any, path string) error {
 }
 
 // gpt2 adds what a GPT-2's tensors do not tell.
-func (s said) gpt2(w *Weights, config map[string]any) error {
+func (s description) gpt2(w *Weights, config map[string]any) error {
 	activation, err := s.text("activation_function", "gelu_new")
 	if err != nil {
 		return err
@@ -64,8 +64,8 @@ func (s said) gpt2(w *Weights, config map[string]any) error {
 
 // tied compares tie_word_embeddings with the tensors: config says "tied" where
 // the head is absent or equals the embedding.
-func (s said) tied(w *Weights, config map[string]any, otherwise bool) error {
-	tied, err := s.truth("tie_word_embeddings", otherwise)
+func (s description) tied(w *Weights, config map[string]any, otherwise bool) error {
+	tied, err := s.boolean("tie_word_embeddings", otherwise)
 	switch {
 	case err != nil:
 		return err
@@ -78,7 +78,7 @@ func (s said) tied(w *Weights, config map[string]any, otherwise bool) error {
 }
 
 // llama adds what a Llama's tensors do not tell.
-func (s said) llama(w *Weights, config map[string]any, mistral bool) error {
+func (s description) llama(w *Weights, config map[string]any, mistral bool) error {
 	heads, err := s.count("num_attention_heads", 0)
 	kv, window := heads, 0
 	if mistral {
@@ -113,12 +113,12 @@ func (s said) llama(w *Weights, config map[string]any, mistral bool) error {
 }
 
 // window is the number of positions that a query sees, 0 for all.
-func (s said) window(otherwise int) (int, error) {
+func (s description) window(otherwise int) (int, error) {
 	if v, ok := s.values["sliding_window"]; ok && v == nil {
 		otherwise = 0
 	}
 	n, err := s.count("sliding_window", otherwise)
-	use, err1 := s.truth("use_sliding_window", true)
+	use, err1 := s.boolean("use_sliding_window", true)
 	if err := cmp.Or(err, err1); err != nil {
 		return 0, err
 	}
@@ -144,7 +144,7 @@ var ropeRules = map[string]rule{
 }
 
 // rope returns the base of the RoPE angles. Scaled angles are refused.
-func (s said) rope() (float64, error) {
+func (s description) rope() (float64, error) {
 	theta, err := s.number("rope_theta", 0)
 	for _, key := range []string{"rope_scaling", "rope_parameters"} {
 		if err != nil || !s.has(key) {
@@ -154,7 +154,7 @@ func (s said) rope() (float64, error) {
 		if !ok {
 			return 0, fmt.Errorf("%s%s is %.40s and should be null or an object", s.from, key, show(s.values[key]))
 		}
-		in := said{s.from + key + ".", inside}
+		in := description{s.from + key + ".", inside}
 		if err := in.check(ropeRules, nil); err != nil {
 			return 0, err
 		}
@@ -176,7 +176,7 @@ func (s said) rope() (float64, error) {
 }
 
 // rwkv adds what the tensors of versions 4 to 6 do not tell.
-func (s said) rwkv(config map[string]any) error {
+func (s description) rwkv(config map[string]any) error {
 	if s.has("head_size_divisor") { // GroupNorm of y/d with eps 1e-5 is that of y with eps d²·1e-5
 		d, err := s.number("head_size_divisor", 8)
 		if err != nil || !(d > 0) {
@@ -202,7 +202,7 @@ func (s said) rwkv(config map[string]any) error {
 }
 
 // fla compares what fla's config.json repeats with the tensors.
-func (s said) fla(config map[string]any) error {
+func (s description) fla(config map[string]any) error {
 	C, N := config["dim"].(int), config["head_size"].(int)
 	if s.has("num_heads") && show(s.values["num_heads"]) != show(C/N) {
 		return fmt.Errorf("%snum_heads is %.40s, the tensors say %d", s.from, show(s.values["num_heads"]), C/N)

@@ -33,19 +33,19 @@ func only(values ...any) rule { return rule{only: values} }
 // harmless is the rule of a key that changes no logit, with the reason.
 func harmless(why string) rule { return rule{why: why} }
 
-// said holds the description of a model in its file, beside the tensors: nil,
+// description holds the description of a model in its file, beside the tensors: nil,
 // bool, float64, string, []any and map[string]any by key.
-type said struct {
+type description struct {
 	from   string // prefix of a key in messages: "FILE: " or "llama."
 	values map[string]any
 }
 
 // has reports whether a key has a value other than null.
-func (s said) has(key string) bool { return s.values[key] != nil }
+func (s description) has(key string) bool { return s.values[key] != nil }
 
 // check checks every key against the rules, and repeated settings against those
 // known from the tensors.
-func (s said) check(rules map[string]rule, config map[string]any) error {
+func (s description) check(rules map[string]rule, config map[string]any) error {
 	for _, key := range slices.Sorted(maps.Keys(s.values)) {
 		v := s.values[key]
 		r, known := rules[key]
@@ -87,7 +87,7 @@ func show(v any) string {
 }
 
 // number returns the value of a key, or otherwise where there is none.
-func (s said) number(key string, otherwise float64) (float64, error) {
+func (s description) number(key string, otherwise float64) (float64, error) {
 	v := s.values[key]
 	if v == nil {
 		return otherwise, nil
@@ -100,7 +100,7 @@ func (s said) number(key string, otherwise float64) (float64, error) {
 }
 
 // count is number for an integer from 0 on.
-func (s said) count(key string, otherwise int) (int, error) {
+func (s description) count(key string, otherwise int) (int, error) {
 	x, err := s.number(key, float64(otherwise))
 	if err == nil && !(x >= 0 && x <= 1<<24 && x == float64(int(x))) {
 		err = fmt.Errorf("%s%s is %v: not a model", s.from, key, x)
@@ -108,8 +108,8 @@ func (s said) count(key string, otherwise int) (int, error) {
 	return int(x), err
 }
 
-// truth returns the value of a boolean key.
-func (s said) truth(key string, otherwise bool) (bool, error) {
+// boolean returns the value of a boolean key.
+func (s description) boolean(key string, otherwise bool) (bool, error) {
 	v := s.values[key]
 	if v == nil {
 		return otherwise, nil
@@ -122,7 +122,7 @@ func (s said) truth(key string, otherwise bool) (bool, error) {
 }
 
 // text returns the value of a string key.
-func (s said) text(key, otherwise string) (string, error) {
+func (s description) text(key, otherwise string) (string, error) {
 	v := s.values[key]
 	if v == nil {
 		return otherwise, nil
@@ -137,9 +137,9 @@ func (s said) text(key, otherwise string) (string, error) {
 // maxJSON is the size limit of a JSON file beside a model.
 const maxJSON = 16 << 20
 
-// readSaid reads a JSON object from a file; a missing file gives an empty one.
-func readSaid(path string) (said, error) {
-	s := said{from: path + ": "}
+// readDescription reads a JSON object from a file; a missing file gives an empty one.
+func readDescription(path string) (description, error) {
+	s := description{from: path + ": "}
 	b, err := files.Read(path, maxJSON)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

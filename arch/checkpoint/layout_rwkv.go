@@ -160,9 +160,9 @@ func (ts tensors) officialLoRA(arch string) bool {
 	return true
 }
 
-// turnLoRA transposes RWKV's low-rank matrices to [out,in], and returns the
+// transposeLoRA transposes RWKV's low-rank matrices to [out,in], and returns the
 // names of those transposed.
-func (ts tensors) turnLoRA(arch string) map[string]bool {
+func (ts tensors) transposeLoRA(arch string) map[string]bool {
 	turned := map[string]bool{}
 	for _, name := range ts.names() {
 		if t := ts[name]; isLoRA(arch, name) && len(t.Shape) >= 2 {

@@ -37,7 +37,7 @@ func (w *Weights) Marks() (Marks, error) {
 // ggufMarks reads the marks of a GGUF file.
 // Source: ggml-org/llama.cpp src/llama-vocab.cpp.
 func (w *Weights) ggufMarks(m *Marks) error {
-	s := w.file.ggufSaid("tokenizer.ggml.")
+	s := w.file.ggufDescription("tokenizer.ggml.")
 	for _, key := range []string{"eos_token_id", "eot_token_id", "eom_token_id"} {
 		if s.has(key) {
 			id, err := s.count(key, 0)
@@ -48,8 +48,8 @@ func (w *Weights) ggufMarks(m *Marks) error {
 		}
 	}
 	pieces := s.values["model"] == "llama" // SentencePiece vocabularies add a begin token unless the file says no
-	add, err := s.truth("add_bos_token", pieces)
-	behind, err1 := s.truth("add_eos_token", false)
+	add, err := s.boolean("add_bos_token", pieces)
+	behind, err1 := s.boolean("add_eos_token", false)
 	if err := cmp.Or(err, err1); err != nil {
 		return err
 	}
@@ -68,9 +68,9 @@ func (w *Weights) ggufMarks(m *Marks) error {
 // hfMarks reads the marks in the files beside a Hugging Face model:
 // generation_config.json, else config.json, and tokenizer_config.json.
 func (w *Weights) hfMarks(m *Marks) error {
-	config, err := readSaid(filepath.Join(w.dir, "config.json"))
-	generation, err1 := readSaid(filepath.Join(w.dir, "generation_config.json"))
-	tokens, err2 := readSaid(filepath.Join(w.dir, "tokenizer_config.json"))
+	config, err := readDescription(filepath.Join(w.dir, "config.json"))
+	generation, err1 := readDescription(filepath.Join(w.dir, "generation_config.json"))
+	tokens, err2 := readDescription(filepath.Join(w.dir, "tokenizer_config.json"))
 	if err := cmp.Or(err, err1, err2); err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (w *Weights) hfMarks(m *Marks) error {
 		list = []any{from.values["eos_token_id"]}
 	}
 	for _, v := range list {
-		id, err := said{from.from, map[string]any{"eos_token_id": v}}.count("eos_token_id", 0)
+		id, err := description{from.from, map[string]any{"eos_token_id": v}}.count("eos_token_id", 0)
 		if err != nil {
 			return err
 		}
@@ -95,10 +95,10 @@ func (w *Weights) hfMarks(m *Marks) error {
 
 // begin returns the token that a tokenizer_config.json puts before texts, -1
 // for none.
-func (s said) begin(config said) (int, error) {
+func (s description) begin(config description) (int, error) {
 	class, _ := s.values["tokenizer_class"].(string)
-	add, err := s.truth("add_bos_token", strings.Contains(class, "Llama"))
-	behind, err1 := s.truth("add_eos_token", false)
+	add, err := s.boolean("add_bos_token", strings.Contains(class, "Llama"))
+	behind, err1 := s.boolean("add_eos_token", false)
 	if err := cmp.Or(err, err1); err != nil {
 		return -1, err
 	}

@@ -32,7 +32,7 @@ func Open(path string) (*Weights, error) {
 func (f *File) weights(dir string) (*Weights, error) {
 	w := &Weights{Source: map[string]string{}, Metadata: f.Metadata, Transposed: map[string]bool{}, tensors: tensors{}, file: f, dir: dir}
 	if f.ours() {
-		return w, w.ofOurs()
+		return w, w.fromOurs()
 	}
 	if err := f.onePart(); err != nil {
 		return nil, err
@@ -102,10 +102,10 @@ func (f *File) fromNames(w *Weights) (err error) {
 		w.fromWebRWKV()
 	case w.Arch == "rwkv6":
 		if web := w.fromWebRWKV(); !web {
-			w.Transposed = ts.turnLoRA("rwkv6")
+			w.Transposed = ts.transposeLoRA("rwkv6")
 		}
 	case w.Arch == "rwkv7" && !w.fla && ts.officialLoRA("rwkv7"):
-		w.Transposed = ts.turnLoRA("rwkv7")
+		w.Transposed = ts.transposeLoRA("rwkv7")
 	}
 	ts.dropValueMix(w.Arch)
 	return err

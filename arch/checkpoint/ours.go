@@ -22,10 +22,10 @@ func (f *File) ours() bool {
 	return f.format == formatSafetensors && f.Metadata[archKey] != "" && f.Metadata[configKey] != ""
 }
 
-// ofOurs adds the tensors of a file of Save, of any architecture, under their
+// fromOurs adds the tensors of a file of Save, of any architecture, under their
 // own names. Fits or Assign later take layouts and required tensors from the
 // model.
-func (w *Weights) ofOurs() error {
+func (w *Weights) fromOurs() error {
 	w.Arch, w.own = w.Metadata[archKey], true
 	for _, name := range w.file.Names() {
 		t := w.file.tensors[name]
@@ -65,9 +65,9 @@ func (w *Weights) Len() (n int) {
 	return n
 }
 
-// lay transposes a tensor of a file of Save, once, as officialShape says for
+// orient transposes a tensor of a file of Save, once, as officialShape says for
 // the weight p.
-func (w *Weights) lay(p nn.Param, t *stored) *stored {
+func (w *Weights) orient(p nn.Param, t *stored) *stored {
 	want := p.Tensor.Shape
 	switch {
 	case !w.own || slices.Equal(t.Shape, want) && !p.InOut || w.Transposed[p.Name]:

@@ -105,11 +105,11 @@ func (w *Weights) fromRWKVCpp() error {
 			}
 			continue
 		case part == "time_decay" && w.Arch == "rwkv4":
-			t = t.mended(rawDecay)
+			t = t.transformed(rawDecay)
 		case part == "time_decay" && w.Arch == "rwkv5":
-			t = t.mended(rawDecayRate)
+			t = t.transformed(rawDecayRate)
 		case part == "time_first" && w.Arch == "rwkv5":
-			t = t.mended(rawBonus)
+			t = t.transformed(rawBonus)
 		case part == "time_decay" && w.Arch == "rwkv6":
 			t = t.reshaped(t.len())
 		}

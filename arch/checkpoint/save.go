@@ -91,13 +91,13 @@ func writeParam(w io.Writer, p nn.Param) error {
 		return nil
 	}
 	if p.InOut {
-		return writeFloats(w, turned(t.Data, t.Dim(-2), t.Dim(-1)))
+		return writeFloats(w, swapLastAxes(t.Data, t.Dim(-2), t.Dim(-1)))
 	}
 	return writeFloats(w, t.Data)
 }
 
-// turned swaps the last two axes of x, of lengths R and C.
-func turned(x []float32, R, C int) []float32 {
+// swapLastAxes swaps the last two axes of x, of lengths R and C.
+func swapLastAxes(x []float32, R, C int) []float32 {
 	out := make([]float32, len(x))
 	for at := 0; at < len(out); at += R * C {
 		for r := range R {

@@ -19,9 +19,9 @@ type stored struct {
 	n   int // elements there
 	// view selects elements; nil: all, in order.
 	view *view
-	// mend transforms elements after reading, to undo the changes of a converter;
+	// transform transforms elements after reading, to undo the changes of a converter;
 	// nil: none.
-	mend func([]float32) error
+	transform func([]float32) error
 }
 
 // view is a strided view: from offset on, axis by axis, outermost first.
@@ -123,10 +123,10 @@ func (t *stored) squeezed() *stored {
 	return t.part(0).part(0, t.Shape[2])
 }
 
-// mended returns t with a further transformation of its elements.
-func (t *stored) mended(f func([]float32) error) *stored {
+// transformed returns t with a further transformation of its elements.
+func (t *stored) transformed(f func([]float32) error) *stored {
 	r := *t
-	r.mend = f
+	r.transform = f
 	return &r
 }
 

@@ -128,7 +128,7 @@ func (w *Weights) assign(model any, keep func(kernels.DType) bool, t kernels.DTy
 			p.Tensor.Data = spare.ofFloats(s.len())
 		}
 		if err = w.read(p.Tensor.Data, s); err == nil {
-			err = w.about(s, p.Store(t))
+			err = w.withTensor(s, p.Store(t))
 		}
 	})
 	return err
@@ -163,7 +163,7 @@ func (w *Weights) Fits(model any) (err error) {
 			err = fmt.Errorf("tensor %q is missing", w.inFile(p.Name))
 			return
 		}
-		if t = w.lay(p, t); !slices.Equal(t.Shape, p.Tensor.Shape) {
+		if t = w.orient(p, t); !slices.Equal(t.Shape, p.Tensor.Shape) {
 			err = fmt.Errorf("tensor %q has shape %v and the model wants %v", t.Name, clipInts(t.Shape), p.Tensor.Shape)
 		}
 		delete(left, p.Name)
@@ -177,17 +177,17 @@ func (w *Weights) Fits(model any) (err error) {
 // read fills x from a tensor.
 func (w *Weights) read(x []float32, t *stored) error {
 	err := fill(x, t)
-	if err == nil && t.mend != nil {
-		err = t.mend(x)
+	if err == nil && t.transform != nil {
+		err = t.transform(x)
 	}
 	if err == nil {
 		err = finite(x)
 	}
-	return w.about(t, err)
+	return w.withTensor(t, err)
 }
 
-// about adds to an error the name of the tensor in the file.
-func (w *Weights) about(t *stored, err error) error {
+// withTensor adds to an error the name of the tensor in the file.
+func (w *Weights) withTensor(t *stored, err error) error {
 	if err != nil {
 		err = fmt.Errorf("%s: tensor %.80q: %w", w.file.path, t.Name, err)
 	}
@@ -209,7 +209,7 @@ func (w *Weights) store(p nn.Param, t *stored, as kernels.DType, spare *scratch)
 		m, err = kernels.MatrixFromBlocks(as, data, t.Shape[0], t.Shape[1])
 	}
 	if err != nil {
-		return w.about(t, err)
+		return w.withTensor(t, err)
 	}
 	x := p.Tensor
 	x.Stored, x.Data, x.Grad, x.Const = m, nil, nil, true
@@ -219,7 +219,7 @@ func (w *Weights) store(p nn.Param, t *stored, as kernels.DType, spare *scratch)
 // rowsWhole reports whether the rows of a matrix are contiguous in the file and
 // need no transformation.
 func (t *stored) rowsWhole() bool {
-	if t.mend != nil || len(t.Shape) != 2 {
+	if t.transform != nil || len(t.Shape) != 2 {
 		return false
 	}
 	if t.view == nil {

@@ -260,7 +260,7 @@ func (t *bpe) Encode(ids []int32, text []byte) ([]int32, error) {
 		}
 	}
 	w := words{bpe: t, seen: map[string][]int32{}}
-	around(text, t.raw, func(part []byte, id int32) {
+	splitSpecials(text, t.raw, func(part []byte, id int32) {
 		if id >= 0 {
 			ids = append(ids, id)
 			return
@@ -268,7 +268,7 @@ func (t *bpe) Encode(ids []int32, text []byte) ([]int32, error) {
 		if t.compose {
 			part = norm.NFC.Bytes(part)
 		}
-		around(part, t.composed, func(part []byte, id int32) {
+		splitSpecials(part, t.composed, func(part []byte, id int32) {
 			if id >= 0 {
 				ids = append(ids, id)
 				return
@@ -285,9 +285,9 @@ func (t *bpe) Encode(ids []int32, text []byte) ([]int32, error) {
 	return ids, nil
 }
 
-// around calls f for every special token in text, leftmost and longest first,
+// splitSpecials calls f for every special token in text, leftmost and longest first,
 // and with -1 for the text in between.
-func around(text []byte, list []special, f func(part []byte, id int32)) {
+func splitSpecials(text []byte, list []special, f func(part []byte, id int32)) {
 	var starts [256]bool
 	for _, s := range list {
 		starts[s.text[0]] = true

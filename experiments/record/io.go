@@ -122,7 +122,7 @@ func Load(dir string) (*Run, []Record, error) {
 		warn("the last line was cut short by a crash (%d bytes) and is left out", torn)
 	}
 	records, repeats := once(records)
-	tellTexts(records)
+	addTextLengths(records)
 	if repeats > 0 {
 		warn("%d lines hold a sample that is recorded more than once: its first line counts", repeats)
 	}

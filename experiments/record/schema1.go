@@ -307,11 +307,11 @@ func (old *record1) energy(r *Record) {
 	}
 }
 
-// tellTexts adds the key "text", the length of the text, to prefill samples of
+// addTextLengths adds the key "text", the length of the text, to prefill samples of
 // schema 1 where their part shows it. A sample reads the whole text at least
 // once, in chunks: a sample that read as many tokens as its chunk has read the
 // whole text in one chunk.
-func tellTexts(records []Record) {
+func addTextLengths(records []Record) {
 	texts := map[string]float64{} // by part
 	prefill := func(tell func(r *Record, part string, chunk float64)) {
 		for i := range records {

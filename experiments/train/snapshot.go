@@ -54,7 +54,7 @@ func (s *Session) snapshot() snapshot {
 var keepEvery = time.Second / 4 // less in tests
 
 // Save writes the session to path as safetensors with a checksum, whole or not
-// at all. The checkpoint that was there is kept as before(path), at most once
+// at all. The checkpoint that was there is kept as previousPath(path), at most once
 // in keepEvery.
 func (s *Session) Save(path string) error {
 	at, err := json.Marshal(progress{s.Made(), s.tokens, s.since.sum, s.since.n, s.Curve})
@@ -65,25 +65,25 @@ func (s *Session) Save(path string) error {
 		s.kept = time.Now()
 	}
 	if time.Since(s.kept) >= keepEvery {
-		if err := keepBefore(path); err != nil {
+		if err := keepPrevious(path); err != nil {
 			return err
 		}
 		s.kept = time.Now()
 	}
 	err = checkpoint.SaveSummed(path, s.snapshot(), map[string]string{"session": string(at)})
 	if _, gone := os.Stat(path); err != nil && gone != nil {
-		os.Rename(before(path), path)
+		os.Rename(previousPath(path), path)
 	}
 	return err
 }
 
-// keepBefore gives the checkpoint at path its second name (hard link), so that
+// keepPrevious gives the checkpoint at path its second name (hard link), so that
 // a whole checkpoint exists at any moment.
-func keepBefore(path string) error {
-	os.Remove(before(path))
-	err := os.Link(path, before(path))
+func keepPrevious(path string) error {
+	os.Remove(previousPath(path))
+	err := os.Link(path, previousPath(path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a file system without hard links
-		err = os.Rename(path, before(path))
+		err = os.Rename(path, previousPath(path))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -91,9 +91,9 @@ func keepBefore(path string) error {
 	return err
 }
 
-// before is the path of the checkpoint before the last Save:
+// previousPath is the path of the checkpoint before the last Save:
 // session.previous.safetensors of session.safetensors.
-func before(path string) string {
+func previousPath(path string) string {
 	ext := filepath.Ext(path)
 	return strings.TrimSuffix(path, ext) + ".previous" + ext
 }
@@ -108,7 +108,7 @@ func (s *Session) Resume(path string) (said string, err error) {
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, checkpoint.ErrDamaged) {
 		return "", err
 	}
-	if earlier := s.load(before(path)); earlier != nil {
+	if earlier := s.load(previousPath(path)); earlier != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", earlier
 		}
@@ -118,7 +118,7 @@ func (s *Session) Resume(path string) (said string, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		what = path + " is missing"
 	}
-	return fmt.Sprintf("%s: the checkpoint before it is used, of step %d", what, s.Made()), os.Rename(before(path), path)
+	return fmt.Sprintf("%s: the checkpoint before it is used, of step %d", what, s.Made()), os.Rename(previousPath(path), path)
 }
 
 // load continues the session from the checkpoint at path: the same plan and

@@ -109,7 +109,7 @@ func (t Tree) Feed(dir string) (*Feeder, error) {
 
 func (f *Feeder) feed() {
 	defer close(f.over)
-	hurry()
+	raisePriority()
 	begin := time.Now()
 	f.last = begin
 	for {

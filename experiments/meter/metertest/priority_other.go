@@ -4,8 +4,8 @@ package metertest
 
 import "time"
 
-// hurry moves the calling goroutine to a thread of highest priority, where the
+// raisePriority moves the calling goroutine to a thread of highest priority, where the
 // system allows that.
-func hurry() {}
+func raisePriority() {}
 
 func pause(d time.Duration) { time.Sleep(d) }

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// hurry moves the calling goroutine to a thread of highest priority, where the
+// raisePriority moves the calling goroutine to a thread of highest priority, where the
 // system allows that.
-func hurry() {
+func raisePriority() {
 	runtime.LockOSThread() // not unlocked, so that the thread ends with the goroutine
 	syscall.Setpriority(syscall.PRIO_PROCESS, 0, -20)
 }
