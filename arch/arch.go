@@ -1,6 +1,5 @@
-// Package arch says what a sequence model is: one Forward for training, for
-// prefill and for a decode step, a state that is data, and the registry of
-// the architectures that the program knows.
+// Package arch defines what a sequence model is: one Forward for training,
+// prefill and decode, a state that is data, and a registry of architectures.
 package arch
 
 import (
@@ -11,27 +10,26 @@ import (
 
 // A Model is one architecture with its weights: the tensors nn.Walk finds in it.
 type Model interface {
-	// NewState returns the memory of B sequences that have seen nothing.
+	// NewState returns the state of B fresh sequences.
 	NewState(B int) State
-	// Forward maps tokens [B,T] to hidden vectors [B,T,C], continuing from s
-	// and updating it. A nil s starts from nothing and keeps nothing. When g
-	// records, ops keep their own copy of what they read from s, and no
-	// gradient flows into it.
+	// Forward maps tokens [B,T] to hidden vectors [B,T,C], continuing from s and
+	// updating it. A nil s starts from zeros and is not updated. When g records,
+	// operations copy what they read from s, and no gradient flows into s.
 	Forward(g *nn.Graph, tok nn.Tokens, s State) *nn.Tensor
 	// Logits maps hidden vectors [...,C] to vocabulary scores [...,V].
 	Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor
-	// Vocab is the number of tokens V that the model knows: 0 … V-1.
+	// Vocab is the vocabulary size V; tokens are 0 … V-1.
 	Vocab() int
 	// Channels is the length C of a hidden vector.
 	Channels() int
 }
 
-// State is the memory of a batch of sequences: a pointer to a struct of
-// tensors that nn.WalkState finds, or nil. Forward panics on that of another kind
+// State is the memory of a batch of sequences: a pointer to a struct of tensors
+// that nn.WalkState finds, or nil. Forward panics on the state of another kind
 // of model.
 type State any
 
-// StateBytes is what the live state s holds, in bytes.
+// StateBytes is the size of the live state s in bytes.
 func StateBytes(s State) int64 {
 	var n int64
 	nn.WalkState(s, func(_ string, t *nn.Tensor) { n += 4 * int64(t.Len()) })
@@ -56,8 +54,8 @@ func CopyState(dst, src State) {
 	}
 }
 
-// Reserve makes room in a state that grows, so that growing to that many
-// positions moves nothing. Other states ignore it.
+// Reserve makes room for that many positions in a state that grows, so that it
+// need not be moved. Other states ignore it.
 func Reserve(s State, positions int) {
 	if r, ok := s.(interface{ Reserve(positions int) }); ok {
 		r.Reserve(positions)
@@ -83,7 +81,7 @@ func Params(m Model) (total, nonEmbedding int) {
 	return total, nonEmbedding
 }
 
-// WeightBytes is what the weights of m hold in memory.
+// WeightBytes is the memory of the weights of m.
 func WeightBytes(m Model) (n int64) {
 	nn.Walk(m, func(p nn.Param) { n += int64(p.Tensor.Bytes()) })
 	return n

@@ -83,7 +83,7 @@ func TestParseSet(t *testing.T) {
 	}
 }
 
-// TestSizes holds what a model says of itself against what it computes.
+// TestSizes compares the sizes that a model reports with those of its outputs.
 func TestSizes(t *testing.T) {
 	const C, V = 8, 11
 	for _, name := range registered {
@@ -113,9 +113,9 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestStateBytes holds the live state against the paper's own count: 5 vectors
-// a layer for RWKV-4 and 2+N for those after it, whatever the depth; 2 a layer
-// and position for attention.
+// TestStateBytes compares the live state with the papers' counts: 5 vectors a
+// layer for RWKV-4 and 2+N for later versions, at any depth; 2 a layer and
+// position for attention.
 func TestStateBytes(t *testing.T) {
 	const C, L, N, depth = 32, 3, 16, 21
 	matrix := int64(4 * (2 + N) * C * L)
@@ -137,8 +137,8 @@ func TestStateBytes(t *testing.T) {
 	}
 }
 
-// TestSlots holds the names of a layer's slots, which state files and studies
-// use, and that each state has those of its own architecture alone.
+// TestSlots checks the names of a layer's slots, which state files and studies
+// use, and that no state has slots of another architecture.
 func TestSlots(t *testing.T) {
 	matrix := []string{"att_x_prev", "ffn_x_prev", "wkv"}
 	for name, want := range map[string][]string{

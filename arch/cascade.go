@@ -22,8 +22,8 @@ type Layered interface {
 }
 
 // InOrder is the Forward of a stack: one layer after the other over all tokens.
-// Where the graph asks for it and no state is given, layers keep their inputs
-// alone for the gradient.
+// With g.Recompute and no state, only the inputs of layers are kept for the
+// gradient.
 func InOrder(g *nn.Graph, m Layered, tok nn.Tokens, s State) *nn.Tensor {
 	mark := g.Mark()
 	x := m.Embed(g, tok, s)
@@ -37,12 +37,14 @@ func InOrder(g *nn.Graph, m Layered, tok nn.Tokens, s State) *nn.Tensor {
 	return m.Finish(g, x)
 }
 
-// Cascade reads a text in chunks with several layers at work at once: layer l
-// takes chunk t when layer l-1 has done chunk t and layer l chunk t-1, each
-// layer on one thread. The numbers are those of InOrder with the same chunks.
+// Cascade reads a text in chunks with several layers running at once: layer l
+// reads chunk t when layer l-1 has read chunk t and layer l chunk t-1; each
+// layer runs on one thread. The numbers are those of InOrder with the same
+// chunks.
 //
-// It pays where a layer's own products are too small to share among threads.
-// Time in order over time in a cascade, on two threads of a Zen 4 guest:
+// A cascade is faster where the products of a layer are too small to share
+// among threads. Time of InOrder over time of the cascade, on two threads of a
+// Zen 4 guest:
 //
 //	tokens a chunk                    1      4      8     16     32     64
 //	rwkv4, 6 layers of 256         1.22   1.23   1.15   1.05   1.05   0.95
@@ -50,7 +52,7 @@ func InOrder(g *nn.Graph, m Layered, tok nn.Tokens, s State) *nn.Tensor {
 //	transformer, 6 layers of 256   1.20          1.12   1.03   0.97   0.97
 //	rnn, 6 layers of 656           1.28   1.15   1.30                 0.93
 //
-// A text that is known is best read in chunks of hundreds of tokens in order.
+// Known text is best read by InOrder in chunks of hundreds of tokens.
 // Source: Peng et al., arXiv 2305.13048, the cascade of figure 2.
 type Cascade struct {
 	model  Layered
@@ -60,7 +62,7 @@ type Cascade struct {
 	ids []int32
 }
 
-// NewCascade prepares for m.
+// NewCascade returns a cascade for m.
 func NewCascade(m Layered) *Cascade {
 	c := &Cascade{model: m}
 	for range m.Layers() {
@@ -87,7 +89,7 @@ func (c *Cascade) Run(tok nn.Tokens, s State, chunk int) *nn.Tensor {
 	layers, chunks := c.model.Layers(), (tok.T+chunk-1)/chunk
 	var h *nn.Tensor
 	for wave := range layers + chunks - 1 {
-		first := max(0, wave-chunks+1) // the layer that has come to the last chunk
+		first := max(0, wave-chunks+1) // the layer that reads the last chunk
 		last := min(layers-1, wave)
 		// Note: kernels called from within For run on the thread they are on.
 		kernels.For(last-first+1, func(i int) {
@@ -101,7 +103,7 @@ func (c *Cascade) Run(tok nn.Tokens, s State, chunk int) *nn.Tensor {
 	return h
 }
 
-// Work is what the last run used the model's matrices for.
+// Work counts the matrix products of the last run.
 func (c *Cascade) Work() (w nn.Work) {
 	for _, g := range c.graphs {
 		w = w.Plus(g.Work)
@@ -109,7 +111,7 @@ func (c *Cascade) Work() (w nn.Work) {
 	return w
 }
 
-// step is layer l over positions from … to-1.
+// step runs layer l over positions from … to-1.
 func (c *Cascade) step(tok nn.Tokens, s State, l, from, to, wave int) {
 	g := c.graphs[l]
 	g.Reset()
@@ -132,7 +134,7 @@ func (c *Cascade) step(tok nn.Tokens, s State, l, from, to, wave int) {
 	y.Data, y.Shape = append(y.Data[:0], x.Data...), append(y.Shape[:0], x.Shape...)
 }
 
-// collect adds the last layer's chunk to h [B,T,C].
+// collect copies the output of the last layer to its chunk of h [B,T,C].
 func (c *Cascade) collect(h *nn.Tensor, tok nn.Tokens, from, wave int) *nn.Tensor {
 	x := c.out[wave%2][c.model.Layers()-1]
 	T, C := x.Dim(1), x.Dim(2)

@@ -8,7 +8,8 @@ import (
 	"workbench/arch/nn"
 )
 
-// bigram scores the next token by the one before: the smallest architecture.
+// bigram predicts the next token from the present one alone: the smallest
+// architecture.
 type bigram struct {
 	Table *nn.Tensor `w:"table,embed"` // [V,C]
 	Head  *nn.Tensor `w:"head,embed"`  // [V,C]
@@ -44,8 +45,8 @@ func (m *bigram) Vocab() int { return m.Head.Dim(0) }
 
 func (m *bigram) Channels() int { return m.Head.Dim(1) }
 
-// A package that registers an architecture needs nothing else: the program's
-// commands know it by its name and its settings.
+// Registering an architecture is all that its package does: commands find it by
+// its name, and its settings by their keys.
 func ExampleRegister() {
 	m, config, err := arch.New("bigram", map[string]any{"dim": 8}, 1)
 	if err != nil {
@@ -54,7 +55,7 @@ func ExampleRegister() {
 	weights, _ := arch.Params(m)
 	fmt.Println(config, weights)
 
-	// The tape makes the gradient from the operations of Forward and Logits.
+	// Backward runs the recorded operations of Forward and Logits in reverse.
 	g := nn.NewGraph()
 	nn.ZeroGrad(m)
 	h := m.Forward(g, nn.Tokens{IDs: []int32{0, 1, 2}, B: 1, T: 3}, nil)

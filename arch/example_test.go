@@ -10,8 +10,8 @@ import (
 	_ "workbench/arch/rwkv" // registers rwkv4 to rwkv7
 )
 
-// A model is made by name, with a configuration and a seed, and maps tokens
-// [B,T] to a score for each token that may come next.
+// A model is built from its name, a configuration and a seed. It maps tokens
+// [B,T] to hidden vectors, and these to a score for every possible next token.
 func ExampleNew() {
 	m, config, err := arch.New("rwkv7", map[string]any{"dim": 32, "layers": 2, "vocab": 100}, 1)
 	if err != nil {
@@ -30,8 +30,8 @@ func ExampleNew() {
 	// scores: [2 3 100]
 }
 
-// A model reads a prompt at once and then writes token by token, going on from
-// its state, which keeps its size.
+// A model reads a prompt in one call and then generates token by token from its
+// state. The state of an RWKV model does not grow.
 func ExampleModel_decode() {
 	m, _, err := arch.New("rwkv4", map[string]any{"dim": 32, "layers": 2, "vocab": 100}, 1)
 	if err != nil {
@@ -50,7 +50,7 @@ func ExampleModel_decode() {
 	// bytes of 5 vectors in 2 layers of 32 channels: 1280
 }
 
-// A copy of a state is a place in a text to which one can go back.
+// A copied state returns a model to an earlier position of a text.
 func ExampleCopyState() {
 	m, _, err := arch.New("rwkv6", map[string]any{"dim": 32, "layers": 2, "vocab": 100}, 1)
 	if err != nil {
@@ -58,16 +58,16 @@ func ExampleCopyState() {
 	}
 	g := nn.Inference()
 	read := func(s arch.State, ids ...int32) []float32 {
-		g.Reset() // what it returned before is no longer there
+		g.Reset() // takes back the memory of the last call's tensors
 		return slices.Clone(m.Forward(g, nn.Tokens{IDs: ids, B: 1, T: len(ids)}, s).Data)
 	}
-	now, mark := m.NewState(1), m.NewState(1)
-	read(now, 3, 1, 4)
-	arch.CopyState(mark, now)
+	s, saved := m.NewState(1), m.NewState(1)
+	read(s, 3, 1, 4)
+	arch.CopyState(saved, s)
 
-	one := read(now, 1, 5)
-	arch.CopyState(now, mark)
-	fmt.Println("the same text gives the same vectors:", slices.Equal(one, read(now, 1, 5)))
+	first := read(s, 1, 5)
+	arch.CopyState(s, saved)
+	fmt.Println("the same text gives the same vectors:", slices.Equal(first, read(s, 1, 5)))
 	// Output:
 	// the same text gives the same vectors: true
 }

@@ -9,11 +9,12 @@ import (
 	"workbench/arch/archtest"
 )
 
-// registered are the architectures of the program, without those of tests.
+// registered are the architectures of the program, without those that tests
+// register.
 var registered = arch.Names()
 
-// TestSmallGolden holds every architecture against figures of official code
-// that lie in the repository, so that a clone without ../shared has some too.
+// TestSmallGolden compares every architecture with the small golden case in its
+// testdata, which a clone without ../shared has too.
 func TestSmallGolden(t *testing.T) {
 	const limit = 100 << 10 // bytes of a case
 	for _, name := range registered {

@@ -11,23 +11,23 @@ import (
 	"workbench/kernels"
 )
 
-// An Outline is what a model will take, known before any of it is there.
+// An Outline knows what a model will take in memory, before the model is built.
 type Outline struct {
 	Config map[string]any // fully resolved
-	// models are the shapes of a model with as many layers as asked for, or
-	// else of two, with few layers and one fewer: layers from there on are alike.
+	// models are shapes of the model with all layers where they are few, else
+	// with fewLayers and one less: further layers are alike.
 	models []Model
-	made   []float64 // elements of all tensors that building each made
-	more   float64   // layers beyond those of the first
+	made   []float64 // elements of all tensors made while building each
+	more   float64   // layers that the first of models lacks
 	build  func(layers int64) (Model, error)
 	layers int64
 }
 
-// fewLayers is more than differ from one another in any architecture.
+// fewLayers is more than the number of layers that differ in any architecture.
 const fewLayers = 8
 
-// NewOutline is New without numbers: it takes as little memory and time for a
-// model of any size. Nothing else may make models meanwhile.
+// NewOutline is New without weights: it takes little memory and time for a
+// model of any size. No other goroutine may build models meanwhile.
 func NewOutline(name string, config map[string]any) (o *Outline, err error) {
 	e, c, err := configure(name, config)
 	if err != nil {
@@ -54,8 +54,8 @@ func NewOutline(name string, config map[string]any) (o *Outline, err error) {
 	return o, nil
 }
 
-// outline builds a model's shapes. A constructor that cannot do without the
-// numbers of large tensors gets them.
+// outline builds the shapes of a model. A constructor that reads elements of
+// large tensors runs again with all elements.
 func outline(name string, e entry, c any) (m Model, made float64, err error) {
 	func() {
 		defer func() { _ = recover() }()
@@ -67,9 +67,9 @@ func outline(name string, e entry, c any) (m Model, made float64, err error) {
 	return m, made, err
 }
 
-// OutlineWithin is NewOutline for a configuration that a file gives: a model
-// that needs many more than that number of weights, which the file holds, is an
-// error before memory is taken for it.
+// OutlineWithin is NewOutline for a configuration from a file of that many
+// weights: a model that needs many more weights is an error, before memory is
+// taken for it.
 func OutlineWithin(name string, config map[string]any, weights int) (*Outline, error) {
 	o, err := NewOutline(name, config)
 	if err != nil {
@@ -79,14 +79,15 @@ func OutlineWithin(name string, config map[string]any, weights int) (*Outline, e
 	if o.more > 0 {
 		made += o.more * (o.made[0] - o.made[1])
 	}
-	// Note: a model with parts taken out is built whole before they are.
+	// Note: an ablated model is built whole before parts are removed.
 	if limit := 1<<20 + 8*float64(weights); made > limit {
 		return nil, fmt.Errorf("the configuration asks for more than %.0f weights, and the file does not hold them", limit)
 	}
 	return o, nil
 }
 
-// withLayers is the configuration c with that many layers, where it has any.
+// withLayers returns the configuration c with that many layers, where it has
+// the setting.
 func withLayers(c any, n int64) any {
 	v := reflect.New(reflect.TypeOf(c)).Elem()
 	v.Set(reflect.ValueOf(c))
@@ -98,7 +99,7 @@ func withLayers(c any, n int64) any {
 	return v.Interface()
 }
 
-// of is a sum over the model's layers, told that of one with fewer of them.
+// of extrapolates a sum over the layers of a model from models with few layers.
 func (o *Outline) of(sum func(m Model) float64) float64 {
 	first := sum(o.models[0])
 	if o.more == 0 {
@@ -107,7 +108,7 @@ func (o *Outline) of(sum func(m Model) float64) float64 {
 	return first + o.more*(first-sum(o.models[1]))
 }
 
-// overhead is about what a tensor takes beside its elements, in bytes.
+// overhead is the approximate size of a tensor without its elements, in bytes.
 const overhead = 256
 
 // Context is the most positions a sequence may have, 0 without a limit.
@@ -129,7 +130,7 @@ func (o *Outline) Params() (total, nonEmbedding int) {
 	return count(true), count(false)
 }
 
-// WeightBytes is what the weights take with matrices stored as t.
+// WeightBytes is the memory of the weights with matrices stored as t.
 func (o *Outline) WeightBytes(t kernels.DType) float64 {
 	return o.of(func(m Model) (n float64) {
 		nn.Walk(m, func(p nn.Param) { n += p.BytesAs(t) + overhead })
@@ -137,7 +138,8 @@ func (o *Outline) WeightBytes(t kernels.DType) float64 {
 	})
 }
 
-// StateBytes is what the state of B sequences takes after that many positions.
+// StateBytes is the memory of the state of B sequences after that many
+// positions.
 func (o *Outline) StateBytes(B, positions int) float64 {
 	return o.of(func(m Model) (n float64) {
 		nn.Outline(func() {
@@ -149,9 +151,9 @@ func (o *Outline) StateBytes(B, positions int) float64 {
 	})
 }
 
-// TrainBytes is what training on that many tokens at a time takes at least: the
-// weights, their gradients and two moments, and what the matrices make of each
-// token, which recomputing layers saves.
+// TrainBytes is the least memory of training on that many tokens at a time:
+// weights with their gradients and two moments, and the outputs of matrices for
+// each token, which recomputing layers saves.
 func (o *Outline) TrainBytes(tokens float64, recompute bool) (weights, activations float64) {
 	outputs := o.number("vocab")
 	if !recompute {
@@ -167,10 +169,10 @@ func (o *Outline) TrainBytes(tokens float64, recompute bool) (weights, activatio
 	return 4 * o.WeightBytes(kernels.F32), 4 * tokens * outputs
 }
 
-// StepBytes is what a training step on B rows of T tokens takes beside what
-// TrainBytes says of weights: measured on few layers, rows and tokens, in each
-// of which it is linear, with room for what the arena cannot fill. It makes and
-// runs models of these few layers.
+// StepBytes is the memory of a training step on B rows of T tokens beside the
+// weights part of TrainBytes. It is measured on few layers, rows and tokens, in
+// each of which it is linear, with a margin for unused parts of the arena. It
+// builds and runs such small models.
 func (o *Outline) StepBytes(B, T int, recompute bool) (float64, error) {
 	const few, unfilled = 3, 1.25
 	counts := []int64{o.layers}
@@ -187,13 +189,13 @@ func (o *Outline) StepBytes(B, T int, recompute bool) (float64, error) {
 		bytes = append(bytes, rowsBytes(m, B, T, recompute))
 	}
 	if len(bytes) > 1 {
-		bytes[0] = along(bytes[1], bytes[0], float64(o.layers-few+2))
+		bytes[0] = lineAt(bytes[1], bytes[0], float64(o.layers-few+2))
 	}
 	debug.FreeOSMemory()
 	return unfilled * bytes[0], nil
 }
 
-// rowsBytes is that of a model with as many layers.
+// rowsBytes extrapolates stepBytes of a model to B rows of T tokens.
 func rowsBytes(m Model, B, T int, recompute bool) float64 {
 	row := func(B int) float64 {
 		short := min(T, 8)
@@ -201,16 +203,16 @@ func rowsBytes(m Model, B, T int, recompute bool) float64 {
 		if short == T {
 			return one
 		}
-		return along(one, stepBytes(m, B, 2*short, recompute), float64(T)/float64(short))
+		return lineAt(one, stepBytes(m, B, 2*short, recompute), float64(T)/float64(short))
 	}
 	if B == 1 {
 		return row(1)
 	}
-	return along(row(1), row(2), float64(B))
+	return lineAt(row(1), row(2), float64(B))
 }
 
-// along is the value at x of the line through one at 1 and two at 2.
-func along(one, two, x float64) float64 { return one + (x-1)*(two-one) }
+// lineAt is the value at x of the line through (1, one) and (2, two).
+func lineAt(one, two, x float64) float64 { return one + (x-1)*(two-one) }
 
 // stepBytes is the memory of one forward and backward pass.
 func stepBytes(m Model, B, T int, recompute bool) float64 {
@@ -221,8 +223,8 @@ func stepBytes(m Model, B, T int, recompute bool) float64 {
 	return float64(g.HighWater())
 }
 
-// ReadBytes is what reading that many tokens at once takes at least beside the
-// weights and the state: a layer's input, output and widest product.
+// ReadBytes is the least memory of reading that many tokens in one call, beside
+// the weights and the state: the input, output and widest product of a layer.
 func (o *Outline) ReadBytes(tokens float64) float64 {
 	width, widest := 0, 0
 	nn.Walk(o.models[0], func(p nn.Param) {
@@ -246,7 +248,7 @@ func (o *Outline) number(key string) float64 {
 	return x
 }
 
-// resolved is a configuration as a map.
+// resolved returns a configuration as a map.
 func resolved(c any) (map[string]any, error) {
 	out := map[string]any{}
 	b, err := json.Marshal(c)

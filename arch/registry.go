@@ -18,12 +18,12 @@ type entry struct {
 
 var registry = map[string]entry{}
 
-// Register makes an architecture known by name. C is a flat struct whose
-// fields carry `json:"key" doc:"..."`, those with named values also
-// `values:"a,b"`; defaults holds the default of each. A field without a doc has
-// that of its key in the first of docs that holds one. build gets the resolved
-// configuration and the seed of the initial weights. A method Resolve() any of
-// C may replace values that stand for a rule ("0 means 4·dim").
+// Register adds an architecture under a name. C is a flat struct whose fields
+// carry `json:"key" doc:"..."`, those with named values also `values:"a,b"`;
+// defaults holds the default values. A field without a doc gets the doc of its
+// key from the first of docs that has one. build gets the resolved
+// configuration and the seed of the initial weights. C may have a method
+// Resolve() any that replaces values which stand for a rule ("0 means 4·dim").
 func Register[C any](name string, defaults C, build func(C, uint64) (Model, error), docs ...map[string]string) {
 	if _, ok := registry[name]; ok {
 		panic("arch: " + name + " is registered twice")
@@ -50,8 +50,8 @@ func Options(name string) []settings.Option {
 	return settings.Options(e.defaults, e.docs...)
 }
 
-// New builds an architecture from its configuration, keys absent from config
-// having their default, with initial weights from seed. It also returns the
+// New builds an architecture from its configuration and the seed of its initial
+// weights. Keys that config lacks have their defaults. New also returns the
 // fully resolved configuration.
 func New(name string, config map[string]any, seed uint64) (Model, map[string]any, error) {
 	if seed == nn.Blank {
@@ -60,13 +60,14 @@ func New(name string, config map[string]any, seed uint64) (Model, map[string]any
 	return build(name, config, seed)
 }
 
-// Empty is New for a model whose weights come from a file: those that New
-// draws at random are left at zero, which touches no memory and takes no time.
+// Empty is New for a model whose weights come from a file: weights that New
+// draws at random stay zero, which touches no memory and takes no time.
 func Empty(name string, config map[string]any) (Model, map[string]any, error) {
 	return build(name, config, nn.Blank)
 }
 
-// EmptyWithin is Empty for a configuration that a file gives: see OutlineWithin.
+// EmptyWithin is Empty for a configuration from a file of that many weights:
+// see OutlineWithin.
 func EmptyWithin(name string, config map[string]any, weights int) (Model, map[string]any, error) {
 	if _, err := OutlineWithin(name, config, weights); err != nil {
 		return nil, nil, err
@@ -74,10 +75,10 @@ func EmptyWithin(name string, config map[string]any, weights int) (Model, map[st
 	return Empty(name, config)
 }
 
-// Filled is New for a model whose speed and memory are measured: its matrices
-// are random numbers of the size of initial weights. Those that New leaves at
-// zero would lie in one page of zeros, which no program counts as resident and
-// which reads at the speed of a cache.
+// Filled is New for measuring speed and memory: every matrix holds random
+// numbers of the magnitude of initial weights. Matrices that New leaves zero
+// would all map to one page of zeros, which is not counted as resident and is
+// read at the speed of a cache.
 func Filled(name string, config map[string]any, seed uint64) (Model, map[string]any, error) {
 	m, resolved, err := Empty(name, config)
 	if err != nil {
@@ -104,7 +105,7 @@ func build(name string, config map[string]any, seed uint64) (Model, map[string]a
 	return m, all, err
 }
 
-// configure is the architecture of that name and its full configuration.
+// configure returns the architecture of that name and its full configuration.
 func configure(name string, config map[string]any) (e entry, c any, err error) {
 	e, ok := registry[name]
 	if !ok {
@@ -119,7 +120,7 @@ func configure(name string, config map[string]any) (e entry, c any, err error) {
 	return e, c, nil
 }
 
-// make builds the architecture, which has that name.
+// make builds the architecture.
 func (e entry) make(name string, c any, seed uint64) (Model, error) {
 	m, err := e.build(c, seed)
 	if err != nil {

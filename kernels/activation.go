@@ -13,22 +13,28 @@ func Tanh(y, x []float32) { mapXY("Tanh", tanh, y, x) }
 func Sigmoid(y, x []float32) { mapXY("Sigmoid", sigmoid, y, x) }
 
 // ReLUSq is y[i] = max(x[i], 0)², the activation of RWKV's channel mix.
+// Source: So et al. (2109.08668).
 func ReLUSq(y, x []float32) { mapXY("ReLUSq", reluSq, y, x) }
 
 // GELU is y[i] = x[i]·Φ(x[i]), Φ(x) = (1 + erf(x/√2)) / 2.
+// Source: Hendrycks & Gimpel (1606.08415).
 func GELU(y, x []float32) { mapXY("GELU", gelu, y, x) }
 
-// GELUTanh is GPT-2's approximation of GELU:
-// y[i] = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))).
+// GELUTanh is GPT-2's approximation of GELU: y[i] = x/2 · (1 + tanh(√(2/π)·(x +
+// 0.044715·x³))).
+// Source: openai/gpt-2 src/model.py, gelu.
 func GELUTanh(y, x []float32) { mapXY("GELUTanh", geluTanh, y, x) }
 
 // SiLU is y[i] = x[i]·σ(x[i]), the gate of RWKV-5 and 6.
+// Source: Hendrycks & Gimpel (1606.08415).
 func SiLU(y, x []float32) { mapXY("SiLU", silu, y, x) }
 
-// NegExp is y[i] = -e^x[i]: RWKV-4's log-decay of its stored parameter.
+// NegExp is y[i] = -e^x[i]: the log-decay of RWKV-4 from its parameter
+// time_decay.
+// Source: BlinkDL/RWKV-LM RWKV-v4neo/src/model.py, RWKV_TimeMix.
 func NegExp(y, x []float32) { mapXY("NegExp", negExp, y, x) }
 
-// TanhGrad is dx[i] += dy[i]·(1 - y[i]²), y being the output of Tanh.
+// TanhGrad is dx[i] += dy[i]·(1 - y[i]²), where y is the output of Tanh.
 func TanhGrad(dx, dy, y []float32) { mapGrad("TanhGrad", tanhGrad, dx, dy, y) }
 
 // ReLUSqGrad is dx[i] += dy[i]·2·max(x[i], 0).
@@ -44,7 +50,7 @@ func GELUTanhGrad(dx, dy, x []float32) { mapGrad("GELUTanhGrad", geluTanhGrad, d
 // SiLUGrad is, with s = σ(x[i]), dx[i] += dy[i]·(s + x[i]·s·(1-s)).
 func SiLUGrad(dx, dy, x []float32) { mapGrad("SiLUGrad", siluGrad, dx, dy, x) }
 
-// NegExpGrad is dx[i] += dy[i]·y[i], y being the output of NegExp.
+// NegExpGrad is dx[i] += dy[i]·y[i], where y is the output of NegExp.
 func NegExpGrad(dx, dy, y []float32) { mapGrad("NegExpGrad", negExpGrad, dx, dy, y) }
 
 // SigmoidMul is y[i] = σ(r[i])·x[i].

@@ -46,7 +46,7 @@ func sigmoidMulGradGeneric(dr, dx, dy, r, x []float32) {
 
 func siluGeneric(y, x []float32) {
 	for i, v := range x {
-		f := max(float64(v), -120) // below it is nothing, and -∞·0 not a number
+		f := max(float64(v), -120) // the result is 0 below -120; -∞·0 would be NaN
 		y[i] = float32(f * sigmoid64(f))
 	}
 }
@@ -72,7 +72,8 @@ func reluSqGradGeneric(dx, dy, x []float32) {
 	}
 }
 
-// phi is Φ, by erfc so that the lower tail keeps its relative accuracy.
+// phi is Φ, computed with erfc so that the lower tail keeps its relative
+// accuracy.
 func phi(x float64) float64 { return math.Erfc(-x*(1/math.Sqrt2)) / 2 }
 
 func geluGeneric(y, x []float32) {
@@ -88,7 +89,8 @@ func geluGradGeneric(dx, dy, x []float32) {
 	}
 }
 
-// zeroTail keeps -∞·0 out of the GELUs: below -40 both factors are done for.
+// zeroTail clips x at -40, below which the GELUs and their slopes are 0 in
+// float32: -∞·0 would be NaN.
 func zeroTail(x float64) float64 {
 	if x < -40 {
 		return -40

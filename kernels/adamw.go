@@ -6,21 +6,21 @@ import "math"
 type AdamWStep struct {
 	Step         int     // counts from 1
 	LR           float32 // learning rate
-	Beta1, Beta2 float32 // of the mean and of the square
-	Eps          float32 // added to the root of the square
-	Decay        float32 // decay of the weights
-	Scale        float32 // what the gradient is multiplied by, such as to clip it
+	Beta1, Beta2 float32 // decay rates of the moments m and v
+	Eps          float32 // added to √v
+	Decay        float32 // weight decay
+	Scale        float32 // factor of the gradient, for clipping
 }
 
-// AdamW makes one step of decoupled weight decay, torch.optim.AdamW's
-// arithmetic:
+// AdamW makes one step of Adam with decoupled weight decay, in
+// torch.optim.AdamW's arithmetic:
 //
 //	g *= scale;  p -= lr·decay·p
 //	m += (1-β1)·(g-m);  v = β2·v + (1-β2)·g²
 //	p -= lr/(1-β1^step) · m / (√v/√(1-β2^step) + eps)
 //
-// All slices have the length of p; g is not changed. The scalars are worked
-// out in float64 and rounded once.
+// All slices have the length of p; g is not changed. The scalar factors are
+// computed in float64 and rounded to float32 once.
 // Source: Loshchilov & Hutter (1711.05101).
 func AdamW(p, g, m, v []float32, s AdamWStep) {
 	need("AdamW", "g", g, len(p))

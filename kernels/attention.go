@@ -5,19 +5,20 @@ import (
 	"sync"
 )
 
-// AttentionShape lays out T queries at positions S-T … S-1 and S keys, in B
-// sequences of H heads of D channels. A row is H·D floats, head after head, of
-// keys and values HKV·D: query head h reads head h/(H/HKV) of those.
+// AttentionShape is the layout of B sequences of T queries, at positions S-T …
+// S-1, and S keys, in H heads of D channels. A row of queries holds H·D floats,
+// head after head. A row of keys or values holds HKV·D; query head h reads its
+// head h/(H/HKV).
 type AttentionShape struct {
 	B, T, S, H, D int
 	QB, QT        int // the query of (b,t) starts at b·QB + t·QT
 	KB, KS        int // the key and the value of (b,s) start at b·KB + s·KS
 	HKV           int // a divisor of H; 0 means H
-	W             int // a query sees its own key and the W-1 before; 0: all before
+	W             int // window: a query sees its own key and the W-1 before; 0: all before
 }
 
-// QKV are the queries, keys and values of attention, or the gradients of them,
-// laid out as an AttentionShape says.
+// QKV are the queries, keys and values of attention, or their gradients, in the
+// layout of an AttentionShape.
 type QKV struct{ Q, K, V []float32 }
 
 // Attention is causal softmax attention, for every sequence and head, over the
@@ -25,11 +26,11 @@ type QKV struct{ Q, K, V []float32 }
 //
 //	p[t,s] = e^(q[t]·k[s]/√D - lse[t]);  y[t] = Σ_s p[t,s]·v[s]
 //
-// lse[t] being the logarithm of the sum that normalises p. y is [B,T,H·D]
-// without gaps; lse is [B,H,T] and may be nil. With T = S and no window it takes
-// 2·T²·D operations a head, counting only what is seen; scores are held a tile
-// at a time, never as [T,S]. With T = 1 all query heads of a group read a key
-// and a value while it is in the cache.
+// where lse[t] = log Σ_s e^(q[t]·k[s]/√D). y is [B,T,H·D], contiguous; lse is
+// [B,H,T] and may be nil. With T = S and no window this takes 2·T²·D operations
+// a head, counting visible pairs alone. Scores are held a tile at a time, never
+// as [T,S]. With T = 1 the query heads of a group share each read of a key and
+// a value.
 // Source: Attention Is All You Need (1706.03762), tiles and running sums:
 // FlashAttention (2205.14135); groups: GQA (2305.13245); window: Longformer
 // (2004.05150), as in Mistral (2310.06825).
@@ -49,13 +50,14 @@ func Attention(y, lse []float32, in QKV, s AttentionShape) {
 	attentionJobs.run(s.B*s.H*tiles, 1, attentionJob{y, lse, in.Q, in.K, in.V, s, tile, tiles})
 }
 
-// AttentionGrad adds the gradients of Attention to those of d, given that of y
-// and what Attention left. With p as above, dp = dy·vᵀ and δ = dy·y,
+// AttentionGrad adds the gradients of Attention to d, given dy, the gradient of
+// y, and the y and lse that Attention returned. With p as above, dp = dy·vᵀ and
+// δ = dy·y,
 //
 //	ds = p·(dp-δ)/√D;  dq += ds·k;  dk += dsᵀ·q;  dv += pᵀ·dy
 //
-// p is computed again from lse, a tile at a time: with T = S, 5·T²·D
-// operations a head.
+// p is recomputed from lse, a tile at a time: with T = S, 5·T²·D operations a
+// head.
 func AttentionGrad(d QKV, dy, y, lse []float32, in QKV, s AttentionShape) {
 	s.check("AttentionGrad: gradient", d)
 	s = s.check("AttentionGrad", in)
@@ -75,7 +77,8 @@ func AttentionGrad(d QKV, dy, y, lse []float32, in QKV, s AttentionShape) {
 	floatBuffers.Put(owner)
 }
 
-// check returns the shape with 0 of HKV and W replaced by what it means.
+// check panics where x does not fit the shape, and returns the shape with the
+// defaults of HKV and W filled in.
 func (s AttentionShape) check(op string, x QKV) AttentionShape {
 	needDims(op, s.B, s.T, s.S, s.H, s.D, s.QB, s.QT, s.KB, s.KS, s.HKV, s.W)
 	if s.T > s.S {
@@ -100,17 +103,17 @@ func (s AttentionShape) check(op string, x QKV) AttentionShape {
 }
 
 const (
-	attentionRows = 96 // the most queries of a tile: whole strips of 6, whole panels of 16
-	fewQueries    = 64 // the queries of a tile where there are few tiles
-	// attentionKeys is the most keys of a block: with their values, their
-	// gradients and the scores of a tile they stay in the second-level cache.
+	attentionRows = 96 // most queries of a tile: a multiple of strips of 6 and of panels of 16
+	fewQueries    = 64 // queries of a tile where larger tiles would be too few to share
+	// attentionKeys is the most keys of a block: its keys, values, their
+	// gradients and the scores of a tile fit into the L2 cache.
 	attentionKeys = 192
-	// attentionUnits is how many pieces of work let threads finish together:
-	// a late tile or an early block of keys costs more than others.
+	// attentionUnits is the least number of work items wanted for an even load:
+	// late tiles and early blocks of keys cost more than others.
 	attentionUnits = 12
 )
 
-// tile returns how many queries go together.
+// tile returns the number of queries of a tile.
 func (s AttentionShape) tile() int {
 	if s.B*s.H*((s.T+attentionRows-1)/attentionRows) < attentionUnits {
 		return fewQueries
@@ -118,7 +121,7 @@ func (s AttentionShape) tile() int {
 	return attentionRows
 }
 
-// block returns how many keys the gradient takes together.
+// block returns the number of keys of a block in the gradient.
 func (s AttentionShape) block() int {
 	block := attentionKeys
 	for block > attentionKeys/4 && s.B*s.HKV*((s.S+block-1)/block) < attentionUnits {
@@ -127,11 +130,11 @@ func (s AttentionShape) block() int {
 	return block
 }
 
-// group is how many query heads share a head of keys and values.
+// group is the number of query heads that share a head of keys and values.
 func (s AttentionShape) group() int { return s.H / s.HKV }
 
-// query, key and row return where query head h of a row starts in q, in k and
-// v, and in y.
+// query, key and row return the offset of query head h in q, in k and v, and in
+// y.
 func (s AttentionShape) query(b, t, h int) int { return b*s.QB + t*s.QT + h*s.D }
 func (s AttentionShape) key(b, h int) int      { return b*s.KB + h/s.group()*s.D }
 func (s AttentionShape) row(b, t, h int) int   { return ((b*s.T+t)*s.H + h) * s.D }
@@ -139,8 +142,8 @@ func (s AttentionShape) row(b, t, h int) int   { return ((b*s.T+t)*s.H + h) * s.
 // first is the first key that query t sees.
 func (s AttentionShape) first(t int) int { return max(0, s.S-s.T+t+1-s.W) }
 
-// seenBy is the queries, from the first to before the last, that see any of n
-// keys from k0 on.
+// seenBy returns the range [from, to) of queries that see any of the n keys
+// from k0 on.
 func (s AttentionShape) seenBy(k0, n int) (from, to int) {
 	past := s.S - s.T
 	return max(0, k0-past), max(0, min(s.T, k0+n-1+s.W-past))
@@ -149,11 +152,12 @@ func (s AttentionShape) seenBy(k0, n int) (from, to int) {
 // scale is 1/√D.
 func (s AttentionShape) scale() float32 { return float32(1 / math.Sqrt(float64(s.D))) }
 
-// floatBuffers lends scratch slices, so that warm calls allocate nothing.
+// floatBuffers keeps scratch slices for reuse, so that warm calls allocate
+// nothing.
 var floatBuffers = sync.Pool{New: func() any { return new([]float32) }}
 
-// borrow returns a scratch slice of n floats, not cleared, and its owner for
-// floatBuffers.Put.
+// borrow returns a scratch slice of n floats with undefined contents, and its
+// owner for floatBuffers.Put.
 func borrow(n int) (owner *[]float32, x []float32) {
 	owner = floatBuffers.Get().(*[]float32)
 	if cap(*owner) < n {
@@ -170,7 +174,7 @@ type attentionJob struct {
 
 var attentionJobs jobs[attentionJob, *attentionJob]
 
-// span takes a head's last tile first: it sees the most keys.
+// span runs the last tile of a head first, as it sees the most keys.
 func (j *attentionJob) span(lo, hi int) {
 	for i := lo; i < hi; i++ {
 		head, t0 := i/j.tiles, (j.tiles-1-i%j.tiles)*j.tile
@@ -178,8 +182,9 @@ func (j *attentionJob) span(lo, hi int) {
 	}
 }
 
-// attentionGradJob's item is a group of blocks of keys of one head of keys. The
-// first group adds to dq itself, the others to parts [groups-1,B,H,T,D].
+// An item of attentionGradJob is a group of blocks of keys of one key head. The
+// first group adds to dq itself, the others to partial sums parts
+// [groups-1,B,H,T,D].
 type attentionGradJob struct {
 	dq, dk, dv, dy, y, lse, q, k, v, parts []float32
 	s                                      AttentionShape
@@ -204,8 +209,8 @@ func (j *attentionGradJob) span(lo, hi int) {
 	}
 }
 
-// queryGrad is where a group of blocks leaves the gradient of the queries of
-// head h, rows stride apart.
+// queryGrad returns where a group of blocks adds up the gradient of query head
+// h, and the distance between its rows.
 func (j *attentionGradJob) queryGrad(b, h, group int) (dq []float32, stride int) {
 	s := &j.s
 	if group == 0 {
@@ -214,7 +219,7 @@ func (j *attentionGradJob) queryGrad(b, h, group int) (dq []float32, stride int)
 	return j.parts[((group-1)*s.B*s.H+b*s.H+h)*s.T*s.D:], s.D
 }
 
-// attentionJoinJob adds the parts to dq, groups in order.
+// attentionJoinJob adds the partial sums to dq in the order of the groups.
 type attentionJoinJob struct {
 	dq, parts []float32
 	s         AttentionShape

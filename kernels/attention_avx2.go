@@ -4,52 +4,53 @@ package kernels
 
 import "math"
 
-// attentionBlock is a tile of queries over a block of keys. Query i sees the
-// keys from low+i to edge+i; the last query sees the last key or more.
+// attentionBlock is a tile of queries against a block of keys. Query i sees
+// keys low+i … edge+i of the block; the last query sees at least the last key.
 type attentionBlock struct{ queries, keys, low, edge int }
 
-// panel returns how many keys all of the 16 queries from i on see, how many at
-// least one sees, and how many need a score: a strip of six queries reaches up
-// to five keys beyond what its first query sees.
+// panel returns, of the 16 queries from i on, how many keys all of them see,
+// how many at least one sees, and how many need a score: a strip of six queries
+// computes scores of up to five keys beyond those of its first query.
 func (b attentionBlock) panel(i int) (all, one, scored int) {
 	clip := func(n int) int { return min(max(n, 0), b.keys) }
 	return clip(b.edge + i + 1), clip(b.edge + i + 16), clip(b.edge + i + 21)
 }
 
 // strips returns the first strip of six queries that sees a key, the first
-// whose last query sees all of them, and the end of the strips. In between
-// strip i sees edge+6i+6 keys.
+// whose last query sees all keys, and the number of strips. Strip i between
+// those two sees edge+6i+6 keys.
 func (b attentionBlock) strips() (first, whole, end int) {
 	end = (b.queries + 5) / 6
 	first = max(0, -b.edge) / 6
 	return first, min(end, max(first, (b.keys-b.edge-1)/6)), end
 }
 
-var nothing = func() (x [16]float32) {
+var minusInf = func() (x [16]float32) {
 	for i := range x {
 		x[i] = float32(math.Inf(-1))
 	}
 	return x
 }()
 
-// hide lowers the first n scores of the 16 queries from i on that lie before
-// what a query sees.
+// hide sets the scores of the first n keys to -Inf where the key lies before
+// the window of the query, for the 16 queries from i on.
 func (b attentionBlock) hide(p []float32, i, n int) {
-	first := b.low + i // what query i sees first
+	first := b.low + i // the first key that query i sees
 	for r := range min(n, first+15) {
-		copy(p[r*attentionRows+i+max(0, r-first+1):r*attentionRows+i+16], nothing[:])
+		copy(p[r*attentionRows+i+max(0, r-first+1):r*attentionRows+i+16], minusInf[:])
 	}
 }
 
-// packedQueries is a tile of rows [queries,ld] and the same transposed, in
-// panels [D,16] of 16 queries.
+// packedQueries is a tile of rows [queries,ld], and its transpose in panels
+// [D,16] of 16 queries.
 type packedQueries struct{ rows, panels []float32 }
 
 func takeQueries(scratch *[]float32, ld int) packedQueries {
 	return packedQueries{take(scratch, attentionRows*ld), take(scratch, attentionRows*ld)}
 }
 
-// fill packs n rows of D floats, stride apart, times by.
+// fill packs n rows of D floats, which lie stride floats apart, multiplied by
+// *by.
 func (p packedQueries) fill(src []float32, stride, n, D, ld int, by *float32) {
 	attentionCopyAVX2(at(p.rows), ld, at(src), stride, n, D, by, 0)
 	for i := 0; i < n; i += 8 {
@@ -57,14 +58,14 @@ func (p packedQueries) fill(src []float32, stride, n, D, ld int, by *float32) {
 	}
 }
 
-// attentionLd is the length of packed rows: whole tiles of 16 columns, and 16
-// more so that rows do not share the sets of the first-level cache.
+// attentionLd is the stride of packed rows: D rounded up to 16, and 16 more so
+// that rows do not share the sets of the L1 cache.
 func attentionLd(D int) int { return (D+15)&^15 + 16 }
 
 var unit = float32(1)
 
-// scores computes p[key, query] for the queries i … i+15 of a tile and the
-// first keys of a block; whole strips of six keys.
+// scores computes p[key,query] of the queries i … i+15 of a tile and the first
+// keys of a block, rounded up to strips of six keys.
 func scores(p, k, panel []float32, i, keys, ld, D int) {
 	attentionSetAVX2(&p[i], attentionRows, at(k), ld, 1, &panel[i*ld], 16, D, 6*attentionRows, 6*ld, 0, 0, (keys+5)/6)
 }
@@ -82,8 +83,8 @@ func attendTileAVX2(j *attentionJob, b, h, t0, rows int) {
 	}
 	clear(t.sum)
 	clear(t.y)
-	// Every query sees a key of the first block: it reaches two tiles further
-	// than the first query's first key.
+	// Every query of the tile sees a key of the first block, which is twice as
+	// long as a tile and begins with the first key that the first query sees.
 	pos, key := s.S-s.T+t0, s.key(b, h)
 	for k0 := s.first(t0); k0 < pos+rows; k0 += attentionKeys {
 		at := key + k0*s.KS
@@ -99,8 +100,9 @@ func attendTileAVX2(j *attentionJob, b, h, t0, rows int) {
 	floatBuffers.Put(owner)
 }
 
-// attentionTile is a tile of queries on its way over the keys: for each query
-// the largest score so far, Σ e^(score-top) and y = Σ e^(score-top)·v.
+// attentionTile is the online softmax of a tile of queries over blocks of keys:
+// for each query the largest score so far (top), Σ e^(score-top) and y = Σ
+// e^(score-top)·v.
 type attentionTile struct {
 	ld, D          int
 	q              packedQueries
@@ -110,7 +112,7 @@ type attentionTile struct {
 	top, sum, keep []float32
 }
 
-// add takes in one block; rows of k and v start stride floats apart.
+// add processes one block of keys; rows of k and v lie stride floats apart.
 func (t *attentionTile) add(b attentionBlock, k, v []float32, stride int) {
 	attentionCopyAVX2(at(t.k), t.ld, at(k), stride, b.keys, t.D, &unit, 0)
 	for i := 0; i < b.queries; i += 16 {
@@ -134,15 +136,16 @@ func (t *attentionTile) add(b attentionBlock, k, v []float32, stride int) {
 	}
 }
 
-// blend adds the values to n strips of six queries; strip i sees keys of them,
-// those after it more by step.
+// blend adds the weighted values to n strips of six queries: strip i sees that
+// many keys, each strip after it step keys more.
 func (t *attentionTile) blend(i, n, c, keys, step int, panel []float32) {
 	attentionBlendAVX2(&t.y[6*i*t.ld+c], t.ld, &t.p[6*i], 1, attentionRows, at(panel), 16, keys, 6*t.ld, 6, 0, step, n, &t.keep[6*i])
 }
 
-// farSlots is how headDots lays out the scores of a head: four streams of n/4
-// rows, interleaved, then the rows that are left, each with three empty slots.
-// Heads lie a cache line further apart, or they would share its sets.
+// farSlots returns the layout of a head's scores in headDots: those of four
+// streams of n/4 rows, interleaved, then those of the remaining rows, each with
+// three unused slots. ld is the distance between heads, a cache line more than
+// they need so that they do not share cache sets.
 func farSlots(n int) (slots, ld int) {
 	slots = n&^3 + 4*(n&3)
 	return slots, slots + 16

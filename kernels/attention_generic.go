@@ -8,7 +8,8 @@ func dotGeneric(a, b []float32) float32 {
 	return sum
 }
 
-// attendTileGeneric does rows queries of head h from t0 on, each over all its keys.
+// attendTileGeneric computes the rows queries of head h from t0 on, each over
+// all keys that it sees.
 func attendTileGeneric(j *attentionJob, b, h, t0, rows int) {
 	s := &j.s
 	owner, p := borrow(s.S)
@@ -32,8 +33,8 @@ func attendTileGeneric(j *attentionJob, b, h, t0, rows int) {
 	floatBuffers.Put(owner)
 }
 
-// attendBackGeneric does n keys from k0 on for the group of query heads that
-// begins with h.
+// attendBackGeneric adds the gradients due to the n keys from k0 on, for the
+// query heads of the group that begins with h.
 func attendBackGeneric(j *attentionGradJob, b, h, group, k0, n int) {
 	s := &j.s
 	from, to := s.seenBy(k0, n)
@@ -56,8 +57,9 @@ func attendBackGeneric(j *attentionGradJob, b, h, group, k0, n int) {
 	}
 }
 
-// headDotsGeneric is scores[h,i] = q[h]·k[i,h/G] for n rows of k, stride apart,
-// of H heads, each of G query heads, without gaps.
+// headDotsGeneric is scores[h,i] = q[h]·k[i,h/G] for n rows of k, which lie
+// stride floats apart: H heads of k, each read by G query heads. A head has
+// slots scores, and heads lie ld floats apart.
 func headDotsGeneric(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
 	for i := range n {
 		for h := range H * G {
@@ -67,7 +69,8 @@ func headDotsGeneric(scores, q, k []float32, n, stride, H, G, D int) (slots, ld 
 	return n, n
 }
 
-// headSumsGeneric is y[h] = Σ_i p[h,i]·v[i,h/G] over n rows of v, likewise.
+// headSumsGeneric is y[h] = Σ_i p[h,i]·v[i,h/G] over n rows of v, with the
+// layout of headDotsGeneric.
 func headSumsGeneric(y, p, v []float32, n, stride, H, G, D int) {
 	clear(y[:H*G*D])
 	for i := range n {

@@ -2,7 +2,7 @@
 
 package kernels
 
-// attentionBackward is a block of keys on its way over the queries.
+// attentionBackward is the gradient of a block of keys over tiles of queries.
 type attentionBackward struct {
 	ld, D        int
 	k, v, dk, dv []float32 // [keys,ld]
@@ -35,7 +35,7 @@ func attendBackAVX2(j *attentionGradJob, b, h, group, k0, n int) {
 	floatBuffers.Put(owner)
 }
 
-// head takes in the queries of one head.
+// head processes all queries of head h that see the block.
 func (t *attentionBackward) head(j *attentionGradJob, b, h, group, k0, n int) {
 	s := &j.s
 	by, ld := s.scale(), t.ld
@@ -58,7 +58,7 @@ func (t *attentionBackward) head(j *attentionGradJob, b, h, group, k0, n int) {
 	}
 }
 
-// add takes in one tile of queries: it adds to dk and dv and sets dq.
+// add processes one tile of queries: it adds to dk and dv and sets dq.
 func (t *attentionBackward) add(b attentionBlock) {
 	for i := 0; i < b.queries; i += 16 {
 		all, one, scored := b.panel(i)
@@ -83,7 +83,7 @@ func (t *attentionBackward) add(b attentionBlock) {
 }
 
 // byKeys adds weights·rows to strips of six keys: all queries see the first
-// of them; the others begin six queries later with every strip.
+// strips; each strip after them is seen from six queries later on.
 func (t *attentionBackward) byKeys(b attentionBlock, out, weights, rows []float32) {
 	end := (b.keys + 5) / 6
 	whole := min(end, b.edge/6+1)
@@ -95,8 +95,8 @@ func (t *attentionBackward) byKeys(b attentionBlock, out, weights, rows []float3
 	}
 }
 
-// byQueries sets dq of n strips of six queries; strip i sees keys of them,
-// those after it more by step.
+// byQueries sets dq of n strips of six queries: strip i sees that many keys,
+// each strip after it step keys more.
 func (t *attentionBackward) byQueries(i, n, c, keys, step int) {
 	attentionSetAVX2(&t.dq[6*i*t.ld+c], t.ld, &t.ds[6*i], 1, attentionRows, &t.k[c], t.ld, keys, 6*t.ld, 6, 0, step, n)
 }

@@ -2,10 +2,11 @@ package kernels
 
 import "math"
 
-// attendOne is Attention for one query a sequence, the decode step: it is
-// bound by reading the keys and values, so it reads whole rows in order. The
-// positions are split into blocks that give (max, Σ e, Σ e·v) for each head,
-// joined in order: the split of flash-decoding.
+// attendOne is Attention for one query a sequence, the decode step. Reading
+// keys and values bounds it, so it reads whole rows in order. Positions are
+// split into blocks, each giving (max, Σ e, Σ e·v) for every head, which are
+// joined in order.
+// Source: flash-decoding (Dao et al. 2023).
 func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
 	if first := s.first(0); first > 0 {
 		k, v, s.S = k[first*s.KS:], v[first*s.KS:], s.S-first
@@ -14,7 +15,7 @@ func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
 		attendFolded(y, lse, q, k, v, s)
 		return
 	}
-	// Multiples of 16 positions, and no more than 256 for few scores to wait.
+	// About attentionUnits blocks, each a multiple of 16 positions.
 	block := min(1024, (s.S/attentionUnits+15)&^15+16)
 	blocks := (s.S + block - 1) / block
 	part := s.H * (s.D + 2)
@@ -31,8 +32,8 @@ func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
 	floatBuffers.Put(owner)
 }
 
-// attendFolded takes the sequences of a cache [S,B,HKV·D] for more heads of one:
-// its rows are then read without gaps.
+// attendFolded treats the B sequences of a cache [S,B,HKV·D] as heads of one
+// sequence, so that its rows are read without gaps.
 func attendFolded(y, lse, q, k, v []float32, s AttentionShape) {
 	n := s.H * s.D
 	owner, rows := borrow(s.B * n)
@@ -44,8 +45,8 @@ func attendFolded(y, lse, q, k, v []float32, s AttentionShape) {
 	floatBuffers.Put(owner)
 }
 
-// attendOneJob fills parts: for every block H maxima, H sums, then H·D
-// weighted sums of values.
+// attendOneJob fills parts: for every block H maxima, H sums and H·D weighted
+// sums of values.
 type attendOneJob struct {
 	parts, q, k, v      []float32
 	s                   AttentionShape
@@ -56,7 +57,7 @@ var attendOneJobs jobs[attendOneJob, *attendOneJob]
 
 func (j *attendOneJob) span(lo, hi int) {
 	s := &j.s
-	owner, scores := borrow(s.H * (j.block + 25)) // headDots may leave 9 + 16 slots empty
+	owner, scores := borrow(s.H * (j.block + 25)) // headDots may need 9 + 16 unused slots
 	for i := lo; i < hi; i++ {
 		b, s0 := i/j.blocks, i%j.blocks*j.block
 		n := min(j.block, s.S-s0)

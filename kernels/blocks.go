@@ -6,10 +6,10 @@ import (
 	"math"
 )
 
-// Blocks writes w[N,K] to dst as a file holds it in type t: what
-// MatrixFromBlocks reads, rounded as NewMatrix rounds. A row that is not a
-// whole number of blocks, a weight beyond the type's range and a dst of another
-// size are errors.
+// Blocks writes w[N,K] to dst as a file stores it in type t: the format that
+// MatrixFromBlocks reads, rounded as NewMatrix rounds. It is an error where a
+// row is not a whole number of blocks, a weight is beyond the type's range or
+// dst has another size.
 func Blocks(dst []byte, t DType, w []float32, N, K int) error {
 	needDims("Blocks", N, K)
 	need("Blocks", "w", w, N*K)
@@ -37,7 +37,7 @@ func Blocks(dst []byte, t DType, w []float32, N, K int) error {
 	return firstRow(errs)
 }
 
-// firstRow is the first error of several rows.
+// firstRow returns the first error of several rows, with its row.
 func firstRow(errs []error) error {
 	for n, err := range errs {
 		if err != nil {
@@ -47,8 +47,8 @@ func firstRow(errs []error) error {
 	return nil
 }
 
-// roundRow rounds a row to 16 bits a weight. A weight beyond the type's range
-// is an error: an infinity would stand for it.
+// roundRow rounds a row to 16 bits a weight. A weight that would become an
+// infinity is an error.
 func roundRow(t DType, w []float32, put func(k int, h uint16)) error {
 	round, infinite := bf16FromFloat, uint16(0x7f80)
 	if t == F16 {

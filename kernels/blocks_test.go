@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestBlocks writes a matrix and reads it back: as NewMatrix stores it.
+// TestBlocks checks that a matrix written as blocks and read back equals what
+// NewMatrix stores.
 func TestBlocks(t *testing.T) {
 	const N, K = 11, 64
 	w := normals(N*K, 3, 1)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestFewArguments: what is called with more arguments than one can tell apart
-// takes a struct.
+// TestFewArguments checks that exported functions with many arguments take a
+// struct.
 func TestFewArguments(t *testing.T) {
 	const most = 9
 	paths, err := filepath.Glob("*.go")

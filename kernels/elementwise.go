@@ -19,8 +19,7 @@ func Scale(x []float32, a float32) {
 	axpyJobs.run(len(x), blockFloats, axpyJob{x, nil, a})
 }
 
-// BiasGrad is db[c] += Σ_r dy[r,c]; dy is [R,C], db is [C]. Rows are summed in
-// order, within blocks that are joined in order.
+// BiasGrad is db[c] += Σ_r dy[r,c]; dy is [R,C], db is [C].
 func BiasGrad(db, dy []float32, R, C int) {
 	needDims("BiasGrad", R, C)
 	need("BiasGrad", "db", db, C)
@@ -36,15 +35,15 @@ func BiasGrad(db, dy []float32, R, C int) {
 	floatBuffers.Put(owner)
 }
 
-// mostParts is how many blocks of rows at most leave sums of their own for
-// gradients of what all rows share.
+// mostParts is the most blocks of rows that have partial sums of their own in
+// the gradient of a parameter shared by all rows.
 const mostParts = 32
 
-// partRows returns how many rows of C floats share such sums.
+// partRows returns the number of rows of C floats in such a block.
 func partRows(R, C int) int { return max(16, rowGrain(C), (R+mostParts-1)/mostParts) }
 
-// addParts is sum += Σ parts over n blocks of sums, stride floats apart; sum
-// may be nil.
+// addParts is sum += Σ parts over n partial sums, which lie stride floats
+// apart; sum may be nil.
 func addParts(sum, parts []float32, n, stride int) {
 	if sum != nil {
 		partJobs.run(len(sum), columnBlock, partJob{sum, parts, n, stride})
@@ -60,11 +59,11 @@ var partJobs jobs[partJob, *partJob]
 
 func (j *partJob) span(lo, hi int) { columnSums(j.sum[lo:hi], j.parts[lo:], j.n, j.stride) }
 
-// sumBlock is how many squares SumSquares adds in one block.
+// sumBlock is the number of elements that SumSquares adds up in one block.
 const sumBlock = 4096
 
-// SumSquares returns Σ x[i]². Blocks of 4096 are summed in float64 lanes and
-// joined in order, so the value depends on x alone.
+// SumSquares returns Σ x[i]². Blocks of 4096 are summed in float64 and joined
+// in order, so the value depends on x alone.
 func SumSquares(x []float32) float64 {
 	n := (len(x) + sumBlock - 1) / sumBlock
 	owner := sumBuffers.Get().(*[]float64)
@@ -83,7 +82,7 @@ func SumSquares(x []float32) float64 {
 
 var sumBuffers = sync.Pool{New: func() any { return new([]float64) }}
 
-// sumJob leaves the sum of each block in parts.
+// sumJob stores the sum of each block in parts.
 type sumJob struct {
 	parts []float64
 	x     []float32
@@ -130,7 +129,7 @@ func (j *axpyJob) span(lo, hi int) {
 	axpy(j.y[lo:hi], j.x[lo:hi], j.a)
 }
 
-// biasGradJob leaves the sum of every block of rows in parts [n,C].
+// biasGradJob stores the sum of each block of rows in parts [n,C].
 type biasGradJob struct {
 	parts, dy []float32
 	C, rows   int

@@ -24,7 +24,7 @@ func scaleGeneric(x []float32, a float32) {
 	}
 }
 
-// columnSumsGeneric adds R rows of len(db) columns; rows of dy start C apart.
+// columnSumsGeneric adds R rows of dy, which lie C floats apart, to db.
 func columnSumsGeneric(db, dy []float32, R, C int) {
 	for r := range R {
 		accumulateGeneric(db, dy[r*C:r*C+len(db)])

@@ -5,7 +5,7 @@ package kernels
 //	h[b,t] = tanh(x[b,t] + W·h[b,t-1])
 //
 // x, h are [B,T,H]; w is [H,H], row i the weights of unit i. h0 [B,H] is
-// h[b,-1] and receives the last h; nil starts from zeros and keeps nothing.
+// h[b,-1] and receives the last h; a nil h0 stands for zeros.
 // Source: torch.nn.RNN with x = W_ih·input + b_ih + b_hh.
 func Elman(h, x, w, h0 []float32, B, T, H int) {
 	needElman("Elman", h, x, h0, B, T, H)
@@ -20,7 +20,7 @@ func Elman(h, x, w, h0 []float32, B, T, H int) {
 	keepLast(h0, h, B, T, H)
 }
 
-// ElmanStored is Elman with a stored matrix, for inference.
+// ElmanStored is Elman with a matrix of any storage type, for inference.
 func ElmanStored(h, x []float32, w *Matrix, h0 []float32, B, T, H int) {
 	needElman("ElmanStored", h, x, h0, B, T, H)
 	if B*T*H == 0 {
@@ -37,10 +37,10 @@ func ElmanStored(h, x []float32, w *Matrix, h0 []float32, B, T, H int) {
 	keepLast(h0, h, B, T, H)
 }
 
-// ElmanGrad overwrites dx [B,T,H] with the gradient to x and adds that to w to
-// dw [H,H] (may be nil), given dh and Elman's output h [B,T,H]. h0 [B,H] is the
-// state before the call (nil: zeros); no gradient flows into it. Backwards from
-// g = 0:
+// ElmanGrad overwrites dx [B,T,H] with the gradient to x and adds the gradient
+// to w to dw [H,H] (may be nil), given dh and the output h [B,T,H] of Elman. h0
+// [B,H] is the state before the call (nil: zeros). Backwards in time from g =
+// 0:
 //
 //	dx[t] = (dh[t] + g)·(1 - h[t]²);  dw += dx[t]ᵀ·h[t-1];  g = Wᵀ·dx[t]
 func ElmanGrad(dx, dw, dh, h, w, h0 []float32, B, T, H int) {

@@ -1,10 +1,10 @@
 package kernels
 
-// Activation is an element's function in an Epilogue.
+// Activation is the elementwise function f of an Epilogue.
 type Activation uint8
 
-// The activations of feed-forward layers and of low-rank parts; see the
-// functions of these names. ActDecay7 is -e^(-1/2)·σ, RWKV-7's log-decay.
+// The activations, each the function of that name. ActDecay7 is -e^(-1/2)·σ,
+// the log-decay of RWKV-7.
 const (
 	Identity Activation = iota
 	ActReLUSq
@@ -18,14 +18,13 @@ const (
 	ActDecay7
 )
 
-// decay7 is the least log-decay of RWKV-7.
+// decay7 is the lower bound of the log-decay of RWKV-7.
 const decay7 = -0.60653065971263342360 // -e^(-1/2)
 
-// ByValue tells that the slope of f follows from its value: Grad then wants
-// that in x's place.
+// ByValue reports whether Grad takes the value f(x) in place of x.
 func (f Activation) ByValue() bool { return f >= ActTanh }
 
-// Grad is dx[i] += dy[i]·f'(x[i]), where f is ByValue x[i] being its value.
+// Grad is dx[i] += dy[i]·f'(x[i]); where f is ByValue, x holds f(x).
 func (f Activation) Grad(dx, dy, x []float32) {
 	switch f {
 	case Identity:
@@ -78,13 +77,13 @@ func (f Activation) span(y, x []float32) {
 	}
 }
 
-// Epilogue is what becomes of the elements of a product c[M,N] once their sums
-// are complete and while they are in the cache; what is nil is left out:
+// Epilogue is what is applied to the elements of a product c[M,N] once their
+// sums are complete, while they are in the cache. Nil parts are left out:
 //
 //	c += bias[n];  raw = c;  c = f(c);  c = σ(gate)·c;  c += residual
 //
-// bias is [N], the others are [M,N]; raw is written, for the gradient. The
-// values are those of the operations done one by one, to the bit.
+// bias is [N], the others are [M,N]; raw is an output, for the gradient. The
+// values equal those of the separate operations to the bit.
 type Epilogue struct {
 	Bias, Raw      []float32
 	F              Activation
@@ -102,7 +101,7 @@ func (e *Epilogue) empty() bool {
 	return e.Bias == nil && e.Raw == nil && e.F == Identity && e.Gate == nil && e.Residual == nil
 }
 
-// from is e for the columns from n on.
+// from returns e for the columns from n on.
 func (e Epilogue) from(n int) Epilogue {
 	for _, x := range []*[]float32{&e.Bias, &e.Raw, &e.Gate, &e.Residual} {
 		if *x != nil {
@@ -112,7 +111,8 @@ func (e Epilogue) from(n int) Epilogue {
 	return e
 }
 
-// rows finishes columns n0 … n1-1 of rows m0 … m1-1, which are ld apart.
+// rows applies e to columns n0 … n1-1 of rows m0 … m1-1, which lie ld floats
+// apart.
 func (e *Epilogue) rows(c []float32, ld, m0, m1, n0, n1 int) {
 	if e.empty() {
 		return
@@ -136,22 +136,22 @@ func (e *Epilogue) rows(c []float32, ld, m0, m1, n0, n1 int) {
 	}
 }
 
-// Apply finishes a product c[M,N] that is there already.
+// Apply applies e to a product c[M,N] that is already computed.
 func (e Epilogue) Apply(c []float32, M, N int) {
 	needDims("Epilogue", M, N)
 	need("Epilogue", "c", c, M*N)
 	e.need("Epilogue", M, N)
 	if !e.empty() {
-		finishings.run(M, rowGrain(N), finishing{e, c, N})
+		epilogueJobs.run(M, rowGrain(N), epilogueJob{e, c, N})
 	}
 }
 
-type finishing struct {
+type epilogueJob struct {
 	Epilogue
 	c []float32
 	N int
 }
 
-var finishings jobs[finishing, *finishing]
+var epilogueJobs jobs[epilogueJob, *epilogueJob]
 
-func (f *finishing) span(lo, hi int) { f.rows(f.c, f.N, lo, hi, 0, f.N) }
+func (f *epilogueJob) span(lo, hi int) { f.rows(f.c, f.N, lo, hi, 0, f.N) }

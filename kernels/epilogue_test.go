@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// epilogues are the combinations of a product's [M,N] epilogue, of a large
-// product's those with everything in them.
+// epilogues are the epilogues of a product [M,N]: all combinations of parts or,
+// for a large product, those with every part.
 func epilogues(M, N int) (all []Epilogue) {
 	first := 0
 	if M*N > 1e5 {
@@ -41,8 +41,7 @@ func epilogues(M, N int) (all []Epilogue) {
 	return all
 }
 
-// stepwise is e by the operations one after the other; the second result is
-// raw.
+// stepwise applies e by separate operations; the second result is raw.
 func stepwise(e Epilogue, c []float32, M, N int) (y, raw []float32) {
 	y = slices.Clone(c)
 	if e.Bias != nil {
@@ -70,8 +69,8 @@ func stepwise(e Epilogue, c []float32, M, N int) (y, raw []float32) {
 	return y, raw
 }
 
-// TestEpilogue holds every way of the product with an epilogue against the
-// product and its operations one by one, to the bit.
+// TestEpilogue compares every product algorithm with an epilogue, to the bit,
+// with the product followed by separate operations.
 func TestEpilogue(t *testing.T) {
 	defer SetThreads(Threads())
 	for _, d := range [][3]int{{1, 7, 5}, {5, 49, 33}, {32, 65, 40}, {37, 130, 70}, {257, 100, 31}, {300, 70, 1100}, {260, 4100, 1100}, {3, 4, 0}} {
@@ -92,11 +91,11 @@ func TestEpilogue(t *testing.T) {
 					MatMulNTThen(c, a, b, M, N, K, e)
 					want, raw := stepwise(e, plain, M, N)
 					if !slices.Equal(c, want) || !slices.Equal(e.Raw, raw) {
-						t.Fatalf("%s: not the operations one by one", what)
+						t.Fatalf("%s: differs from the separate operations", what)
 					}
 					copy(c, plain)
 					if e.Apply(c, M, N); !slices.Equal(c, want) || !slices.Equal(e.Raw, raw) {
-						t.Fatalf("%s: Apply is not the operations one by one", what)
+						t.Fatalf("%s: Apply differs from the separate operations", what)
 					}
 				}
 			}
@@ -104,8 +103,8 @@ func TestEpilogue(t *testing.T) {
 	}
 }
 
-// TestEpilogueOfStored is the same for stored weights, with few rows and many
-// and more than one strip.
+// TestEpilogueOfStored is TestEpilogue for stored weights, with few and with
+// many rows, and more than one strip.
 func TestEpilogueOfStored(t *testing.T) {
 	const N, K = 300, 32 * 288
 	w := strewn(randoms(N*K, 1), N, K, K, 0)[:N*K]
@@ -122,7 +121,7 @@ func TestEpilogueOfStored(t *testing.T) {
 			e := all[len(all)-1]
 			MulMatThen(c, x[:M*K], m, M, e)
 			if want, raw := stepwise(e, plain, M, N); !slices.Equal(c, want) || !slices.Equal(e.Raw, raw) {
-				t.Errorf("%s, %d rows: not the operations one by one", typ, M)
+				t.Errorf("%s, %d rows: differs from the separate operations", typ, M)
 			}
 		}
 	}
@@ -135,7 +134,7 @@ func TestActivationGrad(t *testing.T) {
 		got, want := slices.Clone(x), slices.Clone(x)
 		f.Grad(got, dy, x)
 		if grad(want, dy, x); !slices.Equal(got, want) {
-			t.Errorf("the gradient of activation %d is another's", f)
+			t.Errorf("the gradient of activation %d is wrong", f)
 		}
 	}
 }

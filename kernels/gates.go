@@ -1,6 +1,7 @@
 package kernels
 
-// Lerp is y[i] = a[i] + s[i]·(b[i] - a[i]): RWKV-7's value residual.
+// Lerp is y[i] = a[i] + s[i]·(b[i] - a[i]): the value residual of RWKV-7.
+// Source: BlinkDL/RWKV-LM RWKV-v7/train_temp/src/model.py, RWKV_Tmix_x070.
 func Lerp(y, a, b, s []float32) {
 	n := len(y)
 	need("Lerp", "a", a, n)
@@ -19,7 +20,7 @@ func LerpGrad(da, db, ds, dy, a, b, s []float32) {
 	lerpJobs.run(n, blockFloats, lerpJob{y: dy, a: a, b: b, s: s, da: da, db: db, ds: ds})
 }
 
-// lerpJob is Lerp, or its gradient where da is not nil.
+// lerpJob is Lerp or, where da is not nil, LerpGrad.
 type lerpJob struct{ y, a, b, s, da, db, ds []float32 }
 
 var lerpJobs jobs[lerpJob, *lerpJob]
@@ -37,14 +38,14 @@ func ExpMul(y, w, x []float32) {
 	mapGrad("ExpMul", expMul, y, w, x)
 }
 
-// expMul leaves e^w in y on the way.
+// expMul holds e^w in y in between.
 func expMul(y, w, x []float32) {
 	exp(y, w)
 	multiply(y, y, x)
 }
 
 // ExpMulGrad is dw[i] += dy[i]·y[i] and dx[i] += dy[i]·e^w[i], given the y of
-// ExpMul. They must not overlap.
+// ExpMul. dw and dx must not overlap.
 func ExpMulGrad(dw, dx, dy, y, w []float32) {
 	n := len(dy)
 	for _, a := range [][]float32{dw, dx, y, w} {

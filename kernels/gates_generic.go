@@ -14,7 +14,7 @@ func lerpGradGeneric(da, db, ds, dy, a, b, s []float32) {
 	}
 }
 
-// curveGradGeneric is dx += dy·y·(1 - y/top): the slope of top·σ, by its value.
+// curveGradGeneric is dx += dy·y·(1 - y/top), the gradient of y = top·σ(x).
 func curveGradGeneric(dx, dy, y []float32, top float32) {
 	for i, v := range y {
 		dx[i] += dy[i] * (v - v*v/top)

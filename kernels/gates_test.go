@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestDecay7 wants the exact constant of RWKV-7's decay, which the official
-// demonstration rounds: no sum hides the difference here.
+// TestDecay7 checks the exact constant of RWKV-7's decay, which the official
+// demo rounds.
 func TestDecay7(t *testing.T) {
 	z := []float32{100, -200}
 	Epilogue{F: ActDecay7}.Apply(z, 1, 2)

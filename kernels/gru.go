@@ -1,9 +1,9 @@
 package kernels
 
-// GRUCells are the units of a GRU on its way over T steps.
+// GRUCells are the inputs, gates and outputs of a GRU over T steps.
 type GRUCells struct {
 	H, Q []float32 // [B,T,H]: output of every step, and its q
-	G    []float32 // [B,T,3H]: x, which the gates r, z, n take the place of
+	G    []float32 // [B,T,3H]: x on entry, the gates r, z, n on return
 	Bias []float32 // [3H]: b
 	H0   []float32 // [B,H]: the output of the step before the first; nil: zeros
 }
@@ -13,7 +13,7 @@ type GRUCells struct {
 //	yr, yz, q = W·h[t-1] + b;  r, z = σ(x[t] + y);  n = tanh(x[t] + r⊙q)
 //	h[t] = n + z⊙(h[t-1] - n)
 //
-// w is [3H,H]. H0 receives the last h, where it is not nil.
+// w is [3H,H]. A H0 that is not nil receives the last h.
 // Source: Cho et al., arXiv 1406.1078; torch.nn.GRU, whose reset gate follows
 // the product, with x = W_ih·input + b_ih.
 func GRU(c GRUCells, w []float32, B, T, H int) {
@@ -30,7 +30,7 @@ func GRU(c GRUCells, w []float32, B, T, H int) {
 	keepLast(c.H0, c.H, B, T, H)
 }
 
-// GRUStored is GRU with a stored matrix, for inference.
+// GRUStored is GRU with a matrix of any storage type, for inference.
 func GRUStored(c GRUCells, w *Matrix, B, T, H int) {
 	c.need("GRUStored", B, T, H)
 	if B*T*H == 0 {
@@ -50,10 +50,10 @@ func GRUStored(c GRUCells, w *Matrix, B, T, H int) {
 	keepLast(c.H0, c.H, B, T, H)
 }
 
-// GRUGrad overwrites dx [B,T,3H] with the gradient to x and adds those to w and
-// b to dw [3H,H] and db [3H] (may be nil), given dh and what GRU left in c, with
-// the state before that call in H0; no gradient flows into it. Backwards from
-// e = 0, at each t:
+// GRUGrad overwrites dx [B,T,3H] with the gradient to x and adds the gradients
+// to w and b to dw [3H,H] and db [3H], each of which may be nil, given dh and
+// the c that GRU filled, with the state before that call in H0. Backwards in
+// time from e = 0, at each t:
 //
 //	e += dh[t];  dn = e⊙(1-z)⊙(1-n²);  dq = dn⊙r
 //	dr = dn⊙q⊙r⊙(1-r);  dz = e⊙(h[t-1] - n)⊙z⊙(1-z);  dx[t] = dr, dz, dn
@@ -83,7 +83,7 @@ func GRUGrad(dx, dw, db, dh []float32, c GRUCells, w []float32, B, T, H int) {
 	giveBack(zeros, carry, owner, m.packed)
 }
 
-// gru is GRU's arguments; first is h0 or zeros.
+// gru holds the arguments of GRU; first is H0 or zeros.
 type gru struct {
 	h, q, g, b, h0, first []float32
 	w                     hidden
@@ -109,7 +109,8 @@ func (m *gru) step(t, b0, b1, lo, hi, chunks int) {
 	m.gates(t, b0, b1, n0, n1)
 }
 
-// gates finishes units n0 … n1-1 of rows b0 … b1-1.
+// gates computes gates and h of units n0 … n1-1 of rows b0 … b1-1 from their
+// sums.
 func (m *gru) gates(t, b0, b1, n0, n1 int) {
 	H := m.w.n
 	for b := b0; b < b1; b++ {
@@ -119,8 +120,8 @@ func (m *gru) gates(t, b0, b1, n0, n1 int) {
 	}
 }
 
-// gruGrad is GRUGrad's arguments; first is h0 or zeros, and e [B,H] comes from
-// the time after.
+// gruGrad holds the arguments of GRUGrad; first is H0 or zeros, and e [B,H]
+// comes from step t+1.
 type gruGrad struct {
 	dx, dy, dh, h, q, g, first, e []float32
 	w                             hidden

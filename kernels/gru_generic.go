@@ -2,9 +2,9 @@ package kernels
 
 import "math"
 
-// gruCellGeneric is one step of len(h) units, whose parts in g and b are H
-// floats apart: g goes in as sums and comes out as gates, b is still to be
-// added to it and to q.
+// gruCellGeneric is one step of len(h) units. The three parts of g and b lie H
+// floats apart. g holds the sums of x and W·h on entry, the gates on return; b
+// is added to g and q here.
 func gruCellGeneric(h, q, h0, g, b []float32, H int) {
 	for k := range h {
 		q[k] += b[k+2*H]
@@ -15,8 +15,9 @@ func gruCellGeneric(h, q, h0, g, b []float32, H int) {
 	}
 }
 
-// gruCellGradGeneric is one step back of len(e) units: e goes in and comes out
-// as its part of that of the time before.
+// gruCellGradGeneric is one step backwards of len(e) units. e is the gradient
+// to h of this step on entry, its elementwise part to h of the step before on
+// return.
 func gruCellGradGeneric(dn, dy, e, h0, q, g []float32, H int) {
 	for k, d := range e {
 		r, z, n := g[k], g[k+H], g[k+2*H]

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// skipIfPoolsLeak skips where pools lose what they are given.
+// skipIfPoolsLeak skips where sync.Pool drops what it is given.
 func skipIfPoolsLeak(t *testing.T) {
 	pool := sync.Pool{New: func() any { return new(int) }}
 	cycle := func() {

@@ -5,12 +5,13 @@ import (
 	"sync"
 )
 
-// A ranger is one operation's arguments; span does the items lo … hi-1.
+// A ranger holds the arguments of one operation; span computes items lo … hi-1.
 type ranger interface{ span(lo, hi int) }
 
-// jobs splits one kind of operation over the pool. Blocks of grain items are
-// borders that the shapes alone decide, so results do not depend on threads.
-// The boxes that carry arguments to the pool are reused: no allocation.
+// jobs splits operations of one kind over the pool, in blocks of grain items.
+// The shapes alone decide the borders of blocks, so results do not depend on
+// the number of threads. Boxes that carry arguments to the pool are reused, so
+// that warm calls allocate nothing.
 type jobs[W any, P interface {
 	*W
 	ranger
@@ -30,7 +31,7 @@ func (b *box[W, P]) chunk(i int) {
 	P(&b.work).span(lo, min(lo+b.grain, b.n))
 }
 
-// run does n items of w in blocks of grain.
+// run computes n items of w in blocks of grain.
 func (j *jobs[W, P]) run(n, grain int, w W) {
 	if n <= 0 {
 		return
@@ -50,8 +51,8 @@ func (j *jobs[W, P]) run(n, grain int, w W) {
 	j.free.Put(b)
 }
 
-// blockFloats is the work of one chunk of a memory-bound operation: some
-// microseconds, well above the cost of a claim (about 0.1 µs).
+// blockFloats is the size of one chunk of a memory-bound operation: some
+// microseconds, well above the cost of claiming a chunk (about 0.1 µs).
 const blockFloats = 8192
 
 // rowGrain returns how many rows of C floats make one chunk.
@@ -68,7 +69,7 @@ func need(op, name string, x []float32, n int) {
 	}
 }
 
-// needOrNil is need for an argument that may be absent.
+// needOrNil is need for an argument that may be nil.
 func needOrNil(op, name string, x []float32, n int) {
 	if x != nil {
 		need(op, name, x, n)

@@ -1,26 +1,28 @@
 package kernels
 
-// Norm is what LayerNorm and GroupNorm read, and the statistics they leave for
-// the gradient.
+// Norm holds the inputs of LayerNorm and GroupNorm, and the statistics that
+// they compute for the gradient.
 type Norm struct {
 	X          []float32 // [R,C]
 	W, B       []float32 // [C]: weight and bias
 	Mean, RStd []float32 // [R,H]: μ and r; nil: not kept
 	R, C       int       // rows and channels
-	H          int       // groups of channels; LayerNorm has one whatever this says
+	H          int       // groups of channels; LayerNorm ignores it and has one
 	Eps        float32   // added to the variance
 }
 
 // LayerNorm normalises each row of C floats, leaving y [R,C]:
 //
 //	μ = mean(x);  r = 1/√(mean((x-μ)²) + eps);  y[c] = (x[c]-μ)·r·w[c] + b[c]
+//
+// Source: Ba et al. (1607.06450).
 func LayerNorm(y []float32, n Norm) {
 	n.H = 1
 	n.run("LayerNorm", y)
 }
 
-// GroupNorm is LayerNorm of each of H groups of C/H channels of a row by
-// itself. RWKV-5 … 7 take an eps of 64e-5 for heads of 64.
+// GroupNorm is LayerNorm of each of the H groups of C/H channels of a row on
+// its own. RWKV-5 to 7 use eps = 64e-5 for heads of 64.
 // Source: Wu & He (1803.08494); BlinkDL/RWKV-LM RWKV-v5/src/model.py, ln_x.
 func GroupNorm(y []float32, n Norm) { n.run("GroupNorm", y) }
 
@@ -28,9 +30,8 @@ func GroupNorm(y []float32, n Norm) { n.run("GroupNorm", y) }
 //
 //	dx += rstd·(g - mean_c(g) - h·mean_c(g·h));  dw += Σ_r dy·h;  db += Σ_r dy
 //
-// for the statistics that LayerNorm left; bias and eps are not read. Rows are
-// summed in order, within blocks that are joined in order. Any of dx [R,C],
-// dw, db [C] may be nil.
+// given the Mean and RStd that LayerNorm stored; B and Eps are not read. Any of
+// dx [R,C], dw, db [C] may be nil.
 func LayerNormGrad(dx, dw, db, dy []float32, n Norm) {
 	n.H = 1
 	n.grad("LayerNormGrad", dx, dw, db, dy)
@@ -40,7 +41,7 @@ func LayerNormGrad(dx, dw, db, dy []float32, n Norm) {
 // channels.
 func GroupNormGrad(dx, dw, db, dy []float32, n Norm) { n.grad("GroupNormGrad", dx, dw, db, dy) }
 
-// need checks what both directions read.
+// need checks the fields that forward and gradient read.
 func (n *Norm) need(op string) {
 	needDims(op, n.R, n.C, n.H)
 	if n.H == 0 || n.C%n.H != 0 {
@@ -105,7 +106,8 @@ func (n Norm) grad(op string, dx, dw, db, dy []float32) {
 	floatBuffers.Put(owner)
 }
 
-// normGradJob leaves dw, db and a row for a dx nobody wants in parts [n,3,C].
+// normGradJob stores partial sums of dw and db, and a scratch row for a nil dx,
+// in parts [n,3,C].
 type normGradJob struct {
 	Norm
 	dx, dy, parts []float32

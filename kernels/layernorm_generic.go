@@ -2,7 +2,7 @@ package kernels
 
 import "math"
 
-// normRowGeneric does one row of len(mean) groups of n.
+// normRowGeneric computes one row of len(mean) groups of n channels.
 func normRowGeneric(y, x, w, b, mean, rstd []float32, n int, eps float32) {
 	for g := range mean {
 		var sum, squares float64

@@ -1,10 +1,10 @@
 package kernels
 
-// LSTMCells are the units of an LSTM on its way over T steps.
+// LSTMCells are the inputs, gates and outputs of an LSTM over T steps.
 type LSTMCells struct {
 	H, C   []float32 // [B,T,H]: output and cell of every step
-	Z      []float32 // [B,T,4H]: x, which the gates i, f, g, o take the place of
-	H0, C0 []float32 // [B,H]: those of the step before the first; nil: zeros
+	Z      []float32 // [B,T,4H]: x on entry, the gates i, f, g, o on return
+	H0, C0 []float32 // [B,H]: h and c of the step before the first; nil: zeros
 }
 
 // LSTM runs a long short-term memory over T steps of H units:
@@ -12,7 +12,7 @@ type LSTMCells struct {
 //	i, f, g, o = x[t] + W·h[t-1];  i, f, g, o = σ(i), σ(f), tanh(g), σ(o)
 //	c[t] = f⊙c[t-1] + i⊙g;  h[t] = o⊙tanh(c[t])
 //
-// w is [4H,H]. H0 and C0 receive the last h and c, where they are not nil.
+// w is [4H,H]. H0 and C0 that are not nil receive the last h and c.
 // Source: Hochreiter and Schmidhuber 1997, Gers et al. 2000; torch.nn.LSTM with
 // x = W_ih·input + b_ih + b_hh.
 func LSTM(c LSTMCells, w []float32, B, T, H int) {
@@ -30,7 +30,7 @@ func LSTM(c LSTMCells, w []float32, B, T, H int) {
 	keepLast(c.C0, c.C, B, T, H)
 }
 
-// LSTMStored is LSTM with a stored matrix, for inference.
+// LSTMStored is LSTM with a matrix of any storage type, for inference.
 func LSTMStored(c LSTMCells, w *Matrix, B, T, H int) {
 	c.need("LSTMStored", B, T, H)
 	if B*T*H == 0 {
@@ -49,9 +49,10 @@ func LSTMStored(c LSTMCells, w *Matrix, B, T, H int) {
 	keepLast(c.C0, c.C, B, T, H)
 }
 
-// LSTMGrad overwrites dx [B,T,4H] with the gradient to x and adds that to w to
-// dw [4H,H] (may be nil), given dh and what LSTM left in c, with the state
-// before that call in H0 and C0; no gradient flows into it. Backwards from e = dc = 0, at each t:
+// LSTMGrad overwrites dx [B,T,4H] with the gradient to x and adds the gradient
+// to w to dw [4H,H] (may be nil), given dh and the c that LSTM filled, with the
+// state before that call in H0 and C0. Backwards in time from e = dc = 0, at
+// each t:
 //
 //	e += dh[t];  do = e⊙tanh(c[t]);  dc += e⊙o⊙(1 - tanh²(c[t]))
 //	di = dc⊙g;  df = dc⊙c[t-1];  dg = dc⊙i;  dc = dc⊙f
@@ -78,7 +79,7 @@ func LSTMGrad(dx, dw, dh []float32, c LSTMCells, w []float32, B, T, H int) {
 	}
 }
 
-// lstm is LSTM's arguments; c0 is not nil.
+// lstm holds the arguments of LSTM; c0 is not nil.
 type lstm struct {
 	h, c, z, h0, c0 []float32
 	w               hidden
@@ -98,7 +99,8 @@ func (m *lstm) step(t, b0, b1, lo, hi, chunks int) {
 	m.gates(t, b0, b1, n0, n1)
 }
 
-// gates finishes units n0 … n1-1 of rows b0 … b1-1.
+// gates computes gates, c and h of units n0 … n1-1 of rows b0 … b1-1 from their
+// sums.
 func (m *lstm) gates(t, b0, b1, n0, n1 int) {
 	H := m.w.n
 	for b := b0; b < b1; b++ {
@@ -108,8 +110,8 @@ func (m *lstm) gates(t, b0, b1, n0, n1 int) {
 	}
 }
 
-// lstmGrad is LSTMGrad's arguments; c0 is not nil, and e, dc [B,H] come from
-// the time after.
+// lstmGrad holds the arguments of LSTMGrad; c0 is not nil, and e, dc [B,H] come
+// from step t+1.
 type lstmGrad struct {
 	dx, dh, c, z, c0, e, dc []float32
 	w                       hidden

@@ -2,8 +2,8 @@ package kernels
 
 import "math"
 
-// lstmCellGeneric is one step of len(h) units, whose gates in z are H floats
-// apart: in sums, out gates.
+// lstmCellGeneric is one step of len(h) units. The four parts of z lie H floats
+// apart; z holds sums on entry, gates on return.
 func lstmCellGeneric(h, c, c0, z []float32, H int) {
 	for k := range h {
 		i, f, o := sigmoid64(float64(z[k])), sigmoid64(float64(z[k+H])), sigmoid64(float64(z[k+3*H]))
@@ -14,7 +14,8 @@ func lstmCellGeneric(h, c, c0, z []float32, H int) {
 	}
 }
 
-// lstmCellGradGeneric is one step back of len(e) units: dc goes in and out.
+// lstmCellGradGeneric is one step backwards of len(e) units. dc is the gradient
+// to c of this step on entry, to that of the step before on return.
 func lstmCellGradGeneric(dx, dc, e, c, c0, z []float32, H int) {
 	for k := range e {
 		i, f, g, o := z[k], z[k+H], z[k+2*H], z[k+3*H]

@@ -7,10 +7,11 @@ func fmaRoundsAVX2(rounds int) float32 {
 	return 0
 }
 
-// readSpan keeps one call short: assembly cannot be interrupted.
+// readSpan is the number of floats of one call, kept short because assembly
+// cannot be preempted.
 const readSpan = 1 << 14
 
-// readFloatsAVX2 sums four far streams.
+// readFloatsAVX2 sums four streams that lie far apart.
 func readFloatsAVX2(x []float32) (sum float32) {
 	far := len(x) / 4 &^ 15
 	for i := 0; i < far; i += readSpan {

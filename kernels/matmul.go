@@ -1,6 +1,7 @@
 package kernels
 
-// MatMulNT is C[M,N] = A[M,K]·B[N,K]ᵀ, or += with acc: a linear layer forward.
+// MatMulNT is C[M,N] = A[M,K]·B[N,K]ᵀ, or += with acc: the forward pass of a
+// linear layer.
 //
 //	c[m,n] = Σₖ a[m,k]·b[n,k]
 func MatMulNT(c, a, b []float32, M, N, K int, acc bool) {
@@ -8,16 +9,16 @@ func MatMulNT(c, a, b []float32, M, N, K int, acc bool) {
 	product{c: c, a: a, b: b, M: M, N: N, K: K, ldc: N, am: K, ak: 1, bk: 1, bn: K, acc: acc}.run()
 }
 
-// MatMulNTThen is C[M,N] = A[M,K]·B[N,K]ᵀ with every element finished by then:
-// a linear layer with what follows it.
+// MatMulNTThen is C[M,N] = A[M,K]·B[N,K]ᵀ with an epilogue: a linear layer with
+// the elementwise operations that follow it.
 func MatMulNTThen(c, a, b []float32, M, N, K int, then Epilogue) {
 	needProduct("MatMulNTThen", c, a, b, M, N, K)
 	then.need("MatMulNTThen", M, N)
 	product{c: c, a: a, b: b, M: M, N: N, K: K, ldc: N, am: K, ak: 1, bk: 1, bn: K, then: then}.run()
 }
 
-// MatMulNN is C[M,N] = A[M,K]·B[K,N], or += with acc: a linear layer's
-// gradient to its input.
+// MatMulNN is C[M,N] = A[M,K]·B[K,N], or += with acc: the gradient of a linear
+// layer to its input.
 //
 //	c[m,n] = Σₖ a[m,k]·b[k,n]
 func MatMulNN(c, a, b []float32, M, N, K int, acc bool) {
@@ -25,8 +26,8 @@ func MatMulNN(c, a, b []float32, M, N, K int, acc bool) {
 	product{c: c, a: a, b: b, M: M, N: N, K: K, ldc: N, am: K, ak: 1, bk: N, bn: 1, acc: acc}.run()
 }
 
-// MatMulTN is C[M,N] = A[K,M]ᵀ·B[K,N], or += with acc: a linear layer's
-// gradient to its weight.
+// MatMulTN is C[M,N] = A[K,M]ᵀ·B[K,N], or += with acc: the gradient of a linear
+// layer to its weight.
 //
 //	c[m,n] = Σₖ a[k,m]·b[k,n]
 func MatMulTN(c, a, b []float32, M, N, K int, acc bool) {
@@ -66,9 +67,9 @@ func (p product) run() {
 	}
 }
 
-// column is where chunk i of the columns of a product of few rows begins: a
-// multiple of the three columns that rows of a take at once and of the four
-// streams, so that borders change no sum.
+// column returns where chunk i of the columns of a product of few rows begins:
+// a multiple of the three columns that dot products take at once and of the
+// four streams, so that borders change no sum.
 func (p *product) column(i, chunks int) int {
 	const unit = 12
 	return min(i*((p.N+unit-1)/unit)/chunks*unit, p.N)

@@ -6,42 +6,44 @@ import "sync"
 
 const (
 	tileM = 6
-	// maxK is the most of k that a tile sums up at once. A panel of b then
-	// streams from L2; shorter ones that stay in L1 cost more in passes over c.
+	// maxK is the longest k that a tile sums at once. A panel of b then streams
+	// from L2; shorter panels that stay in L1 cost more in passes over c.
 	maxK = 1024
 	// blockFloatsA is the size of a block of a, 192 KiB: it stays in L2.
 	blockFloatsA = 48 << 10
-	// narrow is the most rows that may be one block of a, of 512 KiB at most.
-	// The panels of b are then packed where they are used, and not as a whole
-	// before: no thread waits for what another has packed.
+	// narrow is the most rows of a that may form one block, of narrowFloats at
+	// most. Each thread then packs the panels of b that it uses, and none waits
+	// for another's.
 	narrow       = 256
 	narrowFloats = 128 << 10
-	// pad keeps copied rows a power of two apart out of the same cache sets.
+	// pad is added to the stride of copied rows, so that rows a power of two
+	// apart do not share cache sets.
 	pad = 16
 	// skinny is the most rows for which packing b costs more than it gains:
 	// dot products and tiles then read b in place.
 	skinny = 32
-	// groupFloats is the most of b that is packed as a whole.
+	// groupFloats is the largest part of b that is packed before it is used.
 	groupFloats = 1 << 22
-	// serialWork is the multiply-adds that are not worth a second thread.
+	// serialWork is the number of multiply-adds up to which one thread is faster.
 	serialWork = 1 << 16
 )
 
 var (
-	packings     jobs[packing, *packing]
-	rowses       jobs[rowBlocks, *rowBlocks]
-	columnses    jobs[columnBlocks, *columnBlocks]
-	transposings jobs[transposing, *transposing]
-	skinnys      jobs[dotting, *dotting]
+	packJobs      jobs[packing, *packing]
+	rowBlockJobs  jobs[rowBlocks, *rowBlocks]
+	columnJobs    jobs[columnBlocks, *columnBlocks]
+	transposeJobs jobs[transposing, *transposing]
+	dotJobs       jobs[dotting, *dotting]
 
 	packedBs, blocksA, panelsB lender
 )
 
-// lender lends scratch slices of about one size, so that warm calls allocate
-// nothing.
+// lender keeps scratch slices of about one size for reuse, so that warm calls
+// allocate nothing.
 type lender struct{ free sync.Pool }
 
-// borrow returns n floats, not cleared, and their owner for free.Put.
+// borrow returns n floats with undefined contents, and their owner for
+// free.Put.
 func (l *lender) borrow(n int) (owner *[]float32, x []float32) {
 	owner, _ = l.free.Get().(*[]float32)
 	if owner == nil {
@@ -53,9 +55,10 @@ func (l *lender) borrow(n int) (owner *[]float32, x []float32) {
 	return owner, (*owner)[:n]
 }
 
-// multiplyMatricesAVX2 chooses the way: dot products for few rows of a·bᵀ, else 6x16 tiles
-// over panels of b. Chunks may follow the number of threads: an element's sum
-// runs over k in the same order whatever they are.
+// multiplyMatricesAVX2 chooses the algorithm: dot products for few rows of
+// a·bᵀ, else 6x16 tiles over panels of b. Chunks may depend on the number of
+// threads, because the order of an element's sum over k does not depend on
+// chunks.
 func multiplyMatricesAVX2(p *product) {
 	threads := 1
 	if p.M*p.N*p.K > serialWork {
@@ -65,9 +68,9 @@ func multiplyMatricesAVX2(p *product) {
 	switch {
 	case p.ak == 1 && p.bk == 1 && p.M <= skinny:
 		chunks := (p.N + dotColumns - 1) / dotColumns
-		d := dotting{*p, (chunks + threads - 1) / threads * threads} // as many for every thread
+		d := dotting{*p, (chunks + threads - 1) / threads * threads} // the same number for every thread
 		if threads > 1 {
-			skinnys.run(d.chunks, 1, d)
+			dotJobs.run(d.chunks, 1, d)
 		} else {
 			d.span(0, d.chunks)
 		}
@@ -84,11 +87,11 @@ func multiplyMatricesAVX2(p *product) {
 	}
 }
 
-// byColumns says whether the rows are one block of a. A transposed a is copied
-// first: the columns must pay for it.
+// byColumns reports whether all rows form one block of a and threads share the
+// columns. A transposed a is copied first, which pays only with many columns.
 func (p *product) byColumns() bool { return p.M <= narrow && (p.ak == 1 || p.N >= 4*p.M) }
 
-// blockK is how much of k a tile sums up at once: K in parts alike.
+// blockK is the length of k that a tile sums at once: K in parts of equal size.
 func (p *product) blockK() int {
 	most := maxK
 	if p.byColumns() {
@@ -98,7 +101,8 @@ func (p *product) blockK() int {
 	return ((p.K+parts-1)/parts + 7) &^ 7
 }
 
-// columns is a product by columns; threads share one copy of a's transpose.
+// columns computes a product whose columns are shared among threads, with one
+// copy of a transposed a for all.
 func (p product) columns(panels, threads int) {
 	w := columnBlocks{product: p}
 	if threads == 1 {
@@ -109,24 +113,24 @@ func (p product) columns(panels, threads int) {
 	if p.ak != 1 {
 		tiles := (p.M + tileM - 1) / tileM
 		owner, w.shared = packedBs.borrow(p.sharedAt(p.K) + tiles*tileM*pad)
-		transposings.run(tiles, max(1, tiles/(perThread*threads)), transposing{p, w.shared})
+		transposeJobs.run(tiles, max(1, tiles/(perThread*threads)), transposing{p, w.shared})
 	}
-	columnses.run(panels, max(1, panels/(perThread*threads)), w)
+	columnJobs.run(panels, max(1, panels/(perThread*threads)), w)
 	if owner != nil {
 		packedBs.free.Put(owner)
 	}
 }
 
-// group is a product whose b is packed as a whole.
+// group computes a product whose b is packed as a whole first.
 func (p product) group(panels, threads int) {
 	owner, packed := packedBs.borrow(panels * tileN * p.K)
 	rows := min(max(blockFloatsA/p.blockK(), tileM), p.M)
 	blocks := (p.M + rows - 1) / rows
-	blocks = (blocks + threads - 1) / threads * threads // as many for every thread
+	blocks = (blocks + threads - 1) / threads * threads // the same number for every thread
 	w, r := packing{p, packed, panels}, rowBlocks{p, packed, panels, blocks}
 	if threads > 1 {
-		packings.run(panels, max(1, panels/(perThread*threads)), w)
-		rowses.run(blocks, 1, r)
+		packJobs.run(panels, max(1, panels/(perThread*threads)), w)
+		rowBlockJobs.run(blocks, 1, r)
 	} else {
 		w.span(0, panels)
 		r.span(0, blocks)
@@ -157,7 +161,7 @@ type rowBlocks struct {
 	panels, blocks int
 }
 
-// row is where block i begins.
+// row returns where block i begins.
 func (p *rowBlocks) row(i int) int {
 	return min(i*((p.M+tileM-1)/tileM)/p.blocks*tileM, p.M)
 }
@@ -186,7 +190,7 @@ func (p *rowBlocks) block(m0, m1 int) {
 // columnBlocks computes columns of c for all of its rows.
 type columnBlocks struct {
 	product
-	shared []float32 // blocks of a for all, nil: every chunk copies its own
+	shared []float32 // blocks of a copied for all chunks, nil: each chunk copies its own
 }
 
 func (p *columnBlocks) span(lo, hi int) {
@@ -215,14 +219,14 @@ func (p *columnBlocks) span(lo, hi int) {
 	blocksA.free.Put(owner)
 }
 
-// transposing copies groups of six rows of a's transpose for all chunks of
+// transposing copies groups of six rows of a transposed a, for all chunks of
 // columnBlocks.
 type transposing struct {
 	product
 	shared []float32
 }
 
-// sharedAt is where the block of a from k0 on begins.
+// sharedAt returns where the shared block of a from k0 on begins.
 func (p *product) sharedAt(k0 int) int {
 	return (p.M + tileM - 1) / tileM * tileM * (k0 + pad*(k0/p.blockK()))
 }
@@ -235,16 +239,17 @@ func (p *transposing) span(lo, hi int) {
 	}
 }
 
-// aBlock is rows of a, in place or copied: element (m,k) of a tile is m·am +
-// k·ak floats from its start, and tiles start step floats a row apart.
+// aBlock is a block of rows of a, in place or copied: element (m,k) of a tile
+// is m·am + k·ak floats from the tile's start, and the tile of row m starts at
+// m·step.
 type aBlock struct {
 	x            []float32
 	am, ak, step int
 }
 
-// rows is the block of a at rows m0 … m1-1 over k0 … k0+kc-1. It is copied
-// where k is not its contiguous axis, in groups of six rows, and where its
-// rows are long: parts of rows a power of two apart share cache sets.
+// rows returns the block of a at rows m0 … m1-1 over k0 … k0+kc-1. It copies
+// the block, in groups of six rows, where k is not the contiguous axis of a and
+// where rows are long: parts of rows a power of two apart share cache sets.
 func (p *product) rows(scratch []float32, m0, m1, k0, kc int) aBlock {
 	x := p.a[m0*p.am+k0*p.ak:]
 	switch {
@@ -260,9 +265,9 @@ func (p *product) rows(scratch []float32, m0, m1, k0, kc int) aBlock {
 	return aBlock{x, p.am, 1, p.am}
 }
 
-// strip adds a's products with one panel of b, [kc,16] with rows bk apart, to
-// rows m0 … m1-1 of c. Every tile fetches a quarter of the panel at next into
-// the cache.
+// strip adds the products of a with one panel of b, [kc,16] with rows bk floats
+// apart, to rows m0 … m1-1 of c. Every tile prefetches a quarter of the panel
+// at next.
 func (p *product) strip(a aBlock, m0, m1, n int, b []float32, bk int, next []float32, k0, kc int) {
 	acc, cols := p.acc || k0 > 0, min(tileN, p.N-n)
 	var edge [tileM * tileN]float32
@@ -285,8 +290,8 @@ func (p *product) strip(a aBlock, m0, m1, n int, b []float32, bk int, next []flo
 	}
 }
 
-// packB copies cols columns of b from n on over k0 … k0+kc-1 into panels of
-// [kc,16], with zeros where the last has no more columns.
+// packB copies cols columns of b from n on over k0 … k0+kc-1 into panels
+// [kc,16], filling up the last panel with zeros.
 func (p *product) packB(dst []float32, n, cols, k0, kc int) {
 	b := p.b[k0*p.bk+n*p.bn:]
 	full, k := cols/tileN, 0
@@ -312,8 +317,8 @@ func (p *product) packB(dst []float32, n, cols, k0, kc int) {
 	}
 }
 
-// packSlowly writes dst[k,n] = b[k,n], rows of dst tileN floats apart, for
-// k0 ≤ k < k1 and n < cols.
+// packSlowly sets dst[k,n] = b[k,n] for k0 ≤ k < k1 and n < cols; rows of dst
+// lie tileN floats apart.
 func packSlowly(dst, b []float32, bk, bn, cols, k0, k1 int) {
 	for k := k0; k < k1; k++ {
 		for n := range cols {
@@ -339,11 +344,12 @@ func tile(rows int, c *float32, ldc int, a *float32, am, ak int, b *float32, bk,
 	}
 }
 
-// dotColumns is about the columns of a chunk of a skinny product.
+// dotColumns is the approximate number of columns of a chunk of a skinny
+// product.
 const dotColumns = 48
 
 // dotting computes chunks of columns of c by dot products, four rows of a at a
-// time and then what is left of them.
+// time and then the remaining rows.
 type dotting struct {
 	product
 	chunks int
@@ -379,8 +385,8 @@ func (p *dotting) span(lo, hi int) {
 
 type dots = func(y *float32, ym, yn int, a *float32, lda int, b *float32, ldb, k int, acc bool)
 
-// stream computes c[m, n0 … n1-1], or two rows of it, reading four far rows of
-// b at once, as in decode: far streams raise the bandwidth.
+// stream computes c[m, n0 … n1-1], of one row or two, reading four rows of b at
+// once that lie far apart, as in decode: several streams raise the bandwidth.
 func (p *dotting) stream(four, one dots, m, n0, n1 int) {
 	far := (n1 - n0) / 4
 	x, c := &p.a[m*p.am], p.c[m*p.ldc:]

@@ -13,7 +13,7 @@ func multiplyFewGeneric(p *product, lo, hi, chunks int) {
 	q.span(0, q.M)
 }
 
-// span does rows lo … hi-1 of c, in the order of k.
+// span computes rows lo … hi-1 of c, summing in the order of k.
 func (p *product) span(lo, hi int) {
 	for m := lo; m < hi; m++ {
 		c := p.c[m*p.ldc : m*p.ldc+p.N]
@@ -34,8 +34,8 @@ func (p *product) span(lo, hi int) {
 	p.then.rows(p.c, p.ldc, lo, hi, 0, p.N)
 }
 
-// rowOfDots adds to row m of c the products of a's row and b's rows, four
-// partial sums each.
+// rowOfDots adds to row m of c the dot products of a row of a and the rows of
+// b, with four partial sums each.
 func (p *product) rowOfDots(c []float32, m int) {
 	a := p.a[m*p.am : m*p.am+p.K]
 	for n := range c {

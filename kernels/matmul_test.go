@@ -13,13 +13,13 @@ import (
 	"unsafe"
 )
 
-// layout is one of the three products, in its dense and its strided form.
+// layout is one of the three products, dense or strided.
 type layout struct {
 	name    string
 	dense   func(c, a, b []float32, M, N, K int, acc bool)
 	strided func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, M, N, K int, acc bool)
 	a, b    func(M, N, K int) (rows, cols int)
-	at      func(a, b []float64, M, N, K, m, n, k int) float64 // a's times b's element
+	at      func(a, b []float64, M, N, K, m, n, k int) float64 // an element of a times one of b
 }
 
 var layouts = []layout{
@@ -52,8 +52,8 @@ func eachImpl(t testing.TB, f func(impl string)) {
 	}
 }
 
-// strewn copies a [rows,cols] matrix into rows ld apart, off floats into a
-// buffer that is NaN elsewhere.
+// strewn copies a matrix [rows,cols] into rows ld floats apart, off floats into
+// a buffer that is NaN elsewhere.
 func strewn(x []float64, rows, cols, ld, off int) []float32 {
 	buf := make([]float32, off+max(0, rows-1)*ld+cols+9)
 	poison(buf)
@@ -74,7 +74,7 @@ func randoms(n int, seed uint64) []float64 {
 	return x
 }
 
-// testProduct holds every implementation against one float64 loop.
+// testProduct compares every implementation with one float64 loop.
 func testProduct(t *testing.T, l layout, M, N, K, pad, off int, acc bool) {
 	t.Helper()
 	ar, ac := l.a(M, N, K)
@@ -120,7 +120,7 @@ func poison(x []float32) {
 	}
 }
 
-// checkProduct compares within the rounding of K sums and sees that nothing
+// checkProduct compares within the rounding of K sums, and checks that nothing
 // between the rows was written.
 func checkProduct(t *testing.T, what string, c []float32, ldc, M, N int, want, size []float64) {
 	t.Helper()
@@ -139,8 +139,8 @@ func checkProduct(t *testing.T, what string, c []float32, ldc, M, N int, want, s
 	}
 }
 
-// TestMatMul crosses all small sizes, and larger ones as long as the product
-// is short: remainders of tiles, of vectors, of blocks of rows and of k.
+// TestMatMul combines all small sizes, and larger ones while the product is
+// short: remainders of tiles, of vectors, of blocks of rows and of k.
 func TestMatMul(t *testing.T) {
 	const longest = 20_000
 	sizes := []int{31, 32, 33, 63, 64, 65, 100, 257, 530}
@@ -163,7 +163,7 @@ func TestMatMul(t *testing.T) {
 	}
 }
 
-// TestMatMulThreads: the same bytes on any number of threads.
+// TestMatMulThreads checks that any number of threads gives the same bytes.
 func TestMatMulThreads(t *testing.T) {
 	defer SetThreads(Threads())
 	eachImpl(t, func(impl string) {
@@ -188,8 +188,8 @@ func TestMatMulThreads(t *testing.T) {
 	})
 }
 
-// TestMatMulFromManyGoroutines: callers share the pool and the scratch, not
-// the results.
+// TestMatMulFromManyGoroutines checks that callers that share the pool and its
+// scratch do not affect each other's results.
 func TestMatMulFromManyGoroutines(t *testing.T) {
 	defer SetThreads(Threads())
 	SetThreads(3)
@@ -225,7 +225,7 @@ func TestMatMulFromManyGoroutines(t *testing.T) {
 
 func cols(_, n int) int { return n }
 
-// TestProductFits: a matrix that does not fit is a programmer's mistake.
+// TestProductFits checks that a matrix of the wrong size panics.
 func TestProductFits(t *testing.T) {
 	x := make([]float32, 20)
 	for name, f := range map[string]func(){
@@ -263,8 +263,8 @@ func TestMatMulAllocs(t *testing.T) {
 	})
 }
 
-// TestPoolFromManyGoroutines: callers that find the pool busy work alone, and
-// nobody loses or repeats a chunk.
+// TestPoolFromManyGoroutines checks that callers that find the pool busy run
+// alone, and that every chunk runs exactly once.
 func TestPoolFromManyGoroutines(t *testing.T) {
 	defer SetThreads(Threads())
 	SetThreads(3)

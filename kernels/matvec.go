@@ -12,8 +12,8 @@ func MatVec(y, w, x []float32, N, K int) {
 	mulRows("MatVec", y, x, &m, 1)
 }
 
-// MulVec is y[N] = m·x[K]: decode. The quantised types take x quantised as
-// well, 32 inputs sharing a scale:
+// MulVec is y[N] = m·x[K], a linear layer in a decode step. For quantised types
+// x is quantised too, in blocks of 32 inputs that share a scale:
 //
 //	y[n] = Σ_blocks d_w·d_x·Σₖ q_w[n,k]·q_x[k],  d_x = max|x|/127, q_x = round(x/d_x)
 //
@@ -23,12 +23,13 @@ func MatVec(y, w, x []float32, N, K int) {
 // 9 % in q4_0.
 func MulVec(y []float32, m *Matrix, x []float32) { mulRows("MulVec", y, x, m, 1) }
 
-// MulMat is y[M,N] = x[M,K]·mᵀ. Few rows, up to 16 of the quantised types and
-// 4 of the others, are MulVec for each with the weights read once. Beyond, the
-// weights become floats a strip at a time and x stays as it is.
+// MulMat is y[M,N] = x[M,K]·mᵀ. Few rows (up to 16 for quantised types, 4 for
+// the others) are MulVec of each row with the weights read once. For more rows
+// the weights are expanded to float32 a strip at a time, and x is not
+// quantised.
 func MulMat(y, x []float32, m *Matrix, M int) { MulMatThen(y, x, m, M, Epilogue{}) }
 
-// MulMatThen is MulMat with every element finished by then.
+// MulMatThen is MulMat with an epilogue.
 func MulMatThen(y, x []float32, m *Matrix, M int, then Epilogue) {
 	needDims("MulMat", M)
 	then.need("MulMat", M, m.N)
@@ -45,7 +46,8 @@ func MulMatThen(y, x []float32, m *Matrix, M int, then Epilogue) {
 	}
 }
 
-// fewRows is the most rows of x for which unpacking costs more than it gains.
+// fewRows is the most rows of x for which expanding the weights costs more than
+// it gains.
 func fewRows(t DType) int {
 	if t == Q8_0 || t == Q4_0 {
 		return 16
@@ -54,36 +56,36 @@ func fewRows(t DType) int {
 }
 
 const (
-	// stripFloats is the weights unpacked at a time, in whole stripRows: enough
-	// for the product's chunks to share, and still in a cache.
+	// stripFloats is the number of weights expanded at a time, in multiples of
+	// stripRows: enough for all threads, and small enough for a cache.
 	stripFloats = 5 << 19
 	stripRows   = 192
-	// unpackFloats is the floats of one chunk of unpacking.
+	// unpackFloats is the number of weights that one chunk expands.
 	unpackFloats = 64 << 10
-	// leastStream and mostStream are the bytes of weights of one chunk: long
-	// streams are fetched better, short ones leave something for every thread.
+	// leastStream and mostStream bound the bytes of weights of one chunk: long
+	// streams are prefetched better, short ones share more evenly.
 	leastStream, mostStream = 32 << 10, 128 << 10
-	// serialBytes is the weights, once for each row of x, that are not worth a
-	// second thread.
+	// serialBytes is the size of the weights, times the rows of x, up to which
+	// one thread is faster.
 	serialBytes = 128 << 10
 )
 
 var (
-	vecs       jobs[vector, *vector]
-	unpackings jobs[unpacking, *unpacking]
+	vectorJobs jobs[vector, *vector]
+	unpackJobs jobs[unpacking, *unpacking]
 	inputs     = sync.Pool{New: func() any { return new(input) }}
 	floats     = sync.Pool{New: func() any { return new([]float32) }}
 )
 
-// input is what rows of x become for a type.
+// input is x prepared for a storage type: padded rows, or quantised blocks.
 type input struct {
 	pad []float32
 	q   []actBlock
 }
 
-// vector is MulVec for M rows of x. An item is one row, or group of rows, of
-// each of four streams, far units apart: far streams raise the bandwidth. The
-// units that are left over are one more item.
+// vector is MulVec for M rows of x. An item is one row of m (for quantised
+// types a group of rows) in each of four streams, which lie far units apart:
+// several streams raise the bandwidth. The remaining units are one more item.
 type vector struct {
 	y, x []float32
 	q    []actBlock
@@ -104,12 +106,12 @@ func mulRows(op string, y, x []float32, m *Matrix, M int) {
 	var v vector
 	in := inputs.Get().(*input)
 	items, grain := v.plan(op, y, x, m, M, in)
-	vecs.run(items, grain, v)
+	vectorJobs.run(items, grain, v)
 	inputs.Put(in)
 }
 
-// plan makes v the product of m and M rows of x, which in holds as the type
-// wants them, and returns its items and those of a chunk.
+// plan makes v the product of m and M rows of x, prepared in in for the type of
+// m. It returns the number of items, and of items in a chunk.
 func (v *vector) plan(op string, y, x []float32, m *Matrix, M int, in *input) (items, grain int) {
 	need(op, "y", y, M*m.N)
 	need(op, "x", x, M*m.K)
@@ -146,7 +148,7 @@ func grown[E any](s []E, n int) []E {
 	return s[:n]
 }
 
-// padded copies rows of K floats into rows of stride, zeros behind them.
+// padded copies rows of K floats into rows of stride floats, padded with zeros.
 func (in *input) padded(x []float32, M, K, stride int) []float32 {
 	in.pad = grown(in.pad, M*stride)
 	for m := range M {
@@ -169,7 +171,8 @@ func (v *vector) span(lo, hi int) {
 	}
 }
 
-// rows does rows lo … hi-1 of the streams, and those left over.
+// rows computes rows lo … hi-1 of each stream and, with rest, the remaining
+// rows.
 func (v *vector) rows(y, x []float32, lo, hi int, rest bool) {
 	if lo < hi {
 		dotRows(&v.m, y, x, lo, hi-lo, v.far)
@@ -179,8 +182,8 @@ func (v *vector) rows(y, x []float32, lo, hi int, rest bool) {
 	}
 }
 
-// groups does groups lo … hi-1 of the streams, and those left over, of which
-// the last may have fewer rows.
+// groups computes groups lo … hi-1 of each stream and, with rest, the remaining
+// groups, of which the last may have fewer rows.
 func (v *vector) groups(y []float32, x []actBlock, lo, hi int, rest bool) {
 	if lo < hi {
 		dotGroups(&v.m, y[lo*groupRows:], x, lo, hi-lo, v.far)
@@ -199,7 +202,7 @@ func (v *vector) groups(y []float32, x []actBlock, lo, hi int, rest bool) {
 	}
 }
 
-// mulUnpacked is MulMat with a strip of weights as floats at a time.
+// mulUnpacked is MulMat with a strip of weights at a time expanded to float32.
 func mulUnpacked(y, x []float32, m *Matrix, M int, then Epilogue) {
 	w := floats.Get().(*[]float32)
 	strip := max(1, stripFloats/(stripRows*m.K)) * stripRows
@@ -211,13 +214,13 @@ func mulUnpacked(y, x []float32, m *Matrix, M int, then Epilogue) {
 		}
 		*w = grown(*w, (rows+groupRows-1)*u.ld)
 		u.dst = *w
-		unpackings.run(u.units, max(1, unpackFloats/(rows*u.ld/u.units)), u)
+		unpackJobs.run(u.units, max(1, unpackFloats/(rows*u.ld/u.units)), u)
 		product{c: y[n0:], a: x, b: *w, M: M, N: rows, K: m.K, ldc: m.N, am: m.K, ak: 1, bk: 1, bn: u.ld, then: then.from(n0)}.run()
 	}
 	floats.Put(w)
 }
 
-// unpacking is rows of m from n0 on, or groups of them, as floats.
+// unpacking expands rows of m from n0 on, or groups of rows, to float32.
 type unpacking struct {
 	dst           []float32 // rows of ld
 	m             Matrix

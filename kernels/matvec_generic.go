@@ -2,8 +2,8 @@ package kernels
 
 import "encoding/binary"
 
-// dotRowsGeneric does n rows from row on of each of four streams far rows
-// apart, or of one where far is 0.
+// dotRowsGeneric computes the n rows from row on in each of four streams that
+// lie far rows apart, or in one stream where far is 0.
 func dotRowsGeneric(m *Matrix, y, x []float32, row, n, far int) {
 	for s := range streams(far) {
 		for i := row + s*far; i < row+s*far+n; i++ {
@@ -23,7 +23,7 @@ func streams(far int) int {
 	return 4
 }
 
-// dotFloatsGeneric is Σₖ w[k]·x[k] in four partial sums.
+// dotFloatsGeneric is Σₖ w[k]·x[k] with four partial sums.
 func dotFloatsGeneric(w, x []float32) float32 {
 	var s0, s1, s2, s3 float32
 	x = x[:len(w)]
@@ -50,8 +50,9 @@ func dotHalfGeneric(t DType, w []uint16, x []float32) (sum float32) {
 	return sum
 }
 
-// dotGroupsGeneric does n groups from group on of each of four streams far
-// groups apart, or of one where far is 0; y starts at group's first row.
+// dotGroupsGeneric computes the n groups from group on in each of four streams
+// that lie far groups apart, or in one stream where far is 0; y[0] is the first
+// row of group.
 func dotGroupsGeneric(m *Matrix, y []float32, x []actBlock, group, n, far int) {
 	size := m.groupBytes()
 	for s := range streams(far) {
@@ -85,7 +86,7 @@ func dotGroupGeneric(t DType, y *[groupRows]float32, w []byte, x []actBlock) {
 	}
 }
 
-// unpackHalfGeneric is dst[i] = src[i].
+// unpackHalfGeneric is dst[i] = src[i], a bf16 or float16.
 func unpackHalfGeneric(t DType, dst []float32, src []uint16) {
 	if t == BF16 {
 		for i, h := range src {
@@ -98,7 +99,8 @@ func unpackHalfGeneric(t DType, dst []float32, src []uint16) {
 	}
 }
 
-// unpackGroupGeneric writes 8 interleaved rows as dst[8,K], ld floats apart.
+// unpackGroupGeneric expands 8 interleaved rows to dst[8,K], rows ld floats
+// apart.
 func unpackGroupGeneric(t DType, dst []float32, ld int, w []byte) {
 	p := payload(t)
 	for k0 := 0; len(w) > 0; k0 += blockSize {

@@ -22,7 +22,7 @@ func normals(n int, seed uint64, scale float64) []float32 {
 	return x
 }
 
-// matVecInputs is x as a type's kernel sees it.
+// matVecInputs returns x as the kernel of a type reads it.
 func matVecInputs(t DType, x []float32) []float64 {
 	if t != Q8_0 && t != Q4_0 {
 		return widen(x)
@@ -36,9 +36,9 @@ func matVecInputs(t DType, x []float32) []float64 {
 	return v
 }
 
-// testMatVec holds every implementation against a float64 loop over the
-// weights as stored and x as the kernel takes it. Small vectors lie off floats
-// into guarded buffers.
+// testMatVec compares every implementation with a float64 loop over the stored
+// weights and x as the kernel reads it. Small vectors lie off floats into
+// guarded buffers.
 func testMatVec(t *testing.T, d DType, M, N, K, off int) {
 	t.Helper()
 	const guard = 5
@@ -109,7 +109,7 @@ func TestMatVec(t *testing.T) {
 	}
 }
 
-// TestMatVecStale wants nothing left of an earlier input.
+// TestMatVecStale checks that nothing of an earlier input remains.
 func TestMatVecStale(t *testing.T) {
 	nans := make([]float32, 96)
 	poison(nans)
@@ -140,7 +140,7 @@ func TestMulMat(t *testing.T) {
 	}
 }
 
-// TestMulMatThreads wants the same bytes from any number of threads.
+// TestMulMatThreads checks that any number of threads gives the same bytes.
 func TestMulMatThreads(t *testing.T) {
 	const N, K = 1003, 416
 	defer SetThreads(Threads())
@@ -177,7 +177,7 @@ func TestMulMatAllocs(t *testing.T) {
 		t.Skip("says nothing of another processor")
 	}
 	skipIfPoolsLeak(t)
-	const N, K = 300, 416 // rows that are no whole chunks
+	const N, K = 300, 416 // rows that are not whole chunks
 	for _, d := range dtypes {
 		m, err := NewMatrix(d, normals(N*K, 1, 1), N, K)
 		if err != nil {
@@ -192,9 +192,9 @@ func TestMulMatAllocs(t *testing.T) {
 	}
 }
 
-// TestMulVecError bounds what storage and quantised inputs cost against
-// float32: the relative root mean square error of the product for normal
-// weights and inputs.
+// TestMulVecError bounds the error of storage types and quantised inputs
+// against float32: the relative root mean square error of the product, for
+// normal weights and inputs.
 func TestMulVecError(t *testing.T) {
 	const N, K = 512, 1024
 	w, x := normals(N*K, 1, 0.02), normals(K, 2, 1)
@@ -222,8 +222,8 @@ func TestMulVecError(t *testing.T) {
 	}
 }
 
-// decodeChain is the matrices that a token of an RWKV-4 169M reads, repeated
-// until they are far larger than the caches.
+// decodeChain returns the matrices that an RWKV-4 169M reads for a token,
+// repeated until they are far larger than the caches.
 func decodeChain(b *testing.B, d DType) (chain []*Matrix, bytes int) {
 	const C, F, V, least = 768, 3072, 50277, 450 << 20
 	w := make([]float32, V*C)
@@ -251,8 +251,8 @@ func decodeChain(b *testing.B, d DType) (chain []*Matrix, bytes int) {
 	return chain, bytes
 }
 
-// BenchmarkDecodeChain reports the share of the read bandwidth: passes over
-// the chain and plain readings in turn, median by median and best by best.
+// BenchmarkDecodeChain reports the share of the read bandwidth: products over
+// the chain and plain reads in turn, median by median and best by best.
 func BenchmarkDecodeChain(b *testing.B) {
 	roof := buffer[float32](64 << 20)
 	for i := range roof {
@@ -288,8 +288,8 @@ func BenchmarkDecodeChain(b *testing.B) {
 	}
 }
 
-// BenchmarkMulMat reports how much longer a layer's matrices take in a type
-// than in float32, in turn, for few rows and for prefill.
+// BenchmarkMulMat reports how much longer the matrices of a layer take in a
+// type than in float32, in turn, for few rows and for prefill.
 func BenchmarkMulMat(b *testing.B) {
 	for _, M := range []int{2, 4, 8, 16, 512} {
 		for _, s := range [][2]int{{768, 768}, {3072, 768}, {768, 3072}} {

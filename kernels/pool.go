@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// job is work in chunks that may run in any order and at the same time. Who
-// does a chunk varies, its borders must not: then results do not depend on the
-// number of threads.
+// job is work in chunks that may run in any order and at the same time. Which
+// thread runs a chunk varies, the borders of chunks must not: then results do
+// not depend on the number of threads.
 type job interface{ chunk(i int) }
 
-// workers is the pool. Every thread owns a share of the chunks, the same share
-// of the next job alike, so that what it reads is still in its cache. A thread
-// that has done its own takes what is left of the others': one that the
-// operating system has put aside delays one chunk and not half of the work.
+// workers is the worker pool. Every thread owns a share of the chunks of a job,
+// the same share in every job, so that its data is still in its cache. A thread
+// that has finished its own share takes chunks of the others: a thread that the
+// operating system has suspended delays one chunk and not half of the work.
 var workers pool
 
 type pool struct {
 	busy  sync.Mutex // held by the caller whose job is running
 	size  atomic.Int32
-	start int // workers started, under busy
-	// serial numbers the jobs. It is part of every claim, and a claim that
-	// succeeds proves that job is current: the caller replaces it only when
-	// every chunk is done.
+	start int // number of workers started; guarded by busy
+	// serial numbers the jobs and is part of every claim: a claim that succeeds
+	// proves that job is current, because the caller replaces job only when every
+	// chunk is done.
 	serial uint64
 	job    job
 	_      [cacheLine]byte
@@ -35,9 +35,9 @@ type pool struct {
 	shares [maxThreads]share
 }
 
-// share is what a thread owns of the current job: serial, the next chunk and
-// the end. Its owner takes the next one, others take the last. Lines of its
-// own keep it in its owner's cache.
+// share is the part of the current job that a thread owns: serial, the next
+// chunk and the end. The owner takes the next chunk, other threads take the
+// last. Each share has cache lines of its own.
 type share struct {
 	claim  atomic.Uint64
 	parked atomic.Bool
@@ -46,16 +46,16 @@ type share struct {
 }
 
 const (
-	cacheLine  = 128 // two lines: they are fetched in pairs
+	cacheLine  = 128 // two lines, as processors prefetch them in pairs
 	maxThreads = 256
 	chunkBits  = 20
 	maxChunks  = 1<<chunkBits - 1
-	// spinFor is how long a worker looks for work before it sleeps: longer
-	// than the usual gap between two operations of a layer, since waking
+	// spinFor is how long a worker polls for work before it sleeps: longer than
+	// the usual gap between two operations of a layer, since waking a thread
 	// costs some 30 µs.
 	spinFor = 100 * time.Microsecond
-	// perThread is the chunks of a thread where their number is free: what it
-	// has not begun, others take.
+	// perThread is the number of chunks for each thread where it may be chosen:
+	// other threads can take those not begun.
 	perThread = 4
 )
 
@@ -68,15 +68,15 @@ func Threads() int { return int(workers.size.Load()) }
 // Results do not depend on it.
 func SetThreads(n int) { workers.size.Store(int32(min(max(1, n), maxThreads))) }
 
-// For calls f(0) … f(n-1), several at a time.
+// For calls f(0) … f(n-1), several of them concurrently.
 func For(n int, f func(i int)) { runChunks(n, forJob(f)) }
 
 type forJob func(i int)
 
 func (f forJob) chunk(i int) { f(i) }
 
-// runChunks does the n chunks of j. Called while the pool is busy, as from
-// within a chunk, it does them alone.
+// runChunks runs the n chunks of j. Called while the pool is busy, such as from
+// within a chunk, it runs them on the calling thread alone.
 func runChunks(n int, j job) {
 	p := &workers
 	threads := min(int(p.size.Load()), n)
@@ -97,11 +97,11 @@ func runChunks(n int, j job) {
 	p.busy.Unlock()
 }
 
-// fork gives every thread its share of j and wakes those that sleep.
+// fork gives every thread its share of j and wakes the sleeping ones.
 func (p *pool) fork(n, threads int, j job) {
 	for ; p.start < threads-1; p.start++ {
 		p.shares[p.start+1].wake = make(chan struct{}, 1)
-		go p.live(p.start + 1)
+		go p.workLoop(p.start + 1)
 	}
 	p.job = j
 	p.serial++
@@ -118,7 +118,7 @@ func (p *pool) fork(n, threads int, j job) {
 	}
 }
 
-// work does chunks of the current job until none is left to claim.
+// work runs chunks of the current job until none is left to claim.
 func (p *pool) work(t int) {
 	var did int32
 	for i, ok := p.claim(t); ok; i, ok = p.claim(t) {
@@ -157,13 +157,13 @@ func (p *pool) claim(t int) (chunk int, ok bool) {
 	return 0, false
 }
 
-// yieldAfter is how often a spinning loop looks before it lets other
+// yieldAfter is the number of polls after which a spinning loop lets other
 // goroutines run: a few microseconds.
 const yieldAfter = 1024
 
-// live is the life of thread t: it works when its share changes, and sleeps
-// when it has not for a while.
-func (p *pool) live(t int) {
+// workLoop is the loop of worker t: it works when its share changes, and sleeps
+// after polling for spinFor without work.
+func (p *pool) workLoop(t int) {
 	s := &p.shares[t]
 	var seen uint64
 	for {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestPoolShares wants every chunk once, whoever is late: chunks wait now and
-// then, so that shares are finished by others.
+// TestPoolShares checks that every chunk runs exactly once when some are slow,
+// so that other threads finish their shares.
 func TestPoolShares(t *testing.T) {
 	defer SetThreads(Threads())
 	for _, threads := range []int{1, 2, 3, 8} {
@@ -31,7 +31,7 @@ func TestPoolShares(t *testing.T) {
 	}
 }
 
-// TestPoolSleeps wants a warm but idle pool to use no processor.
+// TestPoolSleeps checks that a warm but idle pool uses no processor.
 func TestPoolSleeps(t *testing.T) {
 	defer SetThreads(Threads())
 	SetThreads(4)
@@ -48,8 +48,8 @@ func TestPoolSleeps(t *testing.T) {
 	}
 }
 
-// TestPoolLetsTheCollectorRun collects while a worker looks for work: that may
-// not hold it up.
+// TestPoolLetsTheCollectorRun checks that a worker that polls for work does not
+// delay garbage collection.
 func TestPoolLetsTheCollectorRun(t *testing.T) {
 	defer SetThreads(Threads())
 	SetThreads(2)
@@ -67,7 +67,7 @@ func TestPoolLetsTheCollectorRun(t *testing.T) {
 	}
 	slices.Sort(took[0])
 	slices.Sort(took[1])
-	asleep, awake := took[0][0], took[1][0] // the least disturbed
+	asleep, awake := took[0][0], took[1][0] // the fastest of each
 	t.Logf("a collection takes %v, %v with a worker awake", asleep, awake)
 	// A loop that cannot be preempted costs 10 to 20 ms; the slack is for
 	// machines where other processes run.
@@ -81,8 +81,8 @@ type spinning struct{ rounds int }
 
 func (s spinning) chunk(int) { fmaRounds(s.rounds) }
 
-// BenchmarkForkJoin compares jobs of 8 chunks on two threads, 20 µs of serial
-// work between them, with half of the time of one thread.
+// BenchmarkForkJoin compares jobs of 8 chunks on two threads, with 20 µs of
+// serial work in between, with half the time of one thread.
 func BenchmarkForkJoin(b *testing.B) {
 	defer SetThreads(Threads())
 	var times [3][]float64

@@ -2,27 +2,28 @@ package kernels
 
 import "fmt"
 
-// Product is one of those of MulMats: Y[M,N] = X[M,K]·Wᵀ, finished by Then.
+// Product is one product of MulMats: Y[M,N] = X[M,K]·Wᵀ with the epilogue Then.
 type Product struct {
 	Y, X []float32
 	W    Matrix
 	Then Epilogue
 }
 
-// Floats is w[N,K] itself as a matrix, not a copy.
+// Floats returns w[N,K] as a Matrix, without a copy.
 func Floats(w []float32, N, K int) Matrix {
 	needDims("Floats", N, K)
 	need("Floats", "w", w, N*K)
 	return Matrix{Type: F32, N: N, K: K, f32: w}
 }
 
-// MaxProducts is the most products of MulMats.
+// MaxProducts is the most products in one call of MulMats.
 const MaxProducts = 8
 
-// MulMats is MulMatThen for each product, of which none reads what another
-// writes. Where all are of few rows, as in a decode step, the threads share
-// them in one parallel region: one fork and join, and who is done with one
-// matrix goes on with the next. The values are those of MulMatThen, to the bit.
+// MulMats is MulMatThen for each product; none may read what another writes.
+// Where all have few rows, as in a decode step, the threads share them in one
+// parallel region with one fork and join, and a thread that has finished with
+// one matrix goes on to the next. The values equal those of MulMatThen to the
+// bit.
 func MulMats(p []Product, M int) {
 	needDims("MulMats", M)
 	if len(p) > MaxProducts {
@@ -50,15 +51,15 @@ func MulMats(p []Product, M int) {
 	}
 }
 
-// vectors are the products of few rows of one parallel region, chunk after
-// chunk.
+// vectors are the products of one parallel region, their chunks numbered in
+// sequence.
 type vectors struct {
 	v      [MaxProducts]placed
 	n      int
 	chunks int
 }
 
-// placed is a product and where its chunks, of grain items, begin.
+// placed is a product whose chunks, of grain items each, begin at chunk first.
 type placed struct {
 	vector
 	items, grain, first int

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// someProducts are products of M rows, of several sizes and of type d where
-// the rows are whole blocks, with and without what follows.
+// someProducts are products of M rows, of several sizes, with and without
+// epilogues, of type d where rows are whole blocks.
 func someProducts(t *testing.T, d DType, M int) (p []Product) {
 	for i, s := range [][2]int{{768, 96}, {96, 96}, {5, 64}, {300, 32}, {1, 7}, {0, 32}} {
 		N, K := s[0], s[1]
@@ -34,8 +34,8 @@ func someProducts(t *testing.T, d DType, M int) (p []Product) {
 	return p
 }
 
-// TestMulMats wants the bytes of the products one by one, at any number of
-// threads.
+// TestMulMats checks that MulMats gives the bytes of separate products, at any
+// number of threads.
 func TestMulMats(t *testing.T) {
 	before := Threads()
 	t.Cleanup(func() { SetThreads(before) })
@@ -65,7 +65,7 @@ func TestMulMatsAllocs(t *testing.T) {
 	for _, d := range dtypes {
 		p := someProducts(t, d, 1)
 		n := math.Inf(1)
-		for range 3 { // a collection in between empties the pools of scratch
+		for range 3 { // a garbage collection in between would empty the pools of scratch
 			n = min(n, testing.AllocsPerRun(10, func() { MulMats(p, 1) }))
 		}
 		if n >= 1 {

@@ -8,10 +8,11 @@ import (
 
 const (
 	blockSize = 32 // weights that share a scale
-	groupRows = 8  // interleaved rows, one a 32-bit lane
+	groupRows = 8  // interleaved rows: one for each 32-bit lane
 )
 
-// payload is the bytes of a block's weights, its scale being two more.
+// payload is the size of the weights of a block in bytes, without the 2 bytes
+// of its scale.
 func payload(t DType) int {
 	if t == Q4_0 {
 		return blockSize / 2
@@ -54,13 +55,13 @@ func f16ToFloat(h uint16) float32 {
 	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }
 
-// quantiseRow writes w as blocks of a file.
+// quantiseRow writes w as blocks in the format of GGUF files.
 //
 //	q8_0: d = max|w|/127, q = round(w/d), halves away from zero
 //	q4_0: d = w of largest magnitude / -8, q = min(15, ⌊w/d + 8.5⌋)
 //
-// The division is by d before it is rounded to float16. Source: ggml-quants.c,
-// quantize_row_q8_0_ref and quantize_row_q4_0_ref.
+// The division uses d before d is rounded to float16.
+// Source: ggml-quants.c, quantize_row_q8_0_ref and quantize_row_q4_0_ref.
 func quantiseRow(t DType, dst []byte, w []float32) error {
 	size := 2 + payload(t)
 	for i := range len(w) / blockSize {
@@ -92,7 +93,7 @@ func quantiseRow(t DType, dst []byte, w []float32) error {
 
 func nibble(v float32) byte { return byte(min(15, int8(v+8.5))) }
 
-// largest is the value of largest magnitude, the first of several.
+// largest returns the value of largest magnitude, the first of equal ones.
 func largest(x []float32) (v float32, err error) {
 	for _, e := range x {
 		if !(math.Abs(float64(e)) <= 65504*8) {
@@ -105,8 +106,8 @@ func largest(x []float32) (v float32, err error) {
 	return v, nil
 }
 
-// interleave turns 8 rows of blocks into blocks of 8 rows: the 8 scales, then
-// for each 4 bytes of a row's block those of row 0 … 7.
+// interleave turns blocks of 8 rows into groups: the 8 scales, then 4 bytes of
+// row 0, … 4 bytes of row 7, and so on.
 func interleave(dst, rows []byte, payload int) {
 	row := len(rows) / groupRows
 	for at := 0; at < row; at += 2 + payload {
@@ -122,7 +123,7 @@ func interleave(dst, rows []byte, payload int) {
 	}
 }
 
-// blockWeight is weight k of row r of a group.
+// blockWeight returns weight k of row r of a group.
 func blockWeight(t DType, group []byte, r, k int) float32 {
 	p := payload(t)
 	group = group[k/blockSize*groupRows*(2+p):]
@@ -141,16 +142,16 @@ type actBlock struct {
 	off int32 // -8·Σq, q4_0's offset
 }
 
-// tiny is the largest input of a block that counts as zeros: 127/tiny is
+// tiny is the largest |x| of a block that is treated as zeros: 127/tiny is
 // finite.
 const tiny = 1e-30
 
-// quantiseInputsGeneric fills dst from 32 floats each. An input that is not
-// finite makes d not finite.
+// quantiseInputsGeneric fills each block of dst from 32 floats. An input that
+// is not finite makes d not finite.
 func quantiseInputsGeneric(dst []actBlock, x []float32) {
 	for i := range dst {
 		b, v := &dst[i], x[i*blockSize:(i+1)*blockSize]
-		var most uint32 // the order of the bits, in which NaN is the largest
+		var most uint32 // compared as bits, in which order NaN is the largest
 		for _, e := range v {
 			most = max(most, math.Float32bits(e)&0x7fffffff)
 		}

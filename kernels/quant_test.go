@@ -45,13 +45,13 @@ func TestHalfToFloat(t *testing.T) {
 	})
 }
 
-// sameFloat tells -0 from 0 and takes any NaN for any other.
+// sameFloat distinguishes -0 from 0 and treats all NaN as equal.
 func sameFloat(v float32, want float64) bool {
 	return v != v && want != want || float64(v) == want && math.Signbit(float64(v)) == math.Signbit(want)
 }
 
-// TestFloatToHalf rounds around the middle between any two neighbours: to the
-// nearest, and from the middle to the even one.
+// TestFloatToHalf checks rounding around the midpoint of every two neighbours:
+// to the nearest and, at the midpoint, to the even one.
 func TestFloatToHalf(t *testing.T) {
 	type half struct {
 		name  string
@@ -77,7 +77,7 @@ func TestFloatToHalf(t *testing.T) {
 					want uint16
 				}{{middle, even}, {math.Nextafter32(middle, 0), h}, {math.Nextafter32(middle, math.MaxFloat32), h + 1}, {float32(low), h}} {
 					if float64(c.v) < low {
-						continue // the middle of the least two bf16 is no float32
+						continue // the midpoint of the two smallest bf16 is not a float32
 					}
 					if got := f.round(s * c.v); got != c.want|sign {
 						t.Fatalf("%s: %v gives %#04x, want %#04x", f.name, s*c.v, got, c.want|sign)
@@ -95,7 +95,7 @@ func TestFloatToHalf(t *testing.T) {
 	}
 }
 
-// rowOfFile decodes a row of blocks by the definition of the format.
+// rowOfFile decodes a row of blocks by the definition of the file format.
 func rowOfFile(t DType, b []byte, K int) []float32 {
 	w := make([]float32, K)
 	for k := range w {
@@ -114,7 +114,7 @@ func rowOfFile(t DType, b []byte, K int) []float32 {
 	return w
 }
 
-// quantisedByHand is a block of one scale, by the words of the format.
+// quantisedByHand quantises a block by the definition of the format.
 func quantisedByHand(t DType, x []float32) (d float32, q [32]int) {
 	var top float32
 	for _, v := range x {
@@ -144,13 +144,13 @@ func quantisedByHand(t DType, x []float32) (d float32, q [32]int) {
 	return float32(f16Value(f16FromFloat(d))), q
 }
 
-// TestQuantise compares weights as stored with the words of the formats.
+// TestQuantise compares stored weights with the definition of the formats.
 func TestQuantise(t *testing.T) {
 	const N, K = 21, 160
 	w := normals(N*K, 5, 0.3)
 	clear(w[2*K : 2*K+64])
 	for i := range 32 {
-		w[3*K+i] = float32(i%17) - 8 // every nibble, and a tie of magnitudes
+		w[3*K+i] = float32(i%17) - 8 // every 4-bit value, and two values of equal magnitude
 		w[4*K+i] = float32(i) - 15.5 // halves
 		w[5*K+i] = w[5*K+i] * 1e-9   // the scale becomes 0
 		w[6*K+i] = w[6*K+i] * 4e4    // large scales
@@ -180,7 +180,7 @@ func TestQuantise(t *testing.T) {
 	}
 }
 
-// TestMatrixFromBlocks reads random bytes as every type.
+// TestMatrixFromBlocks reads random bytes as each type.
 func TestMatrixFromBlocks(t *testing.T) {
 	const N, K = 19, 96
 	for _, d := range dtypes {
@@ -221,8 +221,8 @@ func TestMatrixFromBlocks(t *testing.T) {
 	}
 }
 
-// TestExtremeBlocks multiplies the extreme weights and inputs that a file may
-// hold: -128 in q8_0 and sums of 16 bits at their limit in q4_0.
+// TestExtremeBlocks multiplies the most extreme weights and inputs of a file:
+// -128 in q8_0, and q4_0 sums at the limit of 16 bits.
 func TestExtremeBlocks(t *testing.T) {
 	const N, K = 40, 64
 	x := make([]float32, K)
@@ -271,8 +271,8 @@ func TestExtremeBlocks(t *testing.T) {
 	}
 }
 
-// TestQuantiseInputs holds the implementations to the definition, to the bit,
-// and wants what is not finite to stay so.
+// TestQuantiseInputs compares the implementations with the definition to the
+// bit, and checks that what is not finite stays so.
 func TestQuantiseInputs(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	var x []float32

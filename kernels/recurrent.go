@@ -1,40 +1,41 @@
 package kernels
 
-// A network is a recurrence in the hands of its steps: step computes rows
-// b0 … b1-1 and chunk lo … hi-1 of chunks of the units at time t, reading what
-// other chunks wrote at the time before.
+// A network is a recurrent network's arguments: step computes chunks lo … hi-1
+// of the units of rows b0 … b1-1 at time t, reading what other chunks wrote in
+// the step before.
 type network interface {
 	step(t, b0, b1, lo, hi, chunks int)
 }
 
-// recurrence takes a network N through T steps, the last one first where it
-// runs back.
+// recurrence runs a network N over T steps, backwards in time for gradients.
 type recurrence[N any, P interface {
 	*N
 	network
 }] struct {
-	texts jobs[textsOf[N, P], *textsOf[N, P]]
-	steps jobs[stepOf[N, P], *stepOf[N, P]]
+	sequences jobs[sequencesOf[N, P], *sequencesOf[N, P]]
+	steps     jobs[stepOf[N, P], *stepOf[N, P]]
 }
 
 const (
-	// textRows is the rows that a thread takes through all steps, at least.
-	textRows = 4
-	// residentFloats is a matrix that stays in a core's second-level cache
-	// while other rows pass by, 512 KiB.
+	// sequenceRows is the least number of sequences that a thread runs through
+	// all steps.
+	sequenceRows = 4
+	// residentFloats is the largest matrix that stays in the L2 cache of a core
+	// during all steps, 512 KiB.
 	residentFloats = 128 << 10
 )
 
-// run lets every thread take rows of its own through all steps where there are
-// enough and each can keep all of the weights. Else threads share every step's
-// units, each keeping its part of the weights. Both give the same numbers.
+// run gives every thread sequences of its own for all steps, where there are
+// enough and each core can keep all weights in its cache. Else threads share
+// the units of every step, each keeping its part of the weights. Both give the
+// same numbers.
 func (r *recurrence[N, P]) run(net N, B, T, weights int, back bool) {
-	groups, threads := (B+textRows-1)/textRows, Threads()
+	groups, threads := (B+sequenceRows-1)/sequenceRows, Threads()
 	switch {
 	case threads == 1 || B*weights <= 1<<14:
-		r.texts.run(1, 1, textsOf[N, P]{net: net, B: B, rows: B, T: T, back: back})
+		r.sequences.run(1, 1, sequencesOf[N, P]{net: net, B: B, rows: B, T: T, back: back})
 	case groups >= threads && weights <= residentFloats:
-		r.texts.run(groups, 1, textsOf[N, P]{net: net, B: B, rows: textRows, T: T, back: back})
+		r.sequences.run(groups, 1, sequencesOf[N, P]{net: net, B: B, rows: sequenceRows, T: T, back: back})
 	default:
 		for i := range T {
 			r.steps.run(threads, 1, stepOf[N, P]{net: net, B: B, t: inTime(i, T, back), chunks: threads})
@@ -42,7 +43,7 @@ func (r *recurrence[N, P]) run(net N, B, T, weights int, back bool) {
 	}
 }
 
-// inTime is the i-th of T steps.
+// inTime returns the time of the i-th of T steps.
 func inTime(i, T int, back bool) int {
 	if back {
 		return T - 1 - i
@@ -50,8 +51,8 @@ func inTime(i, T int, back bool) int {
 	return i
 }
 
-// textsOf takes groups of rows through all steps.
-type textsOf[N any, P interface {
+// sequencesOf runs groups of sequences through all steps.
+type sequencesOf[N any, P interface {
 	*N
 	network
 }] struct {
@@ -60,7 +61,7 @@ type textsOf[N any, P interface {
 	back       bool
 }
 
-func (w *textsOf[N, P]) span(lo, hi int) {
+func (w *sequencesOf[N, P]) span(lo, hi int) {
 	for ; lo < hi; lo++ {
 		for i := range w.T {
 			P(&w.net).step(inTime(i, w.T, w.back), lo*w.rows, min((lo+1)*w.rows, w.B), 0, 1, 1)
@@ -68,7 +69,7 @@ func (w *textsOf[N, P]) span(lo, hi int) {
 	}
 }
 
-// stepOf does chunks of one step's units.
+// stepOf computes chunks of the units of one step.
 type stepOf[N any, P interface {
 	*N
 	network
@@ -82,18 +83,19 @@ func (w *stepOf[N, P]) span(lo, hi int) { P(&w.net).step(w.t, 0, w.B, lo, hi, w.
 // tileN is the columns of a panel.
 const tileN = 16
 
-// hidden is a network's matrix as its steps multiply by it: blocks of n columns
-// over K weights each, element (k,j) of block g being at w[g·n·bn + k·bk + j·bn].
-// Packed, a block is panels of 16 columns, [K,16], made once for all steps.
+// hidden is the recurrent weight matrix as steps multiply by it: blocks of n
+// columns over K weights each, element (k,j) of block g at w[g·n·bn + k·bk +
+// j·bn]. A packed block is panels of 16 columns, [K,16], made once for all
+// steps.
 type hidden struct {
 	w      []float32
 	n, K   int
 	bk, bn int
-	packed *[]float32 // borrowed panels, nil: not packed
+	packed *[]float32 // borrowed scratch of panels, nil: not packed
 }
 
-// border is where chunk i of the columns begins: a multiple of what products
-// of few rows take at once, so that borders change no sum.
+// border returns where chunk i of the columns begins: a multiple of the columns
+// that one product computes at once, so that borders change no sum.
 func (m *hidden) border(i, chunks int) int {
 	if m.packed != nil {
 		return min(i*((m.n+tileN-1)/tileN)/chunks*tileN, m.n)
@@ -102,8 +104,8 @@ func (m *hidden) border(i, chunks int) int {
 	return p.column(i, chunks)
 }
 
-// addTo adds to columns n0 … n1-1 of rows of c, ldc apart, the products of rows
-// of a, lda apart, with block g.
+// addTo adds a·(block g) to columns n0 … n1-1 of c, for rows of a that lie lda
+// floats apart and rows of c that lie ldc floats apart.
 func (m *hidden) addTo(c []float32, ldc int, a []float32, lda, rows, g, n0, n1 int) {
 	if n0 == n1 {
 		return
@@ -117,11 +119,11 @@ func addHiddenGeneric(m *hidden, p *product, block, from int) {
 	multiplyFew(p, 0, 1, 1)
 }
 
-// packHiddenGeneric leaves the matrix as it is.
+// packHiddenGeneric does not pack.
 func packHiddenGeneric(m *hidden, blocks, rows, steps int) {}
 
-// hiddenGrad is dw[N,H] += Σ z[t]ᵀ·h[t-1] over z [B,T,N] and h [B,T,H], h0 [B,H]
-// being h[-1], nil: zeros.
+// hiddenGrad is dw[N,H] += Σ z[t]ᵀ·h[t-1] over z [B,T,N] and h [B,T,H], where
+// h[-1] is h0 [B,H] (nil: zeros).
 func hiddenGrad(dw, z, h, h0 []float32, B, T, N, H int) {
 	owner, first := borrow(B * N)
 	for b := range B {
@@ -132,7 +134,8 @@ func hiddenGrad(dw, z, h, h0 []float32, B, T, N, H int) {
 	if h0 != nil {
 		MatMulTN(dw, first, h0, N, H, B, true)
 	}
-	// One product over all texts: where one ends, the next one's first z is 0.
+	// One product over all sequences: the first z of each is 0 meanwhile, so that
+	// it does not meet the last h of the sequence before.
 	MatMulTN(dw, z[N:], h[:(B*T-1)*H], N, H, B*T-1, true)
 	for b := range B {
 		copy(z[b*T*N:], first[b*N:(b+1)*N])
@@ -140,8 +143,8 @@ func hiddenGrad(dw, z, h, h0 []float32, B, T, N, H int) {
 	floatBuffers.Put(owner)
 }
 
-// before returns the rows of h [B,T,H] or h0 [B,H], from b on, at the time
-// before t, and how far they are apart. Nil stands for zeros.
+// before returns the states of step t-1 from row b on, in h [B,T,H] or h0
+// [B,H], and the distance between rows. Nil stands for zeros.
 func before(h, h0 []float32, b, t, T, H int) (rows []float32, apart int) {
 	switch {
 	case t > 0:
@@ -152,7 +155,7 @@ func before(h, h0 []float32, b, t, T, H int) (rows []float32, apart int) {
 	return nil, 0
 }
 
-// orZeros is x, or n zeros where it is nil, and their owner.
+// orZeros returns x or, where x is nil, n zeros and their owner.
 func orZeros(x []float32, n int) (owner *[]float32, _ []float32) {
 	if x == nil {
 		owner, x = borrow(n)
@@ -169,15 +172,16 @@ func giveBack(owners ...*[]float32) {
 	}
 }
 
-// keepLast copies the last states of h [B,T,H] to h0 [B,H], where there is one.
+// keepLast copies the last states of h [B,T,H] to h0 [B,H], where h0 is not
+// nil.
 func keepLast(h0, h []float32, B, T, H int) {
 	for b := 0; h0 != nil && b < B; b++ {
 		copy(h0[b*H:(b+1)*H], h[((b+1)*T-1)*H:])
 	}
 }
 
-// storedSteps gives finish the products y [B,N] of w and the states before, at
-// every t in turn; finish leaves h[t] in h [B,T,H].
+// storedSteps calls finish for every step t with y [B,N] = h[t-1]·wᵀ; finish
+// sets h[t] in h [B,T,H].
 func storedSteps(h, h0 []float32, w *Matrix, B, T, H int, finish func(t int, y []float32)) {
 	owner, y := borrow(B * (w.N + H))
 	y, last := y[:B*w.N], y[B*w.N:]

@@ -2,9 +2,11 @@
 
 package kernels
 
-// packHiddenAVX2 packs by the shapes alone: both ways round differently.
+// packHiddenAVX2 decides by the shapes alone whether to pack, since packed and
+// unpacked products round differently.
 //
-// Note: a transposed matrix has no other way, and no use in one step.
+// Note: a transposed matrix must be packed, unless there is only one step, which
+// does not multiply by it.
 func packHiddenAVX2(m *hidden, blocks, rows, steps int) {
 	if m.bk != 1 && steps > 1 || rows >= 4 && steps >= 4 {
 		m.packed, _ = borrow(blocks * m.blockSize())
@@ -12,7 +14,7 @@ func packHiddenAVX2(m *hidden, blocks, rows, steps int) {
 	}
 }
 
-// blockSize is the floats of a packed block.
+// blockSize is the number of floats of a packed block.
 func (m *hidden) blockSize() int { return (m.n + tileN - 1) / tileN * tileN * m.K }
 
 // hiddenBlock packs blocks of a hidden matrix into panels of 16 columns.
@@ -36,7 +38,8 @@ func addHiddenAVX2(m *hidden, p *product, block, from int) {
 	p.panels()
 }
 
-// panels is a product of few rows whose b is packed, rows in groups alike.
+// panels computes a product of few rows whose b is packed, in groups of about
+// equally many rows.
 func (p *product) panels() {
 	groups := (p.M + tileM - 1) / tileM
 	var edge [tileM * tileN]float32

@@ -21,8 +21,7 @@ func RMSNorm(y, rstd, x, w []float32, R, C int, eps float32) {
 //
 //	dx += rstd·(g - h·mean_c(g·h));  dw += Σ_r dy·h
 //
-// rstd [R] is that of RMSNorm; rows are summed in order, within blocks that
-// are joined in order. dx [R,C] or dw [C] may be nil.
+// rstd [R] is the one that RMSNorm computed. dx [R,C] or dw [C] may be nil.
 func RMSNormGrad(dx, dw, dy, x, w, rstd []float32, R, C int) {
 	needDims("RMSNormGrad", R, C)
 	needOrNil("RMSNormGrad", "dx", dx, R*C)
@@ -60,7 +59,8 @@ func (j *rmsNormJob) span(lo, hi int) {
 	}
 }
 
-// rmsNormGradJob leaves dw and a row for a dx nobody wants in parts [n,2,C].
+// rmsNormGradJob stores partial sums of dw, and a scratch row for a nil dx, in
+// parts [n,2,C].
 type rmsNormGradJob struct {
 	dx, dy, x, w, rstd, parts []float32
 	C, rows                   int

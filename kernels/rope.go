@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// RoPEShape lays out rows of H heads of D channels, for T positions of B
-// sequences: row (b,t) starts at (b·T+t)·Stride; floats between rows are not
+// RoPEShape is the layout of rows of H heads of D channels, for T positions of
+// B sequences: row (b,t) starts at (b·T+t)·Stride; floats between rows are not
 // touched.
 type RoPEShape struct {
 	B, T, H, D, Stride int     // D is even, Stride at least H·D
@@ -14,7 +14,7 @@ type RoPEShape struct {
 	Theta              float64 // base of the angles
 }
 
-// RoPE turns pairs of channels by an angle that grows with the position:
+// RoPE rotates pairs of channels by an angle that grows with the position:
 //
 //	φ = (pos+t)·theta^(-2i/D);  y[i] = x[i]·cos φ - x[i+D/2]·sin φ
 //	                             y[i+D/2] = x[i+D/2]·cos φ + x[i]·sin φ
@@ -23,14 +23,16 @@ type RoPEShape struct {
 // Source: RoFormer (2104.09864), in the rotate-half order of GPT-NeoX.
 func RoPE(y, x []float32, s RoPEShape) { s.run("RoPE", y, x, false, rotate) }
 
-// RoPEGrad is dx += dy turned by the negative angle, laid out as in RoPE.
+// RoPEGrad is dx += dy rotated by the negative angle, in the layout of RoPE.
 func RoPEGrad(dx, dy []float32, s RoPEShape) { s.run("RoPEGrad", dx, dy, false, rotateBackAdd) }
 
-// RoPEPairs is RoPE with neighbours as pairs: i and i+D/2 there are 2i and
-// 2i+1 here. Source: RoFormer's own order, that of Meta's Llama and llama2.c.
+// RoPEPairs is RoPE over pairs of neighbouring channels: channels 2i and 2i+1
+// take the place of i and i+D/2.
+// Source: RoFormer's own order, that of Meta's Llama and llama2.c.
 func RoPEPairs(y, x []float32, s RoPEShape) { s.run("RoPEPairs", y, x, true, rotatePairs) }
 
-// RoPEPairsGrad is dx += dy turned by the negative angle, as in RoPEPairs.
+// RoPEPairsGrad is dx += dy rotated by the negative angle, in the layout of
+// RoPEPairs.
 func RoPEPairsGrad(dx, dy []float32, s RoPEShape) {
 	s.run("RoPEPairsGrad", dx, dy, true, rotatePairsBackAdd)
 }
@@ -60,7 +62,8 @@ func (s RoPEShape) run(op string, y, x []float32, pairs bool, f func(y, x, cos, 
 	floatBuffers.Put(owner)
 }
 
-// ropeJob's table has a row for each of T positions: half cosines, half sines.
+// The table of ropeJob has a row for each of T positions: half cosines, half
+// sines.
 type ropeJob struct {
 	y, x, table []float32
 	s           RoPEShape
@@ -81,15 +84,15 @@ func (j *ropeJob) span(lo, hi int) {
 	}
 }
 
-// angles is one kind of rotation, with neighbours as pairs or halves.
+// angles is one kind of rotation, over pairs of neighbours or over halves.
 type angles struct {
 	D     int
 	theta float64
 	pairs bool
 }
 
-// ropeKept is how many positions' angles are kept; those beyond are computed
-// in every call, so that a text without end needs no memory without end.
+// ropeKept is the number of positions whose angles are cached. Those of later
+// positions are computed in every call, which bounds the memory.
 const ropeKept = 1 << 16
 
 var ropeTables = struct {
@@ -97,8 +100,8 @@ var ropeTables = struct {
 	rows map[angles][]float32
 }{rows: map[angles][]float32{}}
 
-// row is the length of a position's cosines and sines: D/2 of each, or for
-// pairs D of each, every angle twice, the sines as -sin φ, sin φ.
+// row is the length of the cosines and sines of a position: D/2 of each or, for
+// pairs, D of each, with every angle twice and the sines as -sin φ, sin φ.
 func (a angles) row() int {
 	if a.pairs {
 		return 2 * a.D
@@ -120,7 +123,7 @@ func (a angles) table(n int) []float32 {
 	return table
 }
 
-// fill writes rows for the positions from pos on.
+// fill writes the rows of the positions from pos on.
 func (a angles) fill(rows []float32, pos int) {
 	row := a.row()
 	for at := 0; at < len(rows); at += row {

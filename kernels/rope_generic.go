@@ -18,8 +18,8 @@ func rotateBackAddGeneric(dx, dy, cos, sin []float32) {
 	}
 }
 
-// rotatePairsGeneric turns neighbours: cos and sin hold every angle twice, the
-// sines -sin φ, sin φ.
+// rotatePairsGeneric rotates neighbours: cos and sin hold every angle twice,
+// the sines as -sin φ, sin φ.
 func rotatePairsGeneric(y, x, cos, sin []float32) {
 	for i := 0; i < len(y); i += 2 {
 		a, b := x[i], x[i+1]

@@ -1,17 +1,18 @@
 package kernels
 
-// Keys7Inputs are what Keys7 reads of R tokens of H heads of N channels, or the
-// gradients of that. Parts may be absent: a nil A is 1, KA and Key are then nil
-// too; a nil KK makes no Remove and Replace, which are then nil.
+// Keys7Inputs are the inputs of Keys7 for R tokens of H heads of N channels, or
+// their gradients. Parts may be absent: a nil A stands for 1, and then KA and
+// the output Key are nil too; with a nil KK the outputs Remove and Replace are
+// nil.
 type Keys7Inputs struct {
 	K, A   []float32 // [R,H·N]: key and in-context rate
-	KK, KA []float32 // [H·N]: weights of the removal key and of the rate
+	KK, KA []float32 // [H·N]: weights of the removal key and of the in-context rate
 }
 
-// Keys7Outputs are what Keys7 makes, [R,H·N] each, or the gradients of that.
+// Keys7Outputs are the outputs of Keys7, [R,H·N] each, or their gradients.
 type Keys7Outputs struct{ Remove, Replace, Key []float32 }
 
-// Keys7 makes the keys of RWKV-7's memory:
+// Keys7 computes the keys of RWKV-7's memory:
 //
 //	κ = k·kk;  κ̂ = κ / max(‖κ‖ of the head, 1e-12)
 //	remove = -κ̂;  replace = κ̂·a;  key = k·(1 + (a-1)·ka)
@@ -31,9 +32,8 @@ func Keys7(out Keys7Outputs, scale []float32, in Keys7Inputs, R, H, N int) {
 //	dκ = (dκ̂ - κ̂·Σ κ̂·dκ̂)·scale;  dk += dκ·kk + dkey·(1 + (a-1)·ka);  dkk += Σ_r dκ·k
 //	da += dreplace·κ̂ + dkey·k·ka;  dka += Σ_r dkey·k·(a-1)
 //
-// given the remove and scale that Keys7 made; what was nil there is nil here.
-// dkk and dka may be nil besides. Rows are summed in order, within blocks that
-// are joined in order.
+// given the remove and scale that Keys7 computed. What was nil there is nil
+// here; dkk and dka may be nil in any case.
 func Keys7Grad(d Keys7Inputs, dout Keys7Outputs, remove, scale []float32, in Keys7Inputs, R, H, N int) {
 	C := H * N
 	j := keys7GradJob{d: d, remove: remove, keys7Job: keys7Job{dout, scale, in, H, N}}
@@ -109,8 +109,8 @@ func (j *keys7Job) span(lo, hi int) {
 	}
 }
 
-// keys7GradJob has the gradients of the outputs in out. It leaves dkk and dka
-// in parts [blocks of rows, 2, C].
+// keys7GradJob holds the gradients of the outputs in out. It stores partial
+// sums of dkk and dka in parts [blocks of rows, 2, C].
 type keys7GradJob struct {
 	keys7Job
 	d             Keys7Inputs
@@ -148,16 +148,16 @@ func (j *keys7GradJob) row(r int, dkk, dka []float32) {
 	}
 }
 
-// Gate7Inputs are what Gate7 reads of R tokens of H heads of N channels, or the
-// gradients of that. A nil RK is no bonus, a nil G no gate; what only they need
-// may then be nil.
+// Gate7Inputs are the inputs of Gate7 for R tokens of H heads of N channels, or
+// their gradients. With a nil RK there is no bonus, with a nil G no gate; what
+// they alone use may then be nil.
 type Gate7Inputs struct {
 	X, R, Key, V, G []float32 // [R,H·N]: memory, receptance, key, value, gate
 	RK              []float32 // [H·N]: weight of the bonus
 }
 
-// Gate7 is what follows RWKV-7's memory x: the bonus of the present token, and
-// the output gate g:
+// Gate7 applies to the output x of RWKV-7's memory the bonus of the present
+// token and the output gate g:
 //
 //	bonus = Σ of the head r·key·rk;  y = (x + bonus·v)·g
 //
@@ -176,8 +176,8 @@ func Gate7(y, bonus []float32, in Gate7Inputs, R, H, N int) {
 //	dx += d;  dg += dy·(x + bonus·v);  dv += bonus·d
 //	dr += e·key·rk;  dkey += e·r·rk;  drk += Σ_r e·r·key
 //
-// given the bonus that Gate7 made; what was nil there is nil here. drk may be
-// nil besides. Rows are summed in order, within blocks that are joined in order.
+// given the bonus that Gate7 computed. What was nil there is nil here; drk may
+// be nil in any case.
 func Gate7Grad(d Gate7Inputs, dy, bonus []float32, in Gate7Inputs, R, H, N int) {
 	C := H * N
 	j := gate7GradJob{d: d, gate7Job: gate7Job{dy, bonus, in, H, N}}
@@ -253,8 +253,8 @@ func (j *gate7Job) span(lo, hi int) {
 	}
 }
 
-// gate7GradJob has dy in y. It leaves drk and the row d in parts [blocks of
-// rows, 2, C].
+// gate7GradJob holds dy in y. It stores partial sums of drk, and a scratch row
+// for d, in parts [blocks of rows, 2, C].
 type gate7GradJob struct {
 	gate7Job
 	d     Gate7Inputs

@@ -17,7 +17,7 @@ func keys7ScaledGradGeneric(dk, da, dka, dkey, k, a, ka []float32) {
 	}
 }
 
-// keys7RemovalGeneric does one head and returns 1/max(‖κ‖, 1e-12).
+// keys7RemovalGeneric computes one head and returns 1/max(‖κ‖, 1e-12).
 func keys7RemovalGeneric(remove, replace, k, a, kk []float32) float32 {
 	var sum float64
 	for i, v := range k {
@@ -35,8 +35,8 @@ func keys7RemovalGeneric(remove, replace, k, a, kk []float32) float32 {
 	return s
 }
 
-// keys7RemovalGradGeneric has κ̂ in -remove. The norm is constant where it is
-// below 1e-12.
+// keys7RemovalGradGeneric reads κ̂ as -remove. A norm below 1e-12 is clipped
+// and so constant.
 func keys7RemovalGradGeneric(dk, da, dkk, dremove, dreplace, remove, k, a, kk []float32, s float32) {
 	rate := func(i int) float32 {
 		if a == nil {

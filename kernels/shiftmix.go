@@ -2,16 +2,16 @@ package kernels
 
 import "fmt"
 
-// MaxMixes is the most outputs of ShiftMix: RWKV-7's.
+// MaxMixes is the most outputs of ShiftMix: RWKV-7 has six.
 const MaxMixes = 6
 
-// MixInputs are what token shifts read: B sequences of T rows of C floats, and
-// the weights of each output. As gradients they are those of X, Mu and M.
+// MixInputs are the inputs of token shifts: B sequences of T rows of C floats,
+// and the weights of each output; or the gradients of X, Mu and M.
 type MixInputs struct {
 	X    []float32           // [B,T,C]
 	Last []float32           // [B,C]: the row before the first one; nil: zeros
 	Mu   [MaxMixes][]float32 // [C] each
-	M    [MaxMixes][]float32 // [B,T,C] each: what ShiftMixBy adds to Mu; of it alone
+	M    [MaxMixes][]float32 // [B,T,C] each: added to Mu, by ShiftMixBy alone
 }
 
 // ShiftMix is RWKV's token shift, with several weights at once:
@@ -46,18 +46,18 @@ func (j shiftMixJob) mix(op string, y [][]float32, in MixInputs, B int) {
 	floatBuffers.Put(owner)
 }
 
-// ShiftMixGrad adds the gradients of ShiftMix, given those of its outputs:
+// ShiftMixGrad adds the gradients of ShiftMix to d, given dy, the gradients of
+// its outputs:
 //
 //	dx[b,t] += Σ_i mu[i]·dy[i][b,t] + (1-mu[i])·dy[i][b,t+1]
 //	dmu[i] += Σ_b,t dy[i][b,t]·(x[b,t] - x[b,t-1])
 //
-// with nothing from beyond the last token, and none to last. d's X and each of
-// its Mu may be nil. Rows are summed in order, within blocks that are joined in order.
+// where dy[i][b,T] is 0; d.X and each of d.Mu may be nil.
 func ShiftMixGrad(d MixInputs, dy [][]float32, in MixInputs, B, T, C int) {
 	shiftMixGradJob{dx: d.X, shiftMixJob: shiftMixJob{T: T, C: C}}.mix("ShiftMixGrad", d, dy, in, B)
 }
 
-// ShiftMixPrevGrad adds the gradients of ShiftMixPrev likewise:
+// ShiftMixPrevGrad is ShiftMixGrad for ShiftMixPrev:
 //
 //	dx[b,t] += Σ_i (1-mu[i])·dy[i][b,t] + mu[i]·dy[i][b,t+1]
 //	dmu[i] += Σ_b,t dy[i][b,t]·(x[b,t-1] - x[b,t])
@@ -141,8 +141,8 @@ func (j *shiftMixJob) span(lo, hi int) {
 	}
 }
 
-// shiftMixGradJob has dy in y. It leaves dmu and a row for a dx nobody wants
-// in parts [blocks of rows, n+1, C].
+// shiftMixGradJob holds dy in y. It stores partial sums of dmu, and a scratch
+// row for a nil dx, in parts [blocks of rows, n+1, C].
 type shiftMixGradJob struct {
 	shiftMixJob
 	dx, parts []float32
@@ -157,8 +157,8 @@ func (j *shiftMixGradJob) span(lo, hi int) {
 	}
 }
 
-// block does rows lo … hi-1 of dx: what row lo gives to the row before it is
-// the block before's, which comes to row hi for that alone.
+// block computes rows lo … hi-1 of dx. What row lo gives to the row before it
+// belongs to the block before, which therefore reads row hi as well.
 func (j *shiftMixGradJob) block(lo, hi int) {
 	C := j.C
 	part := j.parts[lo/j.rows*(j.n+1)*C:][:(j.n+1)*C]

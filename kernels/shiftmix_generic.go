@@ -1,6 +1,6 @@
 package kernels
 
-// shiftMixRowGeneric writes the row that starts at at in every y.
+// shiftMixRowGeneric computes the row that starts at offset at in every y.
 func shiftMixRowGeneric(y, mu *mixSet, n, at int, x, prev []float32) {
 	for i := range n {
 		out, m := y[i][at:at+len(x)], mu[i]

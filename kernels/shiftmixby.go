@@ -1,7 +1,7 @@
 package kernels
 
-// ShiftMixBy is ShiftMixPrev with weights that each token adds to, RWKV-6's
-// data-dependent token shift:
+// ShiftMixBy is RWKV-6's data-dependent token shift, ShiftMixPrev with weights
+// that each token adds to:
 //
 //	y[i][b,t] = x[b,t] + (mu[i] + m[i][b,t])·(x[b,t-1] - x[b,t]),  x[b,-1] = last[b]
 //
@@ -19,13 +19,13 @@ func ShiftMixBy(y [][]float32, in MixInputs, B, T, C int) {
 	floatBuffers.Put(owner)
 }
 
-// ShiftMixByGrad adds the gradients of ShiftMixBy, given those of its outputs:
+// ShiftMixByGrad adds the gradients of ShiftMixBy to d, given dy, the gradients
+// of its outputs:
 //
 //	dx[b,t] += Σ_i (1-mu[i]-m[i][b,t])·dy[i][b,t] + (mu[i]+m[i][b,t+1])·dy[i][b,t+1]
-//	dm[i][b,t] += dy[i][b,t]·(x[b,t-1] - x[b,t]);  dmu[i] += Σ_b,t of it
+//	dm[i][b,t] += dy[i][b,t]·(x[b,t-1] - x[b,t]);  dmu[i] += Σ_b,t of the same
 //
-// with nothing from beyond the last token, and none to last. d's X and each of
-// its Mu may be nil. Rows are summed in order, within blocks that are joined in order.
+// where dy[i][b,T] is 0; d.X and each of d.Mu may be nil.
 func ShiftMixByGrad(d MixInputs, dy [][]float32, in MixInputs, B, T, C int) {
 	j := shiftMixByGradJob{dx: d.X, shiftMixByJob: shiftMixByJob{shiftMixJob: shiftMixJob{T: T, C: C}}}
 	j.need("ShiftMixByGrad", dy, in, B)
@@ -75,8 +75,8 @@ func (j *shiftMixByJob) span(lo, hi int) {
 	}
 }
 
-// shiftMixByGradJob has dy in y. It leaves dmu and a row for a dx nobody wants
-// in parts [blocks of rows, n+1, C].
+// shiftMixByGradJob holds dy in y. It stores partial sums of dmu, and a scratch
+// row for a nil dx, in parts [blocks of rows, n+1, C].
 type shiftMixByGradJob struct {
 	shiftMixByJob
 	dm        mixSet
@@ -92,8 +92,8 @@ func (j *shiftMixByGradJob) span(lo, hi int) {
 	}
 }
 
-// block does rows lo … hi-1 of dx: what row lo gives to the row before it is
-// the block before's, which comes to row hi for that alone.
+// block computes rows lo … hi-1 of dx. What row lo gives to the row before it
+// belongs to the block before, which therefore reads row hi as well.
 func (j *shiftMixByGradJob) block(lo, hi int) {
 	C := j.C
 	part := j.parts[lo/j.rows*(j.n+1)*C:][:(j.n+1)*C]

@@ -17,8 +17,8 @@ func Softmax(y, x []float32, R, C int) {
 //
 //	lse[r] = log Σ_v e^logits[r,v];  nll[r] = lse[r] - logits[r, targets[r]]
 //
-// in nats. A negative target is a position that does not count: nll is 0.
-// lse [R] may be nil.
+// in nats. A negative target masks a position: its nll is 0. lse [R] may be
+// nil.
 func CrossEntropy(nll, lse, logits []float32, targets []int32, R, V int) {
 	needTargets("CrossEntropy", targets, R, V)
 	need("CrossEntropy", "nll", nll, R)
@@ -28,7 +28,7 @@ func CrossEntropy(nll, lse, logits []float32, targets []int32, R, V int) {
 }
 
 // CrossEntropyGrad is dlogits[r,v] += scale·(e^(logits[r,v]-lse[r]) - [v = targets[r]])
-// for rows with a target ≥ 0; lse is CrossEntropy's.
+// for rows with a target ≥ 0; lse is the one that CrossEntropy computed.
 func CrossEntropyGrad(dlogits, logits, lse []float32, targets []int32, scale float32, R, V int) {
 	needTargets("CrossEntropyGrad", targets, R, V)
 	need("CrossEntropyGrad", "dlogits", dlogits, R*V)
@@ -37,12 +37,13 @@ func CrossEntropyGrad(dlogits, logits, lse []float32, targets []int32, scale flo
 	crossEntropyGradJobs.run(R, rowGrain(V), crossEntropyGradJob{dlogits, logits, lse, targets, scale, V})
 }
 
-// CrossEntropyInPlace is CrossEntropy and, over the logits, its gradient:
+// CrossEntropyInPlace is CrossEntropy; it overwrites the logits with their
+// gradient:
 //
 //	logits[r,v] = scale·(e^(logits[r,v]-lse[r]) - [v = targets[r]]) + wrap·max_v(logits[r,v])·[v = first largest]
 //
-// so that no second block of them is held. A row with a negative target keeps
-// only the last term, which is that of L2WrapGrad. lse may be nil.
+// so that logits and gradient share one block of memory. A row with a negative
+// target keeps only the last term, which is that of L2WrapGrad. lse may be nil.
 func CrossEntropyInPlace(nll, lse, logits []float32, targets []int32, scale, wrap float32, R, V int) {
 	needTargets("CrossEntropyInPlace", targets, R, V)
 	need("CrossEntropyInPlace", "nll", nll, R)
@@ -53,8 +54,8 @@ func CrossEntropyInPlace(nll, lse, logits []float32, targets []int32, scale, wra
 	}
 }
 
-// L2WrapGrad adds scale·max to the gradient of each row's first largest logit,
-// which keeps logits near zero; the official scale is 1e-4/R.
+// L2WrapGrad adds scale·max to the gradient, [R,V], of the first largest logit
+// of each row, which keeps logits near zero; the official scale is 1e-4/R.
 // Source: class L2Wrap, BlinkDL/RWKV-LM RWKV-v4neo/src/model.py.
 func L2WrapGrad(dlogits, logits []float32, scale float32, R, V int) {
 	needDims("L2WrapGrad", R, V)
@@ -90,7 +91,7 @@ func (j *softmaxJob) span(lo, hi int) {
 	}
 }
 
-// softmaxRow is y = softmax(by·x), by > 0; it returns log Σ e^(by·x).
+// softmaxRow is y = softmax(by·x), by > 0, and returns log Σ e^(by·x).
 func softmaxRow(y, x []float32, by float32) float32 {
 	if len(x) == 0 {
 		return float32(math.Inf(-1))

@@ -11,7 +11,7 @@ func maxOfGeneric(x []float32) float32 {
 	return top
 }
 
-// firstOfGeneric returns where the first v in x is, or len(x).
+// firstOfGeneric returns the index of the first v in x, or len(x).
 func firstOfGeneric(x []float32, v float32) int {
 	for i, e := range x {
 		if e == v {
@@ -21,7 +21,7 @@ func firstOfGeneric(x []float32, v float32) int {
 	return len(x)
 }
 
-// expShiftGeneric is y = e^(scale·x - top); it returns Σ y.
+// expShiftGeneric is y = e^(scale·x - top), and returns Σ y.
 func expShiftGeneric(y, x []float32, scale, top float32) float32 {
 	var sum float64
 	for i, v := range x {

@@ -1,7 +1,7 @@
 package kernels
 
-// SwiGLU is y[i] = silu(g[i])·u[i] = g[i]·σ(g[i])·u[i], a feed-forward layer's
-// gate g and input u. y may be g or u. Source: Shazeer (2002.05202).
+// SwiGLU is y[i] = silu(g[i])·u[i] = g[i]·σ(g[i])·u[i], of the gate g
+// and input u of a feed-forward layer. y may be g or u. Source: Shazeer (2002.05202).
 func SwiGLU(y, g, u []float32) { mapGrad("SwiGLU", swiGLU, y, g, u) }
 
 // SwiGLUGrad is, with s = σ(g[i]), du[i] += dy[i]·g[i]·s and

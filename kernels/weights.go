@@ -8,12 +8,13 @@ import (
 	"sync"
 )
 
-// DType is how a weight is stored.
+// DType is the storage type of weights.
 type DType uint8
 
-// The storage types. Quantised weights come in blocks of 32 along K: q8_0 is
-// q·d with an int8 q (8.5 bits a weight), q4_0 is (q-8)·d with a q of 4 bits
-// (4.5 bits), d being a float16. Source: ggml's block_q8_0 and block_q4_0.
+// The storage types. Quantised weights form blocks of 32 along K with a float16
+// scale d: in q8_0 a weight is q·d with an int8 q (8.5 bits a weight), in q4_0
+// it is (q-8)·d with a 4-bit q (4.5 bits).
+// Source: ggml's block_q8_0 and block_q4_0.
 const (
 	F32 DType = iota
 	BF16
@@ -24,7 +25,7 @@ const (
 
 var dtypeNames = [...]string{"f32", "bf16", "f16", "q8_0", "q4_0"}
 
-// String is the name that files and the command line use.
+// String returns the name in files and on the command line.
 func (t DType) String() string {
 	if int(t) < len(dtypeNames) {
 		return dtypeNames[t]
@@ -43,23 +44,23 @@ func ParseDType(s string) (DType, error) {
 }
 
 // Matrix is a weight matrix [N,K] of N outputs and K inputs, laid out for
-// MulVec and MulMat. It does not change once made.
+// MulVec and MulMat. It is immutable.
 type Matrix struct {
 	Type DType
 	N, K int
 
 	f32    []float32
-	half   []uint16 // rows of stride, zeros behind K
+	half   []uint16 // rows of stride, padded with zeros
 	stride int
-	// blocks holds groups of 8 rows, the last filled up with zero rows, as
-	// interleave lays them out.
+	// blocks holds groups of 8 rows in the layout of interleave, the last group
+	// filled up with zero rows.
 	blocks []byte
 }
 
-// NewMatrix stores w[N,K] as t: rounded to the nearest, halves to even, or
-// quantised as ggml does. For F32 the matrix is w itself, not a copy. A row
-// that is not a whole number of blocks, or a weight beyond the type's range,
-// is an error: keep such a matrix as F16 or F32.
+// NewMatrix stores w[N,K] as t: rounded to the nearest, ties to even, or
+// quantised as ggml does. For F32 the matrix is w itself, not a copy. It is an
+// error where a row is not a whole number of blocks or a weight is beyond the
+// type's range: store such a matrix as F16 or F32.
 func NewMatrix(t DType, w []float32, N, K int) (*Matrix, error) {
 	needDims("NewMatrix", N, K)
 	need("NewMatrix", "w", w, N*K)
@@ -85,10 +86,10 @@ func NewMatrix(t DType, w []float32, N, K int) (*Matrix, error) {
 	})
 }
 
-// MatrixFromBlocks copies a matrix as a GGUF file stores it: N rows of K
+// MatrixFromBlocks copies a matrix in the format of GGUF files: N rows of K
 // little-endian values, or of K/32 blocks of 34 bytes (q8_0: a float16 d, 32
-// int8) or 18 bytes (q4_0: a float16 d, 16 bytes of which byte j holds weight
-// j low and weight j+16 high).
+// int8) or 18 bytes (q4_0: a float16 d, 16 bytes whose byte j holds weight j in
+// its low half and weight j+16 in its high half).
 func MatrixFromBlocks(t DType, data []byte, N, K int) (*Matrix, error) {
 	needDims("MatrixFromBlocks", N, K)
 	row, err := rowBytes(t, K)
@@ -120,7 +121,7 @@ func MatrixFromBlocks(t DType, data []byte, N, K int) (*Matrix, error) {
 	})
 }
 
-// rowBytes is what a file uses for a row.
+// rowBytes is the size of a row in a file.
 func rowBytes(t DType, K int) (int, error) {
 	switch t {
 	case F32:
@@ -141,10 +142,12 @@ func newHalf(t DType, N, K int) *Matrix {
 	return &Matrix{Type: t, N: N, K: K, stride: stride, half: buffer[uint16](N * stride)}
 }
 
-// rowsOfGroup holds rows on their way into a matrix of blocks.
+// rowsOfGroup keeps scratch for the rows of a group before they are
+// interleaved.
 var rowsOfGroup = sync.Pool{New: func() any { return new([]byte) }}
 
-// newQuantised builds a matrix of blocks; read writes row n as a file has it.
+// newQuantised builds a matrix of blocks; read writes the blocks of row n as a
+// file has them.
 func newQuantised(t DType, N, K int, read func(n int, dst []byte) error) (*Matrix, error) {
 	row, err := rowBytes(t, K)
 	if err != nil {
@@ -175,10 +178,10 @@ func newQuantised(t DType, N, K int, read func(n int, dst []byte) error) (*Matri
 	return m, nil
 }
 
-// Bytes is how many bytes of weights one pass over the matrix reads.
+// Bytes is the size of the weights, which one product reads once.
 func (m *Matrix) Bytes() int { return 4*len(m.f32) + 2*len(m.half) + len(m.blocks) }
 
-// Row writes row n as floats to dst[K].
+// Row writes row n as float32 to dst[K].
 func (m *Matrix) Row(dst []float32, n int) {
 	need("Row", "dst", dst, m.K)
 	if n < 0 || n >= m.N {

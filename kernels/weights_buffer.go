@@ -5,9 +5,9 @@ import (
 	"unsafe"
 )
 
-// slabs hands out memory for weights. Small matrices share a slab, since only
-// what is larger than a huge page can lie in one; a slab lives as long as any
-// of them.
+// slabs allocates memory for weights. Small matrices share a slab, since only
+// memory larger than a huge page can lie in one. A slab lives as long as any
+// matrix in it.
 var slabs struct {
 	sync.Mutex
 	free []byte
@@ -15,7 +15,7 @@ var slabs struct {
 
 const slabSize = 16 << 20
 
-// buffer makes a slice of n zeros in huge pages, beginning at a cache line.
+// buffer returns n zeros in huge pages, aligned to a cache line.
 func buffer[E float32 | uint16 | byte](n int) []E {
 	var e E
 	size := (n*int(unsafe.Sizeof(e)) + 63) &^ 63
@@ -35,7 +35,7 @@ func buffer[E float32 | uint16 | byte](n int) []E {
 	return unsafe.Slice((*E)(unsafe.Pointer(&b[0])), n)
 }
 
-// large makes a slice of n > 0 zeros of its own.
+// large returns n > 0 zeros in an allocation of their own.
 func large[E float32 | uint16 | byte](n int) []E {
 	b := make([]E, n)
 	HugePages(b)

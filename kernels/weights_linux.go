@@ -7,9 +7,9 @@ import (
 
 const hugePage = 2 << 20
 
-// HugePages asks for pages of 2 MiB where x lies, before it is first written:
-// in decode they are worth some points of the read bandwidth. It is advice,
-// without effect on small slices and where the system has no such pages.
+// HugePages asks the kernel for pages of 2 MiB for x, before x is first
+// written: they raise the read bandwidth of a decode step by a few percent. The
+// advice has no effect on small slices and on systems without such pages.
 func HugePages[E float32 | uint16 | byte](x []E) {
 	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(*new(E))))
 	if len(b) < 2*hugePage {

@@ -2,5 +2,5 @@
 
 package kernels
 
-// HugePages asks for large pages where x lies; this system has no such call.
+// HugePages does nothing: this system has no call for large pages.
 func HugePages[E float32 | uint16 | byte]([]E) {}

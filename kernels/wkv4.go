@@ -2,13 +2,13 @@ package kernels
 
 import "sync"
 
-// WKV4Start is p in the state of a sequence that has seen nothing; a = b = 0.
-// Any huge negative number works; this is the official inference code's.
+// WKV4Start is the p of a fresh state, with a = b = 0. Any huge negative number
+// works; this is the one of the official inference code.
 const WKV4Start = -1e30
 
-// WKV4Inputs are what WKV4 reads, or the gradients of that.
+// WKV4Inputs are the inputs of WKV4, or their gradients.
 type WKV4Inputs struct {
-	W, U []float32 // [C]: the log-decay of a step, w ≤ 0, and the bonus of the present one
+	W, U []float32 // [C]: log-decay of a step, w ≤ 0, and bonus of the present token
 	K, V []float32 // [B,T,C]: key and value
 }
 
@@ -38,12 +38,12 @@ func WKV4(y []float32, s WKV4State, in WKV4Inputs, B, T, C int) {
 	wkv4Jobs.run(B*blocks, wkvGrain(T), wkv4Job{y, s, in, T, C, blocks})
 }
 
-// WKV4Grad adds the gradients of WKV4 to d, of which any may be nil, given that
-// of y. s0 is the state before the call (the zero value: fresh); no gradient
-// flows into it.
+// WKV4Grad adds the gradients of WKV4 to d, given dy, the gradient of y; any
+// field of d may be nil. s0 is the state before the call (the zero value:
+// fresh).
 //
-// With true sums A, B, E = e^(u+k), D = dy/(B+E) and A_w, B_w the derivatives
-// of A, B by w, forwards in time
+// With the true sums A, B of the state, E = e^(u+k), D = dy/(B+E), and A_w, B_w
+// the derivatives of A, B by w: forwards in time
 //
 //	dw += (A_w - B_w·y)·D;  du += (v-y)·E·D;  A_w' = e^w·(A + A_w);  B_w' = e^w·(B + B_w)
 //
@@ -51,8 +51,8 @@ func WKV4(y []float32, s WKV4State, in WKV4Inputs, B, T, C int) {
 //
 //	dv += E·D + e^k·P;  dk += E·D·(v-y) + e^k·(P·v + Q);  P' = e^w·P + D;  Q' = e^w·Q - D·y
 //
-// A, B, A_w, B_w carry the exponent p of WKV4, and P, Q one of their own.
-// Batches are summed in order.
+// A, B, A_w, B_w share the exponent p of WKV4; P and Q have an exponent of
+// their own.
 func WKV4Grad(d WKV4Inputs, dy []float32, s0 WKV4State, in WKV4Inputs, B, T, C int) {
 	needDims("WKV4Grad", B, T, C)
 	d.need("WKV4Grad: gradient", B, T, C, needOrNil)
@@ -78,11 +78,11 @@ func (in *WKV4Inputs) need(op string, B, T, C int, need func(op, name string, x 
 	need(op, "v", in.V, B*T*C)
 }
 
-// wkvBlock is the channels of one call: a cache line of a row.
+// wkvBlock is the number of channels of a block: a cache line of a row.
 const wkvBlock = 16
 
-// wkvGrain returns how many blocks make one chunk; a channel-step costs about
-// a nanosecond, and three more with its gradient.
+// wkvGrain returns the number of blocks in a chunk. A step of a channel takes
+// about a nanosecond, its gradient three more.
 func wkvGrain(T int) int { return max(1, blockFloats/(T*wkvBlock)) }
 
 type wkv4Job struct {
@@ -113,9 +113,9 @@ type wkv4GradJob struct {
 
 var wkv4GradJobs jobs[wkv4GradJob, *wkv4GradJob]
 
-// wkvTape is what one block of channels keeps between the two passes: the
-// state (a, b, p) and sums of a call, a row for gradients nobody wants, and
-// (y, E·D, D·e^m, m) of each step.
+// wkvTape is the scratch of a block of channels in the gradient: the state (a,
+// b, p) and sums of a call, a scratch row for nil gradients, and (y, E·D,
+// D·e^m, m) of each step.
 type wkvTape struct {
 	a, b, p, dw, du, sink [wkvBlock]float32
 	steps                 []float32
@@ -135,7 +135,7 @@ func (j *wkv4GradJob) span(lo, hi int) {
 	wkvTapes.Put(tape)
 }
 
-// block does channels c0 … c1-1 of every sequence.
+// block computes channels c0 … c1-1 of every sequence.
 func (j *wkv4GradJob) block(tape *wkvTape, c0, c1 int) {
 	n := c1 - c0
 	tape.dw, tape.du = [wkvBlock]float32{}, [wkvBlock]float32{}

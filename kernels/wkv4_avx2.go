@@ -17,7 +17,7 @@ func wkv4AVX2(y, a, b, p, w, u, k, v []float32, T, C int) {
 	}
 }
 
-// Eight channels of the tape from the i-th on.
+// state and step return the tape's values of the eight channels from i on.
 func (t *wkvTape) state(i int) *float32 { return &t.a[i] }
 func (t *wkvTape) step(s, i int) *float32 {
 	return &t.steps[4*wkvBlock*s+i]

@@ -1,6 +1,6 @@
 package kernels
 
-// wkv4Generic does len(w) channels; rows of y, k, v start C apart.
+// wkv4Generic computes len(w) channels; rows of y, k, v lie C floats apart.
 func wkv4Generic(y, a, b, p, w, u, k, v []float32, T, C int) {
 	for t := range T {
 		for c := range w {
@@ -15,9 +15,9 @@ func wkv4Generic(y, a, b, p, w, u, k, v []float32, T, C int) {
 	}
 }
 
-// wkv4GradForwardGeneric runs the recurrence from the tape's state, adds to
-// its dw and du and fills its steps. With m the exponent of a step's output,
-// it stores y, f = E·D, s = D·e^m and m.
+// wkv4GradForwardGeneric runs the recurrence from the tape's state, adds to the
+// tape's dw and du and fills its steps with y, f = E·D, s = D·e^m and m, the
+// exponent of the step's output.
 func wkv4GradForwardGeneric(tape *wkvTape, dy, w, u, k, v []float32, T, C int) {
 	var aw, bw [wkvBlock]float32
 	a, b, p := &tape.a, &tape.b, &tape.p
@@ -41,7 +41,7 @@ func wkv4GradForwardGeneric(tape *wkvTape, dy, w, u, k, v []float32, T, C int) {
 	}
 }
 
-// wkv4GradReverseGeneric adds dk and dv from the tape's steps. o is the
+// wkv4GradReverseGeneric adds to dk and dv from the tape's steps. o is the
 // exponent of P and Q; k+o ≤ 0 because every m is at least the decayed key.
 func wkv4GradReverseGeneric(dk, dv []float32, strideK, strideV int, tape *wkvTape, w, k, v []float32, T, C int) {
 	var P, Q, o [wkvBlock]float32

@@ -1,9 +1,9 @@
 package kernels
 
-// WKV6Inputs are what WKV5 and WKV6 read, or the gradients of that; C = H·N.
+// WKV6Inputs are the inputs of WKV5 and WKV6, or their gradients; C = H·N.
 type WKV6Inputs struct {
-	W       []float32 // the log-decay, w ≤ 0: [B,T,C] of every step, for WKV5 [C]
-	U       []float32 // [C]: the bonus of the present step; nil: ones
+	W       []float32 // log-decay, w ≤ 0: [B,T,C], one for every step; for WKV5 [C]
+	U       []float32 // [C]: bonus of the present token; nil: ones
 	R, K, V []float32 // [B,T,C]: receptance, key and value
 }
 
@@ -14,13 +14,13 @@ type WKV6Inputs struct {
 //	y_t[j]  = Σ_i r_t[i]·(S[i,j] + u[i]·k_t[i]·v_t[j])
 //	S'[i,j] = e^w_t[i]·S[i,j] + k_t[i]·v_t[j]
 //
-// A sequence gives the same bits however it is cut into calls.
+// Cutting a sequence into several calls changes no bit.
 // Source: BlinkDL/RWKV-LM RWKV-v5/cuda/wkv6_cuda.cu; arXiv 2404.05892, 4.2.
 func WKV6(y, s []float32, in WKV6Inputs, B, T, H, N int) {
 	wkv6("WKV6", y, s, in, B, T, H, N, true)
 }
 
-// WKV5 is WKV6 with one log-decay a channel: w is [C].
+// WKV5 is WKV6 with one log-decay for all steps: w is [C].
 // Source: BlinkDL/RWKV-LM RWKV-v5/cuda/wkv5_cuda.cu.
 func WKV5(y, s []float32, in WKV6Inputs, B, T, H, N int) {
 	wkv6("WKV5", y, s, in, B, T, H, N, false)
@@ -35,7 +35,8 @@ func wkv6(op string, y, s []float32, in WKV6Inputs, B, T, H, N int, perStep bool
 	}
 }
 
-// need checks what both directions read; it returns the floats of [B,T,C].
+// need checks the inputs that forward and gradient read; it returns the number
+// of floats of [B,T,C].
 func (in *WKV6Inputs) need(op string, B, T, H, N int, perStep bool) (n int) {
 	needDims(op, B, T, H, N)
 	C := H * N
@@ -52,22 +53,22 @@ func (in *WKV6Inputs) need(op string, B, T, H, N int, perStep bool) (n int) {
 	return n
 }
 
-// wkv6Chunk is the steps that are done at once: their rows stay in the
-// first-level cache. Results of the gradients depend on it.
+// wkv6Chunk is the number of steps computed at once, whose rows stay in the L1
+// cache. It affects the rounding of the gradients.
 const wkv6Chunk = 64
 
-// wkv6Grain returns how many heads make one chunk of work.
+// wkv6Grain returns the number of heads in a chunk of work.
 func wkv6Grain(T, N int) int { return max(1, blockFloats/max(1, T*N*N)) }
 
-// wkv6Args is what both directions read.
+// wkv6Args are the arguments that forward and gradient share.
 type wkv6Args struct {
 	in      WKV6Inputs
 	T, H, N int
-	perStep bool // a log-decay for each step
+	perStep bool // each step has a log-decay of its own
 }
 
-// head returns where row 0 of a head begins in [B,T,C], and its bonus; ones
-// holds N of them.
+// head returns where row 0 of a head begins in [B,T,C], and the bonus of the
+// head; ones holds N ones.
 func (a *wkv6Args) head(batch, h int, ones []float32) (at int, u []float32) {
 	at = (batch*a.T*a.H + h) * a.N
 	if a.in.U == nil {
@@ -76,8 +77,8 @@ func (a *wkv6Args) head(batch, h int, ones []float32) (at int, u []float32) {
 	return at, a.in.U[h*a.N : (h+1)*a.N]
 }
 
-// decays fills d with e^w of steps t0 … t1-1, a row each, or with one row for
-// all of them; it returns the distance between rows.
+// decays fills d with e^w of steps t0 … t1-1, or with the one row that all
+// steps share; it returns the distance between rows.
 func (a *wkv6Args) decays(d []float32, at, h, t0, t1 int) (stride int) {
 	N := a.N
 	if !a.perStep {
@@ -88,8 +89,9 @@ func (a *wkv6Args) decays(d []float32, at, h, t0, t1 int) (stride int) {
 	return N
 }
 
-// wkv6Scan is a recurrence of one head over T steps, forwards or backwards in
-// time. Rows of a, b, x lie stride floats apart, of d and out as told.
+// wkv6Scan is a recurrence of one head over T steps, with back backwards in
+// time. Rows of a, b, x lie stride floats apart, rows of d and out dStride and
+// outStride.
 type wkv6Scan struct {
 	out, s, c, a, d, b, x []float32
 	T, N                  int
@@ -116,7 +118,7 @@ func (j *wkv6Job) span(lo, hi int) {
 	floatBuffers.Put(owner)
 }
 
-// one does one head of one sequence.
+// one computes one head of one sequence.
 func (j *wkv6Job) one(batch, h int, d, c, ones []float32) {
 	at, u := j.head(batch, h, ones)
 	C, N := j.H*j.N, j.N

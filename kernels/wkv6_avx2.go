@@ -2,22 +2,22 @@
 
 package kernels
 
-// wkv6Steps is how many steps go over all columns of the state before the
-// next ones do: their rows stay in the first-level cache.
+// wkv6Steps is the number of steps that run over all columns of the state
+// before the next steps do: their rows stay in the L1 cache.
 const wkv6Steps = 16
 
 // wkv6Rows is where the rows of some steps of a scan begin, and the bytes from
-// one step's to the next's. a and e are the rows that go with those of the
-// state: b of values, x of keys.
+// one step to the next. a and e are indexed like rows of the state; e is b in
+// wkv6Values and x in wkv6Keys.
 type wkv6Rows struct {
 	row, d, out, c                            int
 	stride, each, dStride, outStride, cStride int
 	a, e                                      *float32
 }
 
-// rows returns those of the T steps from the n-th on that the scan comes to.
-// Where rows lie whole pages apart, a and e are copied into pack, or they
-// would drive one another from the first-level cache.
+// rows returns the rows of T steps from the n-th step of the scan on. Where
+// rows lie whole pages apart, a and e are copied into pack, because they would
+// evict one another from the L1 cache.
 func (q *wkv6Scan) rows(n, T int, e, pack []float32) wkv6Rows {
 	t, sign := q.row(n), 4
 	if q.back {
@@ -36,11 +36,11 @@ func (q *wkv6Scan) rows(n, T int, e, pack []float32) wkv6Rows {
 	return r
 }
 
-// pages is the number of floats apart from which on rows share few sets of the
-// first-level cache.
+// pages divides the stride, in floats, of rows that share few sets of the L1
+// cache.
 const pages = 512
 
-// packing returns scratch for rows, nil where they stay in place.
+// packing returns scratch for copied rows, nil where rows stay in place.
 func (q *wkv6Scan) packing() (owner *[]float32, pack []float32) {
 	if q.stride%pages != 0 || q.T == 1 {
 		return nil, nil

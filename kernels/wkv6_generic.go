@@ -1,6 +1,6 @@
 package kernels
 
-// row returns which step is the n-th that the scan comes to.
+// row returns the time of the n-th step of the scan.
 func (q *wkv6Scan) row(n int) int {
 	if q.back {
 		return q.T - 1 - n
@@ -8,8 +8,8 @@ func (q *wkv6Scan) row(n int) int {
 	return n
 }
 
-// wkv6ValuesGeneric gives a row of values for each step, from the state s
-// [N keys,N values]:
+// wkv6ValuesGeneric computes a row of values for each step from the state s [N
+// keys,N values]:
 //
 //	out_t[j] = c_t·x_t[j] + Σ_i a_t[i]·S[i,j];  S'[i,j] = d_t[i]·S[i,j] + b_t[i]·x_t[j]
 func wkv6ValuesGeneric(q *wkv6Scan) {
@@ -31,8 +31,8 @@ func wkv6ValuesGeneric(q *wkv6Scan) {
 	}
 }
 
-// wkv6KeysGeneric gives a row of keys for each step, from the transposed state
-// s [N values,N keys]:
+// wkv6KeysGeneric computes a row of keys for each step from the transposed
+// state s [N values,N keys]:
 //
 //	out_t[i] = Σ_j a_t[j]·S[j,i];  S'[j,i] = d_t[i]·S[j,i] + b_t[i]·x_t[j]
 func wkv6KeysGeneric(q *wkv6Scan) {
@@ -63,20 +63,20 @@ func wkv6DotsGeneric(c, a, u, b []float32, N, stride int) {
 	}
 }
 
-// wkv6DecaysGeneric is d[t] = e^w[t] on rows of N, which fill d; rows of w lie
-// stride floats apart.
+// wkv6DecaysGeneric is d[t] = e^w[t] on rows of N floats; rows of d are
+// contiguous, rows of w lie stride floats apart.
 func wkv6DecaysGeneric(d, w []float32, N, stride int) {
 	for t := range len(d) / N {
 		expGeneric(d[t*N:(t+1)*N], w[t*stride:t*stride+N])
 	}
 }
 
-// wkv6Forgets is the e^w below which dw is less than the rounding of what it is
-// the difference of, and 0 is the nearer value.
+// wkv6Forgets is the e^w below which dw is set to 0: it would be smaller than
+// the rounding of the difference that it is computed from.
 const wkv6Forgets = 1.0 / (1 << 24)
 
-// wkv6JoinGeneric adds to a step's gradients from the scans' gr and gk and
-// e = Σ_j dy[j]·v[j], and takes q to the step before:
+// wkv6JoinGeneric adds to the gradients of a step, given gr and gk from the
+// scans and e = Σ_j dy[j]·v[j], and moves q to the step before:
 //
 //	dw += q - k·gk;  q' = q - k·gk + r·gr      q - k·gk: 0 where d < 2^-24
 //	dr += gr + u·k·e;  dk += gk + u·r·e;  du += r·k·e
@@ -94,7 +94,8 @@ func wkv6JoinGeneric(dw, dr, dk, du, q, gr, gk, u, r, k, d []float32, e float32)
 	}
 }
 
-// wkv6MeetGeneric is q[i] += Σ_j G[j,i]·S[j,i] over R rows of transposed states.
+// wkv6MeetGeneric is q[i] += Σ_j G[j,i]·S[j,i] over R rows of transposed
+// states.
 func wkv6MeetGeneric(q, G, S []float32, R, stride int) {
 	for j := range R {
 		g, s := G[j*stride:], S[j*stride:]

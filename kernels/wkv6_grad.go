@@ -1,11 +1,11 @@
 package kernels
 
-// WKV6Grad adds the gradients of WKV6 to d, of which any may be nil, given that
-// of y. s0 [B,H,N,N] is the state before the call (nil: zeros); no gradient
-// flows into it.
+// WKV6Grad adds the gradients of WKV6 to d, given dy, the gradient of y; any
+// field of d may be nil. s0 [B,H,N,N] is the state before the call (nil:
+// zeros).
 //
-// With S before a step, G the gradient of the state after it (zeros after the
-// last), per head
+// With S the state before a step and G the gradient of the state after it
+// (zeros after the last step), per head
 //
 //	dr[i] += Σ_j dy[j]·S[i,j] + u[i]·k[i]·e       e = Σ_j dy[j]·v[j]
 //	dk[i] += Σ_j G[i,j]·v[j]  + u[i]·r[i]·e
@@ -13,11 +13,10 @@ package kernels
 //	dw[i] += e^w[i]·Σ_j G[i,j]·S[i,j];  du[i] += r[i]·k[i]·e
 //	G'[i,j] = e^w[i]·G[i,j] + r[i]·dy[j]
 //
-// dw is taken from Q[i] = Σ_j G[i,j]·S'[i,j], S' after the step, which is
-// dw + k·(dk's sum), and before the step dw + r·(dr's sum): Q is computed
-// afresh every 64 steps and carried from step to step between. So dw is as
-// exact as Q, and 0 where e^w < 2^-24.
-// Batches are summed in order.
+// dw is computed from Q[i] = Σ_j G[i,j]·S'[i,j], S' the state after the step: Q
+// is dw + k·(the sum in dk), and for the step before it is dw + r·(the sum in
+// dr). Q is computed from G and S every 64 steps and updated from step to step
+// in between. So dw is as exact as Q, and it is 0 where e^w < 2^-24.
 func WKV6Grad(d WKV6Inputs, dy, s0 []float32, in WKV6Inputs, B, T, H, N int) {
 	wkv6Grad("WKV6Grad", d, dy, s0, in, B, T, H, N, true)
 }
@@ -50,8 +49,7 @@ func wkv6Grad(op string, d WKV6Inputs, dy, s0 []float32, in WKV6Inputs, B, T, H,
 	floatBuffers.Put(owner)
 }
 
-// wkv6GradJob has sums of dw and du for each batch [B,C]; those of dw serve
-// WKV5 alone.
+// wkv6GradJob stores sums of du, and for WKV5 of dw, for each batch [B,C].
 type wkv6GradJob struct {
 	d                  WKV6Inputs
 	dy, s0, sumW, sumU []float32
@@ -60,15 +58,15 @@ type wkv6GradJob struct {
 
 var wkv6GradJobs jobs[wkv6GradJob, *wkv6GradJob]
 
-// wkv6Tape is one head's scratch between the passes.
+// wkv6Tape is the scratch of one head between the passes.
 type wkv6Tape struct {
-	d, gr   []float32 // e^w and dr's sums, [T,N]
+	d, gr   []float32 // e^w and sums of dr, [T,N]
 	c, e    []float32 // Σ r·u·k and Σ dy·v, [T]
-	gk      []float32 // dk's sums or dv's of a chunk [wkv6Chunk,N]
+	gk      []float32 // sums of dk or of dv of a chunk, [wkv6Chunk,N]
 	s, g    []float32 // states [N,N], transposed
 	marks   []float32 // s at the end of each chunk but the last
 	q, ones []float32 // [N]
-	sink    []float32 // a row for gradients nobody wants, [N]
+	sink    []float32 // scratch row for nil gradients, [N]
 }
 
 func newWKV6Tape(scratch []float32, T, N int) (t wkv6Tape, size int) {
@@ -99,7 +97,7 @@ func (j *wkv6GradJob) span(lo, hi int) {
 	floatBuffers.Put(owner)
 }
 
-// one does one head of one sequence.
+// one computes one head of one sequence.
 func (j *wkv6GradJob) one(t *wkv6Tape, batch, h int) {
 	at, u := j.head(batch, h, t.ones)
 	C, N := j.H*j.N, j.N
@@ -114,7 +112,7 @@ func (j *wkv6GradJob) one(t *wkv6Tape, batch, h int) {
 	}
 }
 
-// chunk points q at chunk m's rows of b, a and x, and of d.
+// chunk sets the rows of a, b, x and d in q to those of chunk m.
 func (j *wkv6GradJob) chunk(q *wkv6Scan, t *wkv6Tape, m, at int, a, b, x []float32) {
 	t0 := m * wkv6Chunk
 	row := at + t0*q.stride
@@ -166,7 +164,7 @@ func (j *wkv6GradJob) backKeys(t *wkv6Tape, q wkv6Scan, at, batch, h int, u []fl
 	}
 }
 
-// rowOr is x's row, or the sink where x is nil.
+// rowOr returns a row of x, or sink where x is nil.
 func rowOr(x []float32, row int, sink []float32) []float32 {
 	if x == nil {
 		return sink

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestWKV6Scratch wants the same from scratch that is full of NaN, and no
-// allocation once warm.
+// TestWKV6Scratch checks that scratch full of NaN changes nothing, and that
+// warm calls allocate nothing.
 func TestWKV6Scratch(t *testing.T) {
 	skipIfPoolsLeak(t)
 	before := Threads()

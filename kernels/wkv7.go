@@ -2,11 +2,11 @@ package kernels
 
 import "sync"
 
-// WKV7Inputs are what WKV7 reads, [B,T,H·N] each, or the gradients of that.
+// WKV7Inputs are the inputs of WKV7, [B,T,H·N] each, or their gradients.
 type WKV7Inputs struct {
 	W       []float32 // the log-decay of a step, w ≤ 0
 	R, K, V []float32 // receptance, key and value
-	A, B    []float32 // -κ̂ and κ̂⊙(in-context rate): they remove what the key κ̂ holds
+	A, B    []float32 // -κ̂ and κ̂⊙(in-context rate): they remove the value stored under key κ̂
 }
 
 // WKV7 runs the RWKV-7 recurrence over T steps of H heads of N channels in B
@@ -17,7 +17,7 @@ type WKV7Inputs struct {
 //	S[j][i] = e^w[j]·S[j][i] + v[i]·k[j] + sa[i]·b[j]
 //	y[i] = Σ_j S[j][i]·r[j]
 //
-// sa [B,T,H·N] is what WKV7Grad wants to know; nil: it is not kept.
+// sa [B,T,H·N] is an output for WKV7Grad; it may be nil.
 // Source: BlinkDL/RWKV-LM RWKV-v7/train_temp/cuda/wkv7_cuda.cu.
 func WKV7(y, s, sa []float32, in WKV7Inputs, B, T, H, N int) {
 	needDims("WKV7", B, T, H, N)
@@ -39,10 +39,10 @@ func (in *WKV7Inputs) need(op string, n int, need func(op, name string, x []floa
 	need(op, "b", in.B, n)
 }
 
-// WKV7Grad adds the gradients of WKV7 to d, of which any may be nil, given that
-// of y and the sa that WKV7 kept. s0 [B,H,N,N] is the state before the call
-// (nil: zeros); no gradient flows into it. Per head, backwards in time from
-// G = 0, with S the state after a step and S' the one before,
+// WKV7Grad adds the gradients of WKV7 to d, given dy, the gradient of y, and
+// the sa that WKV7 stored; any field of d may be nil. s0 [B,H,N,N] is the state
+// before the call (nil: zeros). Per head, backwards in time from G = 0, with S
+// the state after a step and S' the state before it,
 //
 //	dr[j] += Σ_i S[j][i]·dy[i];  D[j][i] = G[j][i] + r[j]·dy[i]
 //	dk[j] += Σ_i D[j][i]·v[i];   dv[i] += Σ_j D[j][i]·k[j]
@@ -64,11 +64,11 @@ func WKV7Grad(d WKV7Inputs, dy, s0, sa []float32, in WKV7Inputs, B, T, H, N int)
 		[...][]float32{stepW: in.W, stepR: in.R, stepK: in.K, stepA: in.A, stepB: in.B, stepV: in.V, stepSA: sa, stepDY: dy}, s0, T, H, N})
 }
 
-// wkv7Chunk is the steps whose decays are computed at once, and whose rows of
-// a head stay in the first-level cache while blocks of columns go over them.
+// wkv7Chunk is the number of steps whose decays are computed at once, and whose
+// rows of a head stay in the L1 cache while blocks of columns pass over them.
 const wkv7Chunk = 16
 
-// wkv7Grain returns how many heads make one chunk of work.
+// wkv7Grain returns the number of heads in a chunk of work.
 func wkv7Grain(T, N int) int { return max(1, blockFloats/(T*N*N)) }
 
 type wkv7Job struct {

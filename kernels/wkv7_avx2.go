@@ -2,8 +2,8 @@
 
 package kernels
 
-// wkv7AVX2 does blocks of columns: their state stays in the first-level cache from
-// the first step to the last.
+// wkv7AVX2 computes blocks of columns, whose state stays in the L1 cache over
+// all steps.
 func wkv7AVX2(y, s, sa, d, r, k, v, a, b []float32, T, C, N int) {
 	var sink [16]float32
 	for i := 0; i < N; {
@@ -33,9 +33,10 @@ func wkv7AdvanceAVX2(x []wkv7Tile, steps []wkv7Block, n, i, T int) {
 	wkv7AdvanceToAVX2(&x[0][0][0], &steps[0][0][0], &steps[i][0][0], n, T)
 }
 
-// rows is where wkv7Reverse adds up along rows: a tile behind the states, which
-// at N = 64 start a page, and so away from what g has in the same place of a
-// page; a read waits for an earlier write there.
+// rows is where wkv7Reverse adds up sums along rows: a tile behind the states.
+// At N = 64 the states start on a page; the tile's offset within a page
+// therefore differs from that of g, as a load waits for an earlier store at the
+// same offset.
 func (t *wkv7Tape) rows() *wkv7Tile { return &t.states[len(t.states)-1] }
 
 func wkv7ReverseAVX2(tape *wkv7Tape, i, T int) {

@@ -1,7 +1,7 @@
 package kernels
 
-// wkv7Generic does T steps of one head: s is [N,N], d [T,N] the decays e^w,
-// rows of the others start C apart. A nil sa is not kept.
+// wkv7Generic computes T steps of one head: s is [N,N], d [T,N] the decays e^w;
+// rows of the others lie C floats apart. sa may be nil.
 func wkv7Generic(y, s, sa, d, r, k, v, a, b []float32, T, C, N int) {
 	var few [64]float32
 	sum := few[:min(N, len(few))]
@@ -33,8 +33,8 @@ func wkv7Generic(y, s, sa, d, r, k, v, a, b []float32, T, C, N int) {
 	}
 }
 
-// wkv7CarryGeneric moves the block i of values of a state [n] past the steps
-// of a chunk, in place.
+// wkv7CarryGeneric updates block i of values of a state, x [n], in place over
+// the steps of a chunk.
 func wkv7CarryGeneric(x []wkv7Tile, steps []wkv7Block, i, T int) {
 	for t := range T {
 		step := steps[t*len(x) : (t+1)*len(x)]
@@ -50,8 +50,9 @@ func wkv7CarryGeneric(x []wkv7Tile, steps []wkv7Block, i, T int) {
 	}
 }
 
-// wkv7AdvanceGeneric is wkv7Carry from x[:n] to the next n and on, keeping
-// the state of every step. It adds to the dr of the steps.
+// wkv7AdvanceGeneric is wkv7Carry that keeps the state of every step: x[:n] is
+// the state before the first step, the next n tiles the state after it, and so
+// on. It adds to the dr of the steps.
 func wkv7AdvanceGeneric(x []wkv7Tile, steps []wkv7Block, n, i, T int) {
 	for t := range T {
 		copy(x[(t+1)*n:(t+2)*n], x[t*n:])
@@ -67,8 +68,8 @@ func wkv7AdvanceGeneric(x []wkv7Tile, steps []wkv7Block, n, i, T int) {
 	}
 }
 
-// wkv7ReverseGeneric takes the gradient of the block i of values back over
-// the steps of a chunk, whose states wkv7Advance found.
+// wkv7ReverseGeneric carries the gradient of block i of values backwards over
+// the steps of a chunk, whose states wkv7Advance computed.
 func wkv7ReverseGeneric(tape *wkv7Tape, i, T int) {
 	n := tape.n
 	g := tape.g[i*n : (i+1)*n]
@@ -102,8 +103,8 @@ func wkv7ReverseGeneric(tape *wkv7Tape, i, T int) {
 	}
 }
 
-// wkv7PackGeneric copies T rows of N floats, which start stride apart, to a
-// vector of their steps of n blocks; decays as e^x.
+// wkv7PackGeneric copies T rows of N floats, which lie stride floats apart, to
+// one vector of their steps of n blocks; decays as e^x.
 func wkv7PackGeneric(steps []wkv7Block, n, vector int, x []float32, N, T, stride, _ int) {
 	for t := range T {
 		for i := 0; i < N; i += wkv7Side {
@@ -117,7 +118,7 @@ func wkv7PackGeneric(steps []wkv7Block, n, vector int, x []float32, N, T, stride
 	}
 }
 
-// wkv7UnpackGeneric adds a vector of T steps to rows of x, and clears it.
+// wkv7UnpackGeneric adds one vector of T steps to rows of x, and clears it.
 func wkv7UnpackGeneric(x []float32, steps []wkv7Block, n, vector, N, T, stride, _ int) {
 	for t := range T {
 		for i := 0; i < N; i += wkv7Side {
@@ -129,6 +130,6 @@ func wkv7UnpackGeneric(x []float32, steps []wkv7Block, n, vector, N, T, stride, 
 	}
 }
 
-// wkv7FetchGeneric does nothing: rows that start pages apart are fetched by
-// nothing else, but only fast implementations wait for them.
+// wkv7FetchGeneric does nothing: prefetching rows that lie pages apart speeds
+// up assembly alone.
 func wkv7FetchGeneric(x []float32, N, T, stride int) {}

@@ -2,8 +2,8 @@ package kernels
 
 import "sync"
 
-// Vectors of a step in WKV7Grad's tape: by key, but for v, sa, dy and dv,
-// which are by value. w is the decay e^w.
+// Vectors of a step in wkv7Tape: indexed by key, but v, sa, dy and dv by value.
+// w is the decay e^w.
 const (
 	stepW = iota
 	stepR
@@ -22,14 +22,14 @@ const (
 	stepVectors
 )
 
-// wkv7Side is the keys or values that are worked on at once.
+// wkv7Side is the number of keys or values that are computed at once.
 const wkv7Side = 16
 
 type (
-	// wkv7Block is what a step has of wkv7Side channels.
+	// wkv7Block holds the vectors of a step for wkv7Side channels.
 	wkv7Block [stepVectors][wkv7Side]float32
-	// wkv7Tile is a square of a transposed state: a row is a value, so that five
-	// of seven sums run down columns and only two along rows.
+	// wkv7Tile is a square of a transposed state: a row for each value, so that
+	// five of seven sums run down columns and only two along rows.
 	wkv7Tile [wkv7Side][wkv7Side]float32
 )
 
@@ -42,8 +42,8 @@ type wkv7GradJob struct {
 
 var wkv7GradJobs jobs[wkv7GradJob, *wkv7GradJob]
 
-// wkv7Tape is the scratch of one head of n blocks of channels. What lies
-// beyond its N channels is zero.
+// wkv7Tape is the scratch of one head of n blocks of channels, zero beyond the
+// N channels.
 type wkv7Tape struct {
 	n      int
 	steps  []wkv7Block // [wkv7Chunk][n]
@@ -69,8 +69,9 @@ func (j *wkv7GradJob) span(lo, hi int) {
 	wkv7Tapes.Put(tape)
 }
 
-// head keeps the state at the borders of chunks, and going back finds those
-// within a chunk again: undoing a step would divide by the decay.
+// head computes one head: it keeps the state at the start of each chunk and
+// recomputes the states within a chunk going backwards. Undoing a step instead
+// would divide by the decay.
 func (j *wkv7GradJob) head(tape *wkv7Tape, h int) {
 	n, chunks := tape.n, (j.T+wkv7Chunk-1)/wkv7Chunk
 	j.start(tape, h)
@@ -109,14 +110,15 @@ func (j *wkv7GradJob) start(tape *wkv7Tape, h int) {
 	}
 }
 
-// chunk returns where chunk c of a head begins and its steps.
+// chunk returns where chunk c of head h begins, and its number of steps.
 func (j *wkv7GradJob) chunk(h, c int) (at, T int) {
 	t0 := c * wkv7Chunk
 	return (h/j.H*j.T+t0)*j.H*j.N + h%j.H*j.N, min(wkv7Chunk, j.T-t0)
 }
 
-// pack copies inputs of a chunk to the tape, the decays as e^w; it returns the
-// chunk's steps. The chunk at hand next, before or after this one, is fetched.
+// pack copies inputs of a chunk to the tape, the decays as e^w, and returns the
+// chunk's number of steps. It prefetches the chunk that follows (next = 1) or
+// precedes it (next = -1).
 func (j *wkv7GradJob) pack(tape *wkv7Tape, h, c, next int, vectors ...int) (T int) {
 	at, T := j.chunk(h, c)
 	for _, v := range vectors {
@@ -125,7 +127,7 @@ func (j *wkv7GradJob) pack(tape *wkv7Tape, h, c, next int, vectors ...int) (T in
 	return T
 }
 
-// unpack adds the gradients of a chunk to where they belong, and clears them.
+// unpack adds the gradients of a chunk from the tape to d, and clears them.
 func (j *wkv7GradJob) unpack(tape *wkv7Tape, h, c int) {
 	at, T := j.chunk(h, c)
 	for v := stepDW; v < stepVectors; v++ {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// layer7 is a time mix's arguments of WKV7 with what a model makes of them:
-// decays of e^(-0.6065σ), unit keys to be removed, rates in (0,1).
+// layer7 holds the arguments of WKV7 in a time mixing, with values as in a
+// model: decays of e^(-0.6065σ), removal keys of length 1, rates in (0,1).
 type layer7 struct {
 	B, T, H, N              int
 	w, r, k, v, a, b, sa, s []float32
@@ -52,7 +52,7 @@ func (l *layer7) backward(h int) {
 	j.span(h, h+1)
 }
 
-// fastest is the least time of f over heads in turn, within d.
+// fastest returns the shortest time of f over heads in turn, within d.
 func (l *layer7) fastest(d time.Duration, f func(h int)) float64 {
 	least := time.Duration(math.MaxInt64)
 	end := time.Now().Add(d)
@@ -64,9 +64,9 @@ func (l *layer7) fastest(d time.Duration, f func(h int)) float64 {
 	return least.Seconds()
 }
 
-// BenchmarkWKV7Share is the recurrence's share of a layer's training step at
-// C = 768, with its matrix products at .85 of the FMA peak. It times single
-// heads on one thread: threads share nothing but the memory.
+// BenchmarkWKV7Share reports the share of the recurrence in a layer's training
+// step at C = 768, with the matrix products at .85 of the FMA peak. It times
+// single heads on one thread, as threads share nothing but memory.
 func BenchmarkWKV7Share(b *testing.B) {
 	const B, T, H, N, C = 4, 512, 12, 64, 768
 	l := newLayer7(B, T, H, N)
@@ -86,8 +86,8 @@ func BenchmarkWKV7Share(b *testing.B) {
 	}
 }
 
-// BenchmarkWKV7Decode is one token of a head: its state is in the first- or
-// second-level cache.
+// BenchmarkWKV7Decode times one token of a head, whose state is in the L1 or L2
+// cache.
 func BenchmarkWKV7Decode(b *testing.B) {
 	l := newLayer7(1, 1, 12, 64)
 	l.sa = nil

@@ -89,7 +89,7 @@ func columnSumsAVX2(sum, x *float32, R, stride, n int)
 //go:noescape
 func maxOfAVX2(x *float32, n int) float32
 
-// firstOfAVX2 returns where the first v in x is, or the length.
+// firstOfAVX2 returns the index of the first v in x, or len(x).
 //
 //go:noescape
 func firstOfAVX2(x *float32, v float32, n int) int
@@ -139,17 +139,17 @@ func geluTanhAVX2(y, x *float32, n int)
 //go:noescape
 func siluAVX2(y, x *float32, n int)
 
-// negExpGradAVX2 is dx += dy·x, x being the output.
+// negExpGradAVX2 is dx += dy·x, where x is the output.
 //
 //go:noescape
 func negExpGradAVX2(dx, dy, x *float32, n int)
 
-// tanhGradAVX2 is dx += dy·(1-x²), x being the output.
+// tanhGradAVX2 is dx += dy·(1-x²), where x is the output.
 //
 //go:noescape
 func tanhGradAVX2(dx, dy, x *float32, n int)
 
-// curveGradAVX2 is dx += dy·(y - y²/top), the slope of y = top·σ.
+// curveGradAVX2 is dx += dy·(y - y²/top), the gradient of y = top·σ.
 //
 //go:noescape
 func curveGradAVX2(dx, dy, y *float32, top float32, n int)
@@ -234,22 +234,22 @@ func sumExpShiftAVX2(x *float32, top float32, n int) float32
 //go:noescape
 func addExpShiftAVX2(y, x *float32, shift, scale float32, n int)
 
-// rotateAVX2 turns one head by its angles, halves being pairs.
+// rotateAVX2 rotates one head, whose pairs are channels i and i+D/2.
 //
 //go:noescape
 func rotateAVX2(y, x, cos, sin *float32, n int)
 
-// rotateBackAddAVX2 adds one head turned by its negative angles.
+// rotateBackAddAVX2 adds one head rotated by the negative angles.
 //
 //go:noescape
 func rotateBackAddAVX2(y, x, cos, sin *float32, n int)
 
-// rotatePairsAVX2 turns one head by its angles, neighbours being pairs: y = x·cos + x'·sin, x' having them swapped.
+// rotatePairsAVX2 rotates one head, whose pairs are neighbours: y = x·cos + x'·sin, where x' is x with neighbours swapped.
 //
 //go:noescape
 func rotatePairsAVX2(y, x, cos, sin *float32, n int)
 
-// rotatePairsBackAddAVX2 adds one head turned by its negative angles: y += x·cos - x'·sin.
+// rotatePairsBackAddAVX2 adds one head rotated by the negative angles: y += x·cos - x'·sin.
 //
 //go:noescape
 func rotatePairsBackAddAVX2(y, x, cos, sin *float32, n int)
@@ -274,7 +274,7 @@ func wkv6DotsAVX2(c, a, u, b *float32, N, stride, n int)
 //go:noescape
 func wkv6DecaysAVX2(d, w *float32, N, stride, n int)
 
-// wkv6JoinAVX2 adds to a step's gradients and takes q to the step before.
+// wkv6JoinAVX2 adds to the gradients of a step and moves q to the step before.
 //
 //go:noescape
 func wkv6JoinAVX2(dw, dr, dk, du, q, gr, gk, u, r, k, d *float32, e float32, n int)
@@ -299,52 +299,52 @@ func keys7ScaledGradAVX2(dk, da, dka, dkey, k, a, ka *float32, n int)
 //go:noescape
 func bonus7GradAVX2(dr, dkey, drk, r, key, rk *float32, e float32, n int)
 
-// lstmCellAVX2 finishes a step of as many units as h has.
+// lstmCellAVX2 computes a step of len(h) units from their sums.
 //
 //go:noescape
 func lstmCellAVX2(h, c, c0, z *float32, H, n int)
 
-// gruCellAVX2 finishes a step of as many units as h has.
+// gruCellAVX2 computes a step of len(h) units from their sums.
 //
 //go:noescape
 func gruCellAVX2(h, q, h0, gates, b *float32, H, n int)
 
-// gruCellGradAVX2 takes it back.
+// gruCellGradAVX2 computes the gradient of gruCell.
 //
 //go:noescape
 func gruCellGradAVX2(dn, dy, e, h0, q, gates *float32, H, n int)
 
-// quantiseInputsAVX2 fills blocks from 32 inputs each: int8 q, the scale d, -8·Σq.
+// quantiseInputsAVX2 fills each block from 32 inputs: int8 q, the scale d, -8·Σq.
 //
 //go:noescape
 func quantiseInputsAVX2(dst *actBlock, x *float32, n int)
 
-// tile1x16AVX2 is c[1,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
+// tile1x16AVX2 is c[1,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It prefetches every fourth cache line of the panel at next.
 //
 //go:noescape
 func tile1x16AVX2(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, next *float32, acc bool)
 
-// tile2x16AVX2 is c[2,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
+// tile2x16AVX2 is c[2,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It prefetches every fourth cache line of the panel at next.
 //
 //go:noescape
 func tile2x16AVX2(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, next *float32, acc bool)
 
-// tile3x16AVX2 is c[3,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
+// tile3x16AVX2 is c[3,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It prefetches every fourth cache line of the panel at next.
 //
 //go:noescape
 func tile3x16AVX2(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, next *float32, acc bool)
 
-// tile4x16AVX2 is c[4,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
+// tile4x16AVX2 is c[4,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It prefetches every fourth cache line of the panel at next.
 //
 //go:noescape
 func tile4x16AVX2(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, next *float32, acc bool)
 
-// tile5x16AVX2 is c[5,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
+// tile5x16AVX2 is c[5,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It prefetches every fourth cache line of the panel at next.
 //
 //go:noescape
 func tile5x16AVX2(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, next *float32, acc bool)
 
-// tile6x16AVX2 is c[6,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It fetches a line in four of the panel at next.
+// tile6x16AVX2 is c[6,16] = a·b, or += with acc; a's element (m,k) is am and ak floats apart, b's rows are bk apart. It prefetches every fourth cache line of the panel at next.
 //
 //go:noescape
 func tile6x16AVX2(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, next *float32, acc bool)
@@ -389,7 +389,7 @@ func copy16AVX2(dst, src *float32, ld, panels, k int)
 //go:noescape
 func pack6AVX2(dst *float32, stride int, src *float32, ld, rows, k int)
 
-// fmaLoopAVX2 does rounds of 12 FMAs of 8 floats: 192·rounds operations.
+// fmaLoopAVX2 runs rounds of 12 FMAs of 8 floats: 192·rounds operations.
 //
 //go:noescape
 func fmaLoopAVX2(rounds int)
@@ -424,22 +424,22 @@ func dotQ8AVX2(y *float32, yfar int, w *byte, far int, x *actBlock, blocks, grou
 //go:noescape
 func dotQ4AVX2(y *float32, yfar int, w *byte, far int, x *actBlock, blocks, groups int)
 
-// unpackBF16AVX2 is dst = src for n weights, a multiple of 16.
+// unpackBF16AVX2 expands n weights to float32, a multiple of 16.
 //
 //go:noescape
 func unpackBF16AVX2(dst *float32, src *uint16, n int)
 
-// unpackF16AVX2 is dst = src for n weights, a multiple of 16.
+// unpackF16AVX2 expands n weights to float32, a multiple of 16.
 //
 //go:noescape
 func unpackF16AVX2(dst *float32, src *uint16, n int)
 
-// unpackQ8AVX2 is dst[8,32·blocks] of 8 interleaved rows, rows of dst ld floats apart.
+// unpackQ8AVX2 expands 8 interleaved rows to dst[8,32·blocks], rows of dst ld floats apart.
 //
 //go:noescape
 func unpackQ8AVX2(dst *float32, ld int, w *byte, blocks int)
 
-// unpackQ4AVX2 is dst[8,32·blocks] of 8 interleaved rows, rows of dst ld floats apart.
+// unpackQ4AVX2 expands 8 interleaved rows to dst[8,32·blocks], rows of dst ld floats apart.
 //
 //go:noescape
 func unpackQ4AVX2(dst *float32, ld int, w *byte, blocks int)
@@ -469,17 +469,17 @@ func keys7UnitAVX2(remove, replace, k, a, kk *float32, s float32, n int)
 //go:noescape
 func keys7AlongAVX2(remove, a, dreplace, dremove *float32, n int) float32
 
-// keys7UnitGradAVX2 is keys7RemovalGrad with that sum known.
+// keys7UnitGradAVX2 is keys7RemovalGrad, given the sum along of keys7Along.
 //
 //go:noescape
 func keys7UnitGradAVX2(dk, da, dkk, dremove, dreplace, remove, k, a, kk *float32, along, s float32, n int)
 
-// lstmOutGradAVX2 leaves the gradient of the output gate's sum in do, and adds that of the cell to dc.
+// lstmOutGradAVX2 stores the gradient of the output gate's sum in do, and adds the gradient of the cell to dc.
 //
 //go:noescape
 func lstmOutGradAVX2(do, dc, e, c, o *float32, n int)
 
-// lstmInGradAVX2 is the rest of lstmCellGrad.
+// lstmInGradAVX2 computes the gradients of the input, forget and cell gates of lstmCellGrad.
 //
 //go:noescape
 func lstmInGradAVX2(di, df, dg, dc, c0, i, f, m *float32, n int)
@@ -499,22 +499,22 @@ func wkv4x8AVX2(y, a, b, p, w, u, k, v *float32, T, stride int)
 //go:noescape
 func wkv4RestAVX2(y, a, b, p, w, u, k, v *float32, T, stride, n int)
 
-// wkv4GradForwardx8AVX2 is wkv4GradForward for 8 channels; state and steps are the tape's.
+// wkv4GradForwardx8AVX2 is wkv4GradForward for 8 channels; tape points at the tape's state and steps at its steps.
 //
 //go:noescape
 func wkv4GradForwardx8AVX2(tape, steps, dy, w, u, k, v *float32, T, stride int)
 
-// wkv4GradForwardRestAVX2 is that for n < 8 channels.
+// wkv4GradForwardRestAVX2 is wkv4GradForward for n < 8 channels.
 //
 //go:noescape
 func wkv4GradForwardRestAVX2(tape, steps, dy, w, u, k, v *float32, T, stride, n int)
 
-// wkv4GradReversex8AVX2 is wkv4GradReverse for 8 channels; rows begin at the last.
+// wkv4GradReversex8AVX2 is wkv4GradReverse for 8 channels; pointers are at the last rows.
 //
 //go:noescape
 func wkv4GradReversex8AVX2(dk, dv, steps, w, k, v *float32, T, stride, strideK, strideV int)
 
-// wkv4GradReverseRestAVX2 is that for n < 8 channels.
+// wkv4GradReverseRestAVX2 is wkv4GradReverse for n < 8 channels.
 //
 //go:noescape
 func wkv4GradReverseRestAVX2(dk, dv, steps, w, k, v *float32, T, stride, strideK, strideV, n int)
@@ -524,7 +524,7 @@ func wkv4GradReverseRestAVX2(dk, dv, steps, w, k, v *float32, T, stride, strideK
 //go:noescape
 func wkv6Valuesx16AVX2(out, s, a, d, b, x, c *float32, T, N, sStride, stride, eachStride, outStride, dStride, cStride int)
 
-// wkv6ValuesRestAVX2 is that for n ≤ 8 columns.
+// wkv6ValuesRestAVX2 is wkv6Values for n ≤ 8 columns.
 //
 //go:noescape
 func wkv6ValuesRestAVX2(out, s, a, d, b, x, c *float32, T, N, sStride, stride, eachStride, outStride, dStride, cStride, n int)
@@ -534,77 +534,77 @@ func wkv6ValuesRestAVX2(out, s, a, d, b, x, c *float32, T, N, sStride, stride, e
 //go:noescape
 func wkv6Keysx16AVX2(out, s, a, d, b, x *float32, T, N, sStride, stride, eachStride, outStride, dStride int)
 
-// wkv6KeysRestAVX2 is that for n ≤ 8 columns.
+// wkv6KeysRestAVX2 is wkv6Keys for n ≤ 8 columns.
 //
 //go:noescape
 func wkv6KeysRestAVX2(out, s, a, d, b, x *float32, T, N, sStride, stride, eachStride, outStride, dStride, n int)
 
-// wkv7x16AVX2 is wkv7 for 16 values; sa's rows start strideSA apart.
+// wkv7x16AVX2 is wkv7 for 16 values; rows of sa start strideSA apart.
 //
 //go:noescape
 func wkv7x16AVX2(y, s, sa, d, r, k, v, a, b *float32, T, stride, strideSA, N int)
 
-// wkv7x8AVX2 is that for 8 values.
+// wkv7x8AVX2 is wkv7 for 8 values.
 //
 //go:noescape
 func wkv7x8AVX2(y, s, sa, d, r, k, v, a, b *float32, T, stride, strideSA, N int)
 
-// wkv7RestAVX2 is that for n < 8 values.
+// wkv7RestAVX2 is wkv7 for n < 8 values.
 //
 //go:noescape
 func wkv7RestAVX2(y, s, sa, d, r, k, v, a, b *float32, T, stride, strideSA, N, n int)
 
-// wkv7CarryToAVX2 is wkv7Carry; values is the step's block of them.
+// wkv7CarryToAVX2 is wkv7Carry; values points at the block of values in the first step.
 //
 //go:noescape
 func wkv7CarryToAVX2(x, steps, values *float32, n, T int)
 
-// wkv7AdvanceToAVX2 is wkv7Advance; values is the step's block of them.
+// wkv7AdvanceToAVX2 is wkv7Advance; values points at the block of values in the first step.
 //
 //go:noescape
 func wkv7AdvanceToAVX2(x, steps, values *float32, n, T int)
 
-// wkv7ReverseFromAVX2 is wkv7Reverse from the last step on; x is the state before it, values the step's block of them.
+// wkv7ReverseFromAVX2 is wkv7Reverse; x is the state before the last step, and values points at the block of values in the last step.
 //
 //go:noescape
 func wkv7ReverseFromAVX2(grad, x, rows, steps, values *float32, n, T int)
 
-// wkv7PackRowsAVX2 copies T rows of x to blocks, sixteen floats a block, and fetches what lies ahead.
+// wkv7PackRowsAVX2 copies T rows of x to blocks of sixteen floats, and prefetches the rows ahead floats further.
 //
 //go:noescape
 func wkv7PackRowsAVX2(blocks, x *float32, n, T, stride, ahead int)
 
-// wkv7PackExpAVX2 is that with e^x.
+// wkv7PackExpAVX2 is wkv7PackRows of e^x.
 //
 //go:noescape
 func wkv7PackExpAVX2(blocks, x *float32, n, T, stride, ahead int)
 
-// wkv7UnpackRowsAVX2 adds blocks to T rows of x and clears them, likewise.
+// wkv7UnpackRowsAVX2 adds blocks to T rows of x, clears the blocks, and prefetches the rows ahead floats further.
 //
 //go:noescape
 func wkv7UnpackRowsAVX2(blocks, x *float32, n, T, stride, ahead int)
 
-// wkv7FetchRowsAVX2 fetches T rows of lines cache lines.
+// wkv7FetchRowsAVX2 prefetches T rows of lines cache lines.
 //
 //go:noescape
 func wkv7FetchRowsAVX2(x *float32, T, stride, lines int)
 
-// attentionSetAVX2 is c = a·b for tiles of 6 rows and 16 columns, k ≥ 1: a's element (m,k) is am and ak floats apart, b's rows are bk apart. From tile to tile c, a, b and k go on by their steps.
+// attentionSetAVX2 is c = a·b for tiles of 6 rows and 16 columns, k ≥ 1: a's element (m,k) is am and ak floats apart, b's rows are bk apart. cStep, aStep, bStep and kStep are the distances from tile to tile.
 //
 //go:noescape
 func attentionSetAVX2(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k, cStep, aStep, bStep, kStep, tiles int)
 
-// attentionAddAVX2 is c += a·b for tiles of 6 rows and 16 columns, k ≥ 1: a's element (m,k) is am and ak floats apart, b's rows are bk apart. From tile to tile c, a, b and k go on by their steps.
+// attentionAddAVX2 is c += a·b for tiles of 6 rows and 16 columns, k ≥ 1: a's element (m,k) is am and ak floats apart, b's rows are bk apart. cStep, aStep, bStep and kStep are the distances from tile to tile.
 //
 //go:noescape
 func attentionAddAVX2(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k, cStep, aStep, bStep, kStep, tiles int)
 
-// attentionBlendAVX2 is c[m] = keep[m]·c[m] + a·b for tiles of 6 rows and 16 columns, k ≥ 1: a's element (m,k) is am and ak floats apart, b's rows are bk apart. From tile to tile c, a, b and k go on by their steps.
+// attentionBlendAVX2 is c[m] = keep[m]·c[m] + a·b for tiles of 6 rows and 16 columns, k ≥ 1: a's element (m,k) is am and ak floats apart, b's rows are bk apart. cStep, aStep, bStep and kStep are the distances from tile to tile.
 //
 //go:noescape
 func attentionBlendAVX2(c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k, cStep, aStep, bStep, kStep, tiles int, keep *float32)
 
-// attentionSoftmaxAVX2 goes on with the softmax of 16 queries over n more keys, rows of p: with top' = max(top, p), keep = e^(top-top'), p' = e^(p-top') and sum' = keep·sum + Σ p'. Lane i does not see rows from full on that are above off+i.
+// attentionSoftmaxAVX2 continues the online softmax of 16 queries over n more keys, the rows of p: top' = max(top, p), keep = e^(top-top'), p' = e^(p-top') and sum' = keep·sum + Σ p'. Lane i does not see row r ≥ full where r > off+i.
 //
 //go:noescape
 func attentionSoftmaxAVX2(p *float32, ld, full, n, off int, top, sum, keep *float32)
@@ -619,7 +619,7 @@ func attentionBackAVX2(p, ds *float32, ld, full, n, off int, lse, d *float32)
 //go:noescape
 func attentionCopyAVX2(dst *float32, ldd int, src *float32, lds, rows, n int, by *float32, byStep int)
 
-// attentionGatherAVX2 is dst[r] += by[r]·src[r], likewise.
+// attentionGatherAVX2 is dst[r] += by[r]·src[r] for rows of n floats; the factors are byStep floats apart.
 //
 //go:noescape
 func attentionGatherAVX2(dst *float32, ldd int, src *float32, lds, rows, n int, by *float32, byStep int)
@@ -634,7 +634,7 @@ func attentionTransposeAVX2(dst, src *float32, lds, n int)
 //go:noescape
 func attentionDotsAVX2(p, q, k *float32, ld, rows, stride, far, H, G, D int)
 
-// attentionSumsAVX2 is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h/G], likewise.
+// attentionSumsAVX2 is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h/G], with the layout of attentionDots.
 //
 //go:noescape
 func attentionSumsAVX2(p, y, v *float32, ld, rows, stride, far, H, G, D int)

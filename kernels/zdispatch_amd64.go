@@ -172,7 +172,7 @@ func maxOf(x []float32) float32 {
 	return maxOfGeneric(x)
 }
 
-// firstOf returns where the first v in x is, or the length.
+// firstOf returns the index of the first v in x, or len(x).
 func firstOf(x []float32, v float32) int {
 	if inUse >= avx2 {
 		return firstOfAVX2(at(x), v, len(x))
@@ -261,7 +261,7 @@ func silu(y, x []float32) {
 	siluGeneric(y, x)
 }
 
-// negExpGrad is dx += dy·x, x being the output.
+// negExpGrad is dx += dy·x, where x is the output.
 func negExpGrad(dx, dy, x []float32) {
 	if inUse >= avx2 {
 		negExpGradAVX2(at(dx), at(dy), at(x), len(dx))
@@ -270,7 +270,7 @@ func negExpGrad(dx, dy, x []float32) {
 	negExpGradGeneric(dx, dy, x)
 }
 
-// tanhGrad is dx += dy·(1-x²), x being the output.
+// tanhGrad is dx += dy·(1-x²), where x is the output.
 func tanhGrad(dx, dy, x []float32) {
 	if inUse >= avx2 {
 		tanhGradAVX2(at(dx), at(dy), at(x), len(dx))
@@ -279,7 +279,7 @@ func tanhGrad(dx, dy, x []float32) {
 	tanhGradGeneric(dx, dy, x)
 }
 
-// curveGrad is dx += dy·(y - y²/top), the slope of y = top·σ.
+// curveGrad is dx += dy·(y - y²/top), the gradient of y = top·σ.
 func curveGrad(dx, dy, y []float32, top float32) {
 	if inUse >= avx2 {
 		curveGradAVX2(at(dx), at(dy), at(y), top, len(dx))
@@ -429,7 +429,7 @@ func addExpShift(y, x []float32, shift, scale float32) {
 	addExpShiftGeneric(y, x, shift, scale)
 }
 
-// rotate turns one head by its angles, halves being pairs.
+// rotate rotates one head, whose pairs are channels i and i+D/2.
 func rotate(y, x, cos, sin []float32) {
 	if inUse >= avx2 {
 		rotateAVX2(at(y), at(x), at(cos), at(sin), len(y))
@@ -438,7 +438,7 @@ func rotate(y, x, cos, sin []float32) {
 	rotateGeneric(y, x, cos, sin)
 }
 
-// rotateBackAdd adds one head turned by its negative angles.
+// rotateBackAdd adds one head rotated by the negative angles.
 func rotateBackAdd(y, x, cos, sin []float32) {
 	if inUse >= avx2 {
 		rotateBackAddAVX2(at(y), at(x), at(cos), at(sin), len(y))
@@ -447,7 +447,7 @@ func rotateBackAdd(y, x, cos, sin []float32) {
 	rotateBackAddGeneric(y, x, cos, sin)
 }
 
-// rotatePairs turns one head by its angles, neighbours being pairs: y = x·cos + x'·sin, x' having them swapped.
+// rotatePairs rotates one head, whose pairs are neighbours: y = x·cos + x'·sin, where x' is x with neighbours swapped.
 func rotatePairs(y, x, cos, sin []float32) {
 	if inUse >= avx2 {
 		rotatePairsAVX2(at(y), at(x), at(cos), at(sin), len(y))
@@ -456,7 +456,7 @@ func rotatePairs(y, x, cos, sin []float32) {
 	rotatePairsGeneric(y, x, cos, sin)
 }
 
-// rotatePairsBackAdd adds one head turned by its negative angles: y += x·cos - x'·sin.
+// rotatePairsBackAdd adds one head rotated by the negative angles: y += x·cos - x'·sin.
 func rotatePairsBackAdd(y, x, cos, sin []float32) {
 	if inUse >= avx2 {
 		rotatePairsBackAddAVX2(at(y), at(x), at(cos), at(sin), len(y))
@@ -465,7 +465,7 @@ func rotatePairsBackAdd(y, x, cos, sin []float32) {
 	rotatePairsBackAddGeneric(y, x, cos, sin)
 }
 
-// shiftMixRow is y[i] = prev + mu[i]·(x-prev) for the row at at of count outputs.
+// shiftMixRow is y[i] = prev + mu[i]·(x-prev) for count outputs i, on the row at offset at.
 func shiftMixRow(y, mu *mixSet, count, at int, x, prev []float32) {
 	if inUse >= avx2 {
 		shiftMixRowAVX2(y, mu, count, at, x, prev)
@@ -474,7 +474,7 @@ func shiftMixRow(y, mu *mixSet, count, at int, x, prev []float32) {
 	shiftMixRowGeneric(y, mu, count, at, x, prev)
 }
 
-// shiftMixGradRow adds to dx, dprev and dmu the gradients of that row.
+// shiftMixGradRow adds the gradients of shiftMixRow to dx, dprev and dmu.
 func shiftMixGradRow(dy, mu, dmu *mixSet, count, at int, x, prev, dx, dprev []float32) {
 	if inUse >= avx2 {
 		shiftMixGradRowAVX2(dy, mu, dmu, count, at, x, prev, dx, dprev)
@@ -528,7 +528,7 @@ func wkv4GradReverse(dk, dv []float32, strideK, strideV int, tape *wkvTape, w, k
 	wkv4GradReverseGeneric(dk, dv, strideK, strideV, tape, w, k, v, T, C)
 }
 
-// wkv6Values gives a row of values for each step.
+// wkv6Values computes a row of values for each step.
 func wkv6Values(q *wkv6Scan) {
 	if inUse >= avx2 {
 		wkv6ValuesAVX2(q)
@@ -537,7 +537,7 @@ func wkv6Values(q *wkv6Scan) {
 	wkv6ValuesGeneric(q)
 }
 
-// wkv6Keys gives a row of keys for each step.
+// wkv6Keys computes a row of keys for each step.
 func wkv6Keys(q *wkv6Scan) {
 	if inUse >= avx2 {
 		wkv6KeysAVX2(q)
@@ -564,7 +564,7 @@ func wkv6Decays(d, w []float32, N, stride int) {
 	wkv6DecaysGeneric(d, w, N, stride)
 }
 
-// wkv6Join adds to a step's gradients and takes q to the step before.
+// wkv6Join adds to the gradients of a step and moves q to the step before.
 func wkv6Join(dw, dr, dk, du, q, gr, gk, u, r, k, d []float32, e float32) {
 	if inUse >= avx2 {
 		wkv6JoinAVX2(at(dw), at(dr), at(dk), at(du), at(q), at(gr), at(gk), at(u), at(r), at(k), at(d), e, len(dw))
@@ -582,7 +582,7 @@ func wkv6Meet(q, G, S []float32, R, stride int) {
 	wkv6MeetGeneric(q, G, S, R, stride)
 }
 
-// wkv7 does T steps of one head.
+// wkv7 computes T steps of one head.
 func wkv7(y, s, sa, d, r, k, v, a, b []float32, T, C, N int) {
 	if inUse >= avx2 {
 		wkv7AVX2(y, s, sa, d, r, k, v, a, b, T, C, N)
@@ -591,7 +591,7 @@ func wkv7(y, s, sa, d, r, k, v, a, b []float32, T, C, N int) {
 	wkv7Generic(y, s, sa, d, r, k, v, a, b, T, C, N)
 }
 
-// wkv7Carry moves a block of values past T steps.
+// wkv7Carry updates the state of a block of values over T steps.
 func wkv7Carry(x []wkv7Tile, steps []wkv7Block, i, T int) {
 	if inUse >= avx2 {
 		wkv7CarryAVX2(x, steps, i, T)
@@ -600,7 +600,7 @@ func wkv7Carry(x []wkv7Tile, steps []wkv7Block, i, T int) {
 	wkv7CarryGeneric(x, steps, i, T)
 }
 
-// wkv7Advance does that and keeps the state of every step.
+// wkv7Advance is wkv7Carry that keeps the state of every step.
 func wkv7Advance(x []wkv7Tile, steps []wkv7Block, n, i, T int) {
 	if inUse >= avx2 {
 		wkv7AdvanceAVX2(x, steps, n, i, T)
@@ -609,7 +609,7 @@ func wkv7Advance(x []wkv7Tile, steps []wkv7Block, n, i, T int) {
 	wkv7AdvanceGeneric(x, steps, n, i, T)
 }
 
-// wkv7Reverse takes the gradient of a block of values back over T steps.
+// wkv7Reverse carries the gradient of a block of values backwards over T steps.
 func wkv7Reverse(tape *wkv7Tape, i, T int) {
 	if inUse >= avx2 {
 		wkv7ReverseAVX2(tape, i, T)
@@ -618,7 +618,7 @@ func wkv7Reverse(tape *wkv7Tape, i, T int) {
 	wkv7ReverseGeneric(tape, i, T)
 }
 
-// wkv7Pack copies T rows to a vector of their steps.
+// wkv7Pack copies T rows to one vector of their steps.
 func wkv7Pack(steps []wkv7Block, n, vector int, x []float32, N, T, stride, ahead int) {
 	if inUse >= avx2 && N%wkv7Side == 0 {
 		wkv7PackAVX2(steps, n, vector, x, N, T, stride, ahead)
@@ -627,7 +627,7 @@ func wkv7Pack(steps []wkv7Block, n, vector int, x []float32, N, T, stride, ahead
 	wkv7PackGeneric(steps, n, vector, x, N, T, stride, ahead)
 }
 
-// wkv7Unpack adds a vector of T steps to rows, and clears it.
+// wkv7Unpack adds one vector of T steps to rows, and clears it.
 func wkv7Unpack(x []float32, steps []wkv7Block, n, vector, N, T, stride, ahead int) {
 	if inUse >= avx2 && N%wkv7Side == 0 {
 		wkv7UnpackAVX2(x, steps, n, vector, N, T, stride, ahead)
@@ -636,7 +636,7 @@ func wkv7Unpack(x []float32, steps []wkv7Block, n, vector, N, T, stride, ahead i
 	wkv7UnpackGeneric(x, steps, n, vector, N, T, stride, ahead)
 }
 
-// wkv7Fetch brings T rows of N floats nearer.
+// wkv7Fetch prefetches T rows of N floats.
 func wkv7Fetch(x []float32, N, T, stride int) {
 	if inUse >= avx2 {
 		wkv7FetchAVX2(x, N, T, stride)
@@ -663,7 +663,7 @@ func keys7ScaledGrad(dk, da, dka, dkey, k, a, ka []float32) {
 	keys7ScaledGradGeneric(dk, da, dka, dkey, k, a, ka)
 }
 
-// keys7Removal makes one head's remove and replace, and returns 1/‖k·kk‖.
+// keys7Removal computes remove and replace of one head, and returns 1/‖k·kk‖.
 func keys7Removal(remove, replace, k, a, kk []float32) float32 {
 	if inUse >= avx2 && a != nil {
 		return keys7RemovalAVX2(remove, replace, k, a, kk)
@@ -689,7 +689,7 @@ func bonus7Grad(dr, dkey, drk, r, key, rk []float32, e float32) {
 	bonus7GradGeneric(dr, dkey, drk, r, key, rk, e)
 }
 
-// lstmCell finishes a step of as many units as h has.
+// lstmCell computes a step of len(h) units from their sums.
 func lstmCell(h, c, c0, z []float32, H int) {
 	if inUse >= avx2 {
 		lstmCellAVX2(at(h), at(c), at(c0), at(z), H, len(h))
@@ -698,7 +698,7 @@ func lstmCell(h, c, c0, z []float32, H int) {
 	lstmCellGeneric(h, c, c0, z, H)
 }
 
-// lstmCellGrad takes it back.
+// lstmCellGrad computes the gradient of lstmCell.
 func lstmCellGrad(dx, dc, e, c, c0, z []float32, H int) {
 	if inUse >= avx2 {
 		lstmCellGradAVX2(dx, dc, e, c, c0, z, H)
@@ -707,7 +707,7 @@ func lstmCellGrad(dx, dc, e, c, c0, z []float32, H int) {
 	lstmCellGradGeneric(dx, dc, e, c, c0, z, H)
 }
 
-// gruCell finishes a step of as many units as h has.
+// gruCell computes a step of len(h) units from their sums.
 func gruCell(h, q, h0, gates, b []float32, H int) {
 	if inUse >= avx2 {
 		gruCellAVX2(at(h), at(q), at(h0), at(gates), at(b), H, len(h))
@@ -716,7 +716,7 @@ func gruCell(h, q, h0, gates, b []float32, H int) {
 	gruCellGeneric(h, q, h0, gates, b, H)
 }
 
-// gruCellGrad takes it back.
+// gruCellGrad computes the gradient of gruCell.
 func gruCellGrad(dn, dy, e, h0, q, gates []float32, H int) {
 	if inUse >= avx2 {
 		gruCellGradAVX2(at(dn), at(dy), at(e), at(h0), at(q), at(gates), H, len(dn))
@@ -725,7 +725,7 @@ func gruCellGrad(dn, dy, e, h0, q, gates []float32, H int) {
 	gruCellGradGeneric(dn, dy, e, h0, q, gates, H)
 }
 
-// packHidden packs the matrix where that pays for so many steps of so many rows.
+// packHidden packs the matrix where that pays for the given rows and steps.
 func packHidden(m *hidden, blocks, rows, steps int) {
 	if inUse >= avx2 {
 		packHiddenAVX2(m, blocks, rows, steps)
@@ -734,7 +734,7 @@ func packHidden(m *hidden, blocks, rows, steps int) {
 	packHiddenGeneric(m, blocks, rows, steps)
 }
 
-// addHidden is p with columns of a block of the matrix, from that one on, as b.
+// addHidden computes p, whose b is a block of the matrix from column from on.
 func addHidden(m *hidden, p *product, block, from int) {
 	if inUse >= avx2 {
 		addHiddenAVX2(m, p, block, from)
@@ -743,7 +743,7 @@ func addHidden(m *hidden, p *product, block, from int) {
 	addHiddenGeneric(m, p, block, from)
 }
 
-// attendTile does rows queries of a head from t0 on.
+// attendTile computes the rows queries of a head from t0 on.
 func attendTile(j *attentionJob, b, h, t0, rows int) {
 	if inUse >= avx2 {
 		attendTileAVX2(j, b, h, t0, rows)
@@ -752,7 +752,7 @@ func attendTile(j *attentionJob, b, h, t0, rows int) {
 	attendTileGeneric(j, b, h, t0, rows)
 }
 
-// attendBack does n keys from k0 on for a group of query heads.
+// attendBack adds the gradients due to the n keys from k0 on, for a group of query heads.
 func attendBack(j *attentionGradJob, b, h, group, k0, n int) {
 	if inUse >= avx2 {
 		attendBackAVX2(j, b, h, group, k0, n)
@@ -761,7 +761,7 @@ func attendBack(j *attentionGradJob, b, h, group, k0, n int) {
 	attendBackGeneric(j, b, h, group, k0, n)
 }
 
-// headDots scores n keys by one query of each head; it returns the slots of a head, some of them -Inf, and how far heads are apart.
+// headDots computes the scores of n keys by one query of each head. It returns the slots of a head, some of them -Inf, and the distance between heads.
 func headDots(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
 	if inUse >= avx2 && D%8 == 0 {
 		return headDotsAVX2(scores, q, k, n, stride, H, G, D)
@@ -769,7 +769,7 @@ func headDots(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
 	return headDotsGeneric(scores, q, k, n, stride, H, G, D)
 }
 
-// headSums weighs values by what headDots laid out.
+// headSums computes weighted sums of values, with weights in the layout of headDots.
 func headSums(y, p, v []float32, n, stride, H, G, D int) {
 	if inUse >= avx2 && D%8 == 0 {
 		headSumsAVX2(y, p, v, n, stride, H, G, D)
@@ -778,7 +778,7 @@ func headSums(y, p, v []float32, n, stride, H, G, D int) {
 	headSumsGeneric(y, p, v, n, stride, H, G, D)
 }
 
-// multiplyMatrices is p, on all threads.
+// multiplyMatrices computes p on all threads.
 func multiplyMatrices(p *product) {
 	if inUse >= avx2 {
 		multiplyMatricesAVX2(p)
@@ -787,7 +787,7 @@ func multiplyMatrices(p *product) {
 	multiplyMatricesGeneric(p)
 }
 
-// multiplyFew does chunks lo … hi-1 of the columns on this thread, by dot products of rows.
+// multiplyFew computes chunks lo … hi-1 of the columns on this thread, by dot products of rows.
 func multiplyFew(p *product, lo, hi, chunks int) {
 	if inUse >= avx2 {
 		multiplyFewAVX2(p, lo, hi, chunks)
@@ -796,7 +796,7 @@ func multiplyFew(p *product, lo, hi, chunks int) {
 	multiplyFewGeneric(p, lo, hi, chunks)
 }
 
-// dotRows is y = m·x for n rows from row on of each of four streams far rows apart, or of one where far is 0.
+// dotRows is y = m·x for the n rows from row on of each of four streams that lie far rows apart, or of one stream where far is 0.
 func dotRows(m *Matrix, y, x []float32, row, n, far int) {
 	if inUse >= avx2 {
 		dotRowsAVX2(m, y, x, row, n, far)
@@ -805,7 +805,7 @@ func dotRows(m *Matrix, y, x []float32, row, n, far int) {
 	dotRowsGeneric(m, y, x, row, n, far)
 }
 
-// dotGroups is that for groups of quantised rows.
+// dotGroups is dotRows for groups of quantised rows.
 func dotGroups(m *Matrix, y []float32, x []actBlock, group, n, far int) {
 	if inUse >= avx2 {
 		dotGroupsAVX2(m, y, x, group, n, far)
@@ -814,7 +814,7 @@ func dotGroups(m *Matrix, y []float32, x []actBlock, group, n, far int) {
 	dotGroupsGeneric(m, y, x, group, n, far)
 }
 
-// quantiseInputs fills blocks from 32 inputs each: int8 q, the scale d, -8·Σq.
+// quantiseInputs fills each block from 32 inputs: int8 q, the scale d, -8·Σq.
 func quantiseInputs(dst []actBlock, x []float32) {
 	if inUse >= avx2 && len(dst) > 0 {
 		quantiseInputsAVX2(at(dst), at(x), len(dst))
@@ -823,7 +823,7 @@ func quantiseInputs(dst []actBlock, x []float32) {
 	quantiseInputsGeneric(dst, x)
 }
 
-// unpackHalf is dst = src.
+// unpackHalf expands src to float32.
 func unpackHalf(t DType, dst []float32, src []uint16) {
 	if inUse >= avx2 {
 		unpackHalfAVX2(t, dst, src)
@@ -832,7 +832,7 @@ func unpackHalf(t DType, dst []float32, src []uint16) {
 	unpackHalfGeneric(t, dst, src)
 }
 
-// unpackGroup writes 8 interleaved rows, ld floats apart.
+// unpackGroup expands 8 interleaved rows to rows ld floats apart.
 func unpackGroup(t DType, dst []float32, ld int, w []byte) {
 	if inUse >= avx2 {
 		unpackGroupAVX2(t, dst, ld, w)
@@ -841,7 +841,7 @@ func unpackGroup(t DType, dst []float32, ld int, w []byte) {
 	unpackGroupGeneric(t, dst, ld, w)
 }
 
-// fmaRounds does rounds of 12 chains of 8 multiply-adds; its result only keeps them alive.
+// fmaRounds runs rounds of 12 chains of 8 multiply-adds; the result keeps the compiler from dropping them.
 func fmaRounds(rounds int) float32 {
 	if inUse >= avx2 {
 		return fmaRoundsAVX2(rounds)
@@ -849,7 +849,7 @@ func fmaRounds(rounds int) float32 {
 	return fmaRoundsGeneric(rounds)
 }
 
-// readFloats sums x, leaving out a rest of fewer than 64.
+// readFloats sums x without a remainder of fewer than 64.
 func readFloats(x []float32) (sum float32) {
 	if inUse >= avx2 && len(x) >= 64 {
 		return readFloatsAVX2(x)

@@ -9,8 +9,8 @@ import (
 	"workbench/kernels"
 )
 
-// cascade: several layers at work at once give the bytes of one after the
-// other with the same chunks, and leave the same state.
+// cascade: a cascade gives the bytes of InOrder with the same chunks, and
+// leaves the same state.
 func cascade(s Spec) error {
 	m, err := s.build()
 	if err != nil {
@@ -27,7 +27,7 @@ func cascade(s Spec) error {
 		inOrder, inWaves := m.NewState(batch), m.NewState(batch)
 		want := hidden(m, tok, inOrder, chunk)
 		if got := c.Run(tok, inWaves, chunk).Data; !slices.Equal(got, want) {
-			return fmt.Errorf("chunks of %d: hidden vectors differ by %.2g from those in order", chunk, deviation(got, want))
+			return fmt.Errorf("chunks of %d: hidden vectors differ by %.2g from those of InOrder", chunk, deviation(got, want))
 		}
 		if d := deviation(contents(inWaves), contents(inOrder)); d != 0 {
 			return fmt.Errorf("chunks of %d: the state differs by %.2g", chunk, d)
@@ -55,7 +55,7 @@ func hidden(m arch.Model, tok nn.Tokens, s arch.State, chunk int) []float32 {
 	return out
 }
 
-// contents is everything a state holds.
+// contents returns every element of a state.
 func contents(s arch.State) (all []float32) {
 	nn.WalkState(s, func(_ string, t *nn.Tensor) { all = append(all, t.Data...) })
 	return all

@@ -1,4 +1,4 @@
-// Package archtest is the contract that every architecture passes, and the
+// Package archtest is the contract that every architecture must pass, and the
 // comparison with golden cases that the command `verify` and the tests share.
 package archtest
 
@@ -16,21 +16,21 @@ import (
 	"workbench/kernels"
 )
 
-// Spec is what the contract is checked on: a small configuration (dim and
-// layers small, vocab at least 16).
+// Spec is the configuration under test, a small one (small dim and layers,
+// vocab at least 16), and what is expected of it.
 type Spec struct {
 	Arch   string
 	Config map[string]any
 	// Params is the number of weights by a closed form written in the test.
 	Params int
-	// Rounding is how many times storedBounds the logits may be off with stored
-	// weights, 0 for once: more where outputs of several matrices are multiplied
-	// with one another, each bringing its own rounding.
+	// Rounding is a factor of the tolerance storedBounds of logits with stored
+	// weights, 0 for 1: larger where outputs of several rounded matrices are
+	// multiplied.
 	Rounding float64
 }
 
-// Run checks every clause of the contract and reports each, err nil where it
-// holds.
+// Run checks every clause of the contract and reports each, with a nil err
+// where it holds.
 func Run(s Spec, report func(clause string, err error)) {
 	for _, c := range []struct {
 		name  string
@@ -58,13 +58,13 @@ func guarded(check func(Spec) error, s Spec) (err error) {
 const (
 	batch  = 2
 	length = 11
-	// rounding bounds the difference of two orders of the same float32 sums,
+	// rounding bounds the difference between two orders of the same float32 sums,
 	// relative to the largest logit.
 	rounding = 2e-5
 )
 
-// build returns the model with every weight jittered: zero-initialised
-// matrices, as RWKV's, would hide faults.
+// build returns the model with every weight jittered: matrices initialised with
+// zeros, as in RWKV, would hide faults.
 func (s Spec) build() (arch.Model, error) {
 	m, _, err := arch.New(s.Arch, s.Config, 1)
 	if err == nil {
@@ -107,8 +107,9 @@ func piece(tok nn.Tokens, from, to int) nn.Tokens {
 	return p
 }
 
-// Logits runs tok in pieces of the given lengths (the last repeated until the
-// text ends, none: all at once) through s and returns the logits [B,T,V].
+// Logits runs tok through s in pieces of the given lengths, the last length
+// repeated to the end of the text (none: one piece), and returns the logits
+// [B,T,V].
 func Logits(m arch.Model, tok nn.Tokens, s arch.State, pieces ...int) []float32 {
 	var out []float32
 	g := nn.Inference()
@@ -183,7 +184,7 @@ func params(s Spec) error {
 	return nil
 }
 
-// streaming: one call, token by token and uneven pieces say the same.
+// streaming: one call, token by token, and uneven pieces give the same logits.
 func streaming(s Spec) error {
 	m, err := s.build()
 	if err != nil {
@@ -199,7 +200,8 @@ func streaming(s Spec) error {
 	return nil
 }
 
-// causal: a later token changes no earlier logit, another row changes nothing.
+// causal: a later token changes no earlier logit, and another row changes no
+// logit.
 func causal(s Spec) error {
 	m, err := s.build()
 	if err != nil {
@@ -225,7 +227,8 @@ func causal(s Spec) error {
 	return nil
 }
 
-// stateIsAll: a copied state repeats the future, so StateBytes counts all.
+// stateIsAll: continuing from a copied state gives the same logits, so
+// StateBytes counts everything.
 func stateIsAll(s Spec) error {
 	m, err := s.build()
 	if err != nil {
@@ -239,10 +242,10 @@ func stateIsAll(s Spec) error {
 	first := Logits(m, rest, state)
 	arch.CopyState(state, saved)
 	if !slices.Equal(first, Logits(m, rest, state)) {
-		return fmt.Errorf("the future after restoring the state differs")
+		return fmt.Errorf("logits after restoring the state differ")
 	}
 	if !slices.Equal(first, Logits(m, rest, saved)) {
-		return fmt.Errorf("the future of the copy differs")
+		return fmt.Errorf("logits from the copied state differ")
 	}
 	return nil
 }
@@ -255,7 +258,7 @@ func used(s Spec) error {
 	}
 	tok := text(m, batch, length, 6)
 	nn.ZeroGrad(m)
-	Loss(nn.NewGraph(), m, tok, nil)
+	meanLoss(nn.NewGraph(), m, tok, nil)
 	nn.Walk(m, func(p nn.Param) {
 		if p.Tensor.Const != (p.Tensor.Grad == nil) {
 			err = fmt.Errorf("%s is frozen and has a gradient, or is not and has none", p.Name)
@@ -266,10 +269,10 @@ func used(s Spec) error {
 	return err
 }
 
-// Loss is the mean cross-entropy of every token given those before it, the
-// first of a row being the target of the last; a graph that records runs
-// backwards, one that does not adds up in float64.
-func Loss(g *nn.Graph, m arch.Model, tok nn.Tokens, s arch.State) float64 {
+// meanLoss is the mean cross-entropy of every token given the tokens before it;
+// the target of the last position of a row is the first token of the row. A
+// graph that records also runs Backward; one that does not sums in float64.
+func meanLoss(g *nn.Graph, m arch.Model, tok nn.Tokens, s arch.State) float64 {
 	targets := make([]int32, len(tok.IDs))
 	for b := range tok.B {
 		row := tok.IDs[b*tok.T : (b+1)*tok.T]
@@ -322,7 +325,7 @@ func decodeAllocsOf(m arch.Model) error {
 	return nil
 }
 
-// poison: nothing reads what it has not written.
+// poison: no operation reads memory that it has not written.
 func poison(s Spec) error {
 	m, err := s.build()
 	if err != nil {
@@ -333,7 +336,7 @@ func poison(s Spec) error {
 	grads := func() []float32 {
 		nn.ZeroGrad(m)
 		g.Reset()
-		return flat(m, Loss(g, m, tok, m.NewState(batch)))
+		return flat(m, meanLoss(g, m, tok, m.NewState(batch)))
 	}
 	clean := grads()
 	g.Poison = true
@@ -343,7 +346,7 @@ func poison(s Spec) error {
 	return nil
 }
 
-// threads: bytes are equal at any number of threads.
+// threads: any number of threads gives the same bytes.
 func threads(s Spec) error {
 	m, err := s.build()
 	if err != nil {
@@ -355,7 +358,7 @@ func threads(s Spec) error {
 	for _, n := range []int{1, 2, 3} {
 		kernels.SetThreads(n)
 		nn.ZeroGrad(m)
-		got := flat(m, Loss(nn.NewGraph(), m, tok, nil))
+		got := flat(m, meanLoss(nn.NewGraph(), m, tok, nil))
 		if first == nil {
 			first = got
 		} else if !bytes.Equal(raw(first), raw(got)) {

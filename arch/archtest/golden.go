@@ -24,7 +24,7 @@ type Result struct {
 	// losses, relative to the largest entry of the tensor for states and
 	// gradients.
 	MaxAbs map[string]float64 `json:"max_abs"`
-	// Skipped names what the case does not hold.
+	// Skipped lists the quantities that the case lacks.
 	Skipped []string `json:"skipped"`
 	Error   string   `json:"error,omitempty"`
 }
@@ -32,20 +32,20 @@ type Result struct {
 // Options are the settings of Golden.
 type Options struct {
 	Impl string // kernel implementation, "" for all
-	Data string // folder of the vocabularies that cases name by hash
+	Data string // folder of vocabularies, which cases name by hash
 	// Trainer starts the AdamW run of train.json on m and returns its step:
 	// the loss before the update and the gradient's norm before clipping.
 	Trainer func(m arch.Model, r TrainRule) (step func(tok nn.Tokens, targets []int32) (loss, norm float64, err error))
 }
 
-// TrainRule is the optimiser of a train.json; decay applies to matrices whose
-// name ends in ".weight".
+// TrainRule holds the optimiser settings of a train.json; weight decay applies
+// to matrices whose name ends in ".weight".
 type TrainRule struct{ LR, Beta1, Beta2, Eps, Decay, Clip float64 }
 
-// goldenRule is what every train.json states in words.
+// goldenRule is the rule that every train.json states in words.
 var goldenRule = TrainRule{LR: 1e-3, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, Decay: 0.1, Clip: 1}
 
-// Kind tells what kind of golden case a path is, "" when none.
+// Kind returns the kind of the golden case at path, "" where there is none.
 func Kind(path string) string {
 	has := func(name string) bool {
 		_, err := os.Stat(filepath.Join(path, name))
@@ -75,9 +75,9 @@ func Kind(path string) string {
 	return ""
 }
 
-// Golden holds the implementation against the case at path, once an
-// implementation of the kernels. The error is that of the call (no such
-// case); what is wrong with a case is in its results.
+// Golden compares the implementation with the case at path, once for each
+// kernel implementation. The error reports a failed call, such as a missing
+// case; what is wrong in a case is in its results.
 func Golden(path string, opt Options) ([]Result, error) {
 	check, ok := map[string]func(*Result, string, Options) error{
 		"model": goldenModel, "init": goldenInit, "rwkv.cpp": goldenRWKVCpp, "tokenizer": goldenTokenizer, "mqar": goldenMQAR,
@@ -110,7 +110,7 @@ func Golden(path string, opt Options) ([]Result, error) {
 	return results, kernels.Use(before)
 }
 
-// within records a deviation and fails the case where it exceeds tol.
+// within records a deviation, and fails the case where it exceeds tol.
 func (r *Result) within(quantity string, got, tol float64, where string) {
 	if old, ok := r.MaxAbs[quantity]; !ok || got > old {
 		if math.IsNaN(got) || math.IsInf(got, 0) {

@@ -14,7 +14,7 @@ import (
 	"workbench/arch/checkpoint"
 )
 
-// goldenBlocks compares tensors of every block type with their values.
+// goldenBlocks compares tensors of every block type with their expected values.
 func goldenBlocks(r *Result, dir string, _ Options) error {
 	models, err := filepath.Glob(filepath.Join(dir, "*.gguf"))
 	if err != nil {
@@ -51,8 +51,7 @@ func goldenBlocks(r *Result, dir string, _ Options) error {
 	return nil
 }
 
-// containerCase describes GGUF files by what they hold, and holds malformed
-// ones.
+// containerCase describes the contents of GGUF files, and lists malformed ones.
 type containerCase struct {
 	Metadata []struct {
 		Key, Type string
@@ -72,14 +71,15 @@ type containerCase struct {
 	}
 }
 
-// isContainerCase tells a case of files by the malformed ones among them.
+// isContainerCase reports whether a folder is such a case: it has malformed
+// files.
 func isContainerCase(dir string) bool {
 	var c containerCase
 	return readJSON(filepath.Join(dir, "cases.json"), &c) == nil && (len(c.Malformed) > 0 || len(c.Files) > 0)
 }
 
-// goldenContainer compares metadata and tensors of GGUF files, and wants every
-// malformed one refused.
+// goldenContainer compares metadata and tensors of GGUF files, and checks that
+// every malformed file is refused.
 func goldenContainer(r *Result, dir string, _ Options) error {
 	var c containerCase
 	if err := readJSON(filepath.Join(dir, "cases.json"), &c); err != nil {
@@ -173,7 +173,7 @@ func sameValue(f *checkpoint.File, key, kind string, want json.RawMessage) error
 		w := reflect.New(ggufKinds[item])
 		text := raw[i]
 		if w.Elem().CanInt() || w.Elem().CanUint() {
-			text = json.RawMessage(strings.Trim(string(text), `"`)) // beyond 2^53 they are strings
+			text = json.RawMessage(strings.Trim(string(text), `"`)) // numbers beyond 2^53 are strings
 		}
 		if err := json.Unmarshal(text, w.Interface()); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
@@ -185,7 +185,7 @@ func sameValue(f *checkpoint.File, key, kind string, want json.RawMessage) error
 	return nil
 }
 
-// refused is an error where opening bytes as a model file is none.
+// refused is an error unless opening bytes as a model file fails.
 func refused(b []byte) error {
 	f, err := os.CreateTemp("", "malformed")
 	if err != nil {

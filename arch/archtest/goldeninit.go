@@ -13,7 +13,8 @@ import (
 	"workbench/arch/nn"
 )
 
-// initTolerance is the golden README's for initial values.
+// initTolerance is the tolerance for initial values that the README of the
+// golden cases states.
 const initTolerance = 2e-6
 
 type initCase struct {
@@ -109,7 +110,7 @@ func goldenInit(r *Result, dir string, _ Options) error {
 	return nil
 }
 
-// official is the weight as its authors hold it.
+// official returns the weight in the shape of the official files.
 func official(p nn.Param) *nn.Tensor {
 	if !p.InOut {
 		return p.Tensor
@@ -120,13 +121,13 @@ func official(p nn.Param) *nn.Tensor {
 	return &nn.Tensor{Shape: shape, Data: transposed(p.Tensor.Data, R, C)}
 }
 
-// isDummy tells weights that the official RWKV-7 has and does not use: the
-// first layer has no values to mix with its own.
+// isDummy reports weights that the official RWKV-7 has but does not use: the
+// first layer has no earlier values to mix with.
 func isDummy(name string) bool {
 	return name == "blocks.0.att.v0" || name == "blocks.0.att.v1" || name == "blocks.0.att.v2"
 }
 
-// squeezed drops the leading ones of an official shape [1,1,C].
+// squeezed removes the leading ones of an official shape [1,1,C].
 func squeezed(shape []int) []int {
 	for len(shape) > 1 && shape[0] == 1 {
 		shape = shape[1:]
@@ -144,8 +145,8 @@ func std(x []float32) float64 {
 	return math.Sqrt(sq/n - sum/n*sum/n)
 }
 
-// orthogonality returns the mean length of the orthogonal vectors of t and the
-// largest deviation of their Gram matrix from that length squared times one.
+// orthogonality returns the mean length of the vectors of t and the largest
+// deviation of their Gram matrix from that length squared times the identity.
 func orthogonality(t *nn.Tensor) (gain, deviation float64) {
 	R, C := t.Dim(0), t.Dim(1)
 	n, m := min(R, C), max(R, C)

@@ -30,17 +30,16 @@ type goldenCase struct {
 	} `json:"tolerance_advice"`
 }
 
-// stateTolerance is what the golden cases advise for states relative to their
-// largest entry, where the case's own advice for gradients, relative likewise,
-// is not wider.
+// stateTolerance is the tolerance that golden cases advise for states, relative
+// to the largest entry, unless their advice for gradients is wider.
 //
-// Note: it is wider for rwkv4_stress alone, whose keys exceed 100: the running
-// maximum pp is rounded at every step by up to 4e-6 there, in the official
-// recurrence as in ours, and the states end 3.0e-4 off (advice: 3.1e-4). Exact
-// dot products change nothing in that.
+// Note: it is wider for rwkv4_stress alone, whose keys exceed 100: there the
+// running maximum pp is rounded by up to 4e-6 in every step, in the official
+// recurrence as in ours, and the states are off by 3.0e-4 at the end (advice:
+// 3.1e-4). Exact dot products do not change that.
 const stateTolerance = 1e-4
 
-// golden is one open model case.
+// golden is an open model case.
 type golden struct {
 	*Result
 	goldenCase
@@ -71,8 +70,8 @@ func goldenModel(r *Result, dir string, opt Options) error {
 	return c.trajectory(filepath.Join(dir, "train.json"), opt)
 }
 
-// holds tells whether golden.safetensors has a tensor of that name, or some
-// whose names begin so where it ends in a dot.
+// holds reports whether golden.safetensors has a tensor of that name or, where
+// the name ends in a dot, with that prefix.
 func (c *golden) holds(name string) bool {
 	return slices.ContainsFunc(c.file.Names(), func(n string) bool {
 		return n == name || strings.HasSuffix(name, ".") && strings.HasPrefix(n, name)
@@ -158,8 +157,8 @@ func (c *golden) tokens(name string) (nn.Tokens, error) {
 	return tok, nil
 }
 
-// logits compares logits and state, the prompt whole, token by token and in
-// uneven pieces.
+// logits compares logits and state, reading the prompt in one call, token by
+// token and in uneven pieces.
 func (c *golden) logits() error {
 	tok, err := c.tokens("tokens")
 	if err != nil {
@@ -189,7 +188,7 @@ func (c *golden) logits() error {
 }
 
 // notRescaled compares the logits of a file whose residual stream is halved
-// now and then with those of the same weights without that.
+// every few layers with those of the same weights without halving.
 func (c *golden) notRescaled(tok nn.Tokens) error {
 	const name = "logits_no_rescale"
 	if !c.holds(name) {
@@ -212,7 +211,7 @@ func (c *golden) notRescaled(tok nn.Tokens) error {
 	return nil
 }
 
-// state compares every slot of s, which has seen T positions.
+// state compares every slot of s, which has read T positions.
 func (c *golden) state(s arch.State, T int) error {
 	var err error
 	nn.WalkState(s, func(name string, t *nn.Tensor) {
@@ -245,7 +244,7 @@ func (c *golden) state(s arch.State, T int) error {
 	return err
 }
 
-// byHead turns a cache [T,1,H·D] into [H,T,D].
+// byHead transposes a cache [T,1,H·D] to [H,T,D].
 func byHead(t *nn.Tensor, H int) []float32 {
 	T, C := t.Dim(0), t.Dim(2)
 	D := C / H
@@ -287,7 +286,7 @@ func (c *golden) gradients() error {
 	return err
 }
 
-// gradient compares the gradient of p with the tensor kind.<its name>.
+// gradient compares the gradient of p with the tensor kind.NAME.
 func (c *golden) gradient(kind string, p nn.Param) error {
 	source := c.weights.Source[p.Name]
 	want, err := c.file.Float64(kind + "." + source)
@@ -302,7 +301,7 @@ func (c *golden) gradient(kind string, p nn.Param) error {
 	return nil
 }
 
-// transposed swaps the last two axes, R and C long.
+// transposed swaps the last two axes, of lengths R and C.
 func transposed(x []float32, R, C int) []float32 {
 	y := make([]float32, len(x))
 	for at := 0; at < len(x); at += R * C {
@@ -358,11 +357,11 @@ func (c *golden) l2wrap() error {
 	return err
 }
 
-// trainTolerance of the losses of a trajectory: the reference's own float32
-// runs stay within 3.4e-5, the cases advise 1e-3.
+// trainTolerance is the tolerance for the losses of a trajectory: float32 runs
+// of the reference stay within 3.4e-5, the cases advise 1e-3.
 const trainTolerance = 2e-4
 
-// trajectory follows the 20 optimiser steps of train.json.
+// trajectory compares the 20 optimiser steps of train.json.
 func (c *golden) trajectory(path string, opt Options) error {
 	var t struct {
 		Batches []struct{ Tokens, Targets [][]int32 }

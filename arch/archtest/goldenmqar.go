@@ -9,35 +9,36 @@ import (
 	"strings"
 )
 
-// MQAR is a setting of multi-query associative recall: K pairs of a key and
-// its value, then positions at which the keys are asked for their values.
+// mqar is a setting of multi-query associative recall: K pairs of a key and its
+// value, followed by positions that query the keys.
 // Source: Arora et al., arXiv 2312.04927; HazyResearch/zoology zoology/data/multiquery_ar.py.
-type MQAR struct {
+type mqar struct {
 	Vocab    int     `json:"vocab_size"` // V: keys are 1 … V/2-1, values V/2 … V-1
 	T        int     `json:"input_seq_len"`
 	Examples int     `json:"num_examples"`
 	Pairs    int     `json:"num_kv_pairs"`
-	Passes   int     `json:"num_passes"` // how often the pairs are shown, 0: once
-	Power    float64 `json:"power_a"`    // slot s is asked ∝ Power·(s+1)^(Power-1); 0: not stated
+	Passes   int     `json:"num_passes"` // repetitions of the pairs, 0: once
+	Power    float64 `json:"power_a"`    // slot s is queried ∝ Power·(s+1)^(Power-1); 0: not stated
 	Random   bool    `json:"random_non_queries"`
 }
 
-// ignored is the label of a position at which nothing is asked.
+// ignored is the label of a position without a query.
 const ignored = -100
 
-// mqarCase is one setting of a case.json with the files that hold it.
+// mqarCase is one setting of a case.json, and the files of its examples.
 type mqarCase struct {
-	MQAR
+	mqar
 	Config       string
 	Files        []string
 	Shape        []int
 	MeanSlot     *float64 `json:"mean_gap_slot"`
 	EarlyQuarter *float64 `json:"share_of_gap_slot_below_quarter"`
-	// Asked is how often each slot is asked, found from many examples.
+	// Asked is the frequency with which each slot is queried, measured over many
+	// examples.
 	Asked []float64 `json:"slot_query_probability_4000_examples"`
 }
 
-// goldenMQAR wants the stated rules of the task to hold on every stored array.
+// goldenMQAR checks the stated rules of the task on every stored array.
 func goldenMQAR(r *Result, dir string, _ Options) error {
 	var c struct{ Configs []mqarCase }
 	if err := readJSON(filepath.Join(dir, "case.json"), &c); err != nil {
@@ -69,7 +70,7 @@ func goldenMQAR(r *Result, dir string, _ Options) error {
 	return nil
 }
 
-// check holds one pair of arrays against the rules and what is stated of it.
+// check checks one pair of arrays against the rules and the stated statistics.
 func (c *mqarCase) check(r *Result, dir, file string) error {
 	shape, inputs, err := readNPY(filepath.Join(dir, file))
 	if err != nil {
@@ -82,15 +83,15 @@ func (c *mqarCase) check(r *Result, dir, file string) error {
 	if want := []int{c.Examples, c.T}; !slices.Equal(shape, want) || !slices.Equal(labelShape, want) || c.Shape != nil && !slices.Equal(c.Shape, want) {
 		return fmt.Errorf("inputs of shape %v, labels %v, stated %v and %v", shape, labelShape, want, c.Shape)
 	}
-	slots, err := c.MQAR.Check(inputs, labels)
+	slots, err := c.follows(inputs, labels)
 	if err != nil {
 		return err
 	}
 	if c.Power > 0 {
-		expected := c.drawn()
-		r.within("slots_sigma", c.surprise(slots, expected), mostSurprise, file)
+		expected := c.frequencies()
+		r.within("slots_sigma", c.zScore(slots, expected), maxZScore, file)
 		if c.Asked != nil {
-			r.within("stated_slots_sigma", c.surpriseOfShares(c.Asked, 4000, expected), mostSurprise, file)
+			r.within("stated_slots_sigma", c.zScoreOfShares(c.Asked, 4000, expected), maxZScore, file)
 		}
 	}
 	mean, early := 0.0, 0.0
@@ -110,18 +111,18 @@ func (c *mqarCase) check(r *Result, dir, file string) error {
 	return nil
 }
 
-// context is the positions that show the pairs.
-func (m MQAR) context() int { return 2 * m.Pairs * max(1, m.Passes) }
+// context is the number of positions that show the pairs.
+func (m mqar) context() int { return 2 * m.Pairs * max(1, m.Passes) }
 
-// slots is the number of places where a key can be asked: every second one
-// behind the pairs.
-func (m MQAR) slots() int { return (m.T - m.context()) / 2 }
+// slots is the number of places for a query: every second position behind the
+// pairs.
+func (m mqar) slots() int { return (m.T - m.context()) / 2 }
 
-// Check holds examples [n,T] and their labels [n,T] against the rules of the
-// task, and returns the slots that were asked, of all examples one after the
-// other. The label of a position is the value of the key that stands there:
-// it needs no shift.
-func (m MQAR) Check(inputs, labels []int64) (slots []int, err error) {
+// follows checks examples [n,T] and labels [n,T] against the rules of the task,
+// and returns the queried slots of all examples one after the other. The label
+// of a position is the value of the key at that position: labels are not
+// shifted.
+func (m mqar) follows(inputs, labels []int64) (slots []int, err error) {
 	const most = 1 << 24
 	switch {
 	case m.Vocab < 4 || m.Vocab > most || m.T < 1 || m.T > most || m.Pairs < 1 || m.Pairs > m.T || m.Passes < 0 || m.Passes > m.T:
@@ -142,9 +143,9 @@ func (m MQAR) Check(inputs, labels []int64) (slots []int, err error) {
 	return slots, m.filling(fill)
 }
 
-// example checks one row. It returns the slots asked and what stands where
-// nothing is asked.
-func (m MQAR) example(x, labels []int64) (slots []int, fill []int64, err error) {
+// example checks one row. It returns the queried slots and the tokens at
+// positions without a query.
+func (m mqar) example(x, labels []int64) (slots []int, fill []int64, err error) {
 	values, err := m.shown(x)
 	if err != nil {
 		return nil, nil, err
@@ -174,8 +175,8 @@ func (m MQAR) example(x, labels []int64) (slots []int, fill []int64, err error) 
 	return slots, fill, nil
 }
 
-// shown reads the pairs: of each key its value.
-func (m MQAR) shown(x []int64) (map[int64]int64, error) {
+// shown returns the value of each key of the pairs.
+func (m mqar) shown(x []int64) (map[int64]int64, error) {
 	values, used, half := map[int64]int64{}, map[int64]bool{}, int64(m.Vocab/2)
 	for i := range m.Pairs {
 		k, v := x[2*i], x[2*i+1]
@@ -199,12 +200,13 @@ func (m MQAR) shown(x []int64) (map[int64]int64, error) {
 	return values, nil
 }
 
-// mostSurprise is how many standard deviations a count may be off what chance
-// makes of it.
-const mostSurprise = 5.5
+// maxZScore is the largest deviation of a count from its expectation, in
+// standard deviations.
+const maxZScore = 5.5
 
-// filling checks what stands where nothing is asked: zeros, or uniform tokens.
-func (m MQAR) filling(fill []int64) error {
+// filling checks the tokens at positions without a query: zeros, or uniform
+// tokens.
+func (m mqar) filling(fill []int64) error {
 	sum := 0.0
 	for _, x := range fill {
 		if x < 0 || x >= int64(m.Vocab) || x != 0 && !m.Random {
@@ -216,29 +218,29 @@ func (m MQAR) filling(fill []int64) error {
 		return nil
 	}
 	n, V := float64(len(fill)), float64(m.Vocab)
-	if off := math.Abs(sum/n-(V-1)/2) / math.Sqrt((V*V-1)/12/n); off > mostSurprise {
+	if off := math.Abs(sum/n-(V-1)/2) / math.Sqrt((V*V-1)/12/n); off > maxZScore {
 		return fmt.Errorf("%d tokens that should be uniform have the mean %.1f, %.1f standard deviations off", len(fill), sum/n, off)
 	}
 	return nil
 }
 
-// draws is how many examples the chances of slots are found from: fewer where
-// each costs more.
-func (m MQAR) draws() int { return max(100, min(20000, 1<<28/(m.slots()*m.Pairs))) }
+// draws is the number of examples from which slot frequencies are estimated:
+// fewer where each costs more.
+func (m mqar) draws() int { return max(100, min(20000, 1<<28/(m.slots()*m.Pairs))) }
 
-// surprise is by how many standard deviations the slot that is furthest off is
-// asked more or less often than expected.
-func (m MQAR) surprise(slots []int, expected []float64) float64 {
+// zScore is the largest deviation of the number of queries of a slot from its
+// expectation, in standard deviations.
+func (m mqar) zScore(slots []int, expected []float64) float64 {
 	shares, n := make([]float64, len(expected)), len(slots)/m.Pairs
 	for _, s := range slots {
 		shares[s] += 1 / float64(n)
 	}
-	return m.surpriseOfShares(shares, n, expected)
+	return m.zScoreOfShares(shares, n, expected)
 }
 
-// surpriseOfShares is surprise where slots are asked in those shares of n
-// examples.
-func (m MQAR) surpriseOfShares(shares []float64, n int, expected []float64) float64 {
+// zScoreOfShares is zScore where slots have those shares of the queries of
+// n examples.
+func (m mqar) zScoreOfShares(shares []float64, n int, expected []float64) float64 {
 	if len(shares) != len(expected) {
 		return math.Inf(1)
 	}
@@ -246,15 +248,15 @@ func (m MQAR) surpriseOfShares(shares []float64, n int, expected []float64) floa
 	for s, share := range shares {
 		p := expected[s]
 		sigma := math.Sqrt(p * (1 - p) * (1/float64(n) + 1/float64(m.draws())))
-		// Note: what hardly ever happens may happen once.
+		// Note: a slot that is expected almost never may still be queried once.
 		worst = max(worst, (math.Abs(share-p)-1/float64(n))/sigma)
 	}
 	return worst
 }
 
-// drawn is how often each slot is asked, found by drawing examples: slots
-// without replacement, slot s in proportion to (s+1)^(Power-1).
-func (m MQAR) drawn() []float64 {
+// frequencies estimates the frequency of each slot by drawing examples: slots without
+// replacement, slot s in proportion to (s+1)^(Power-1).
+func (m mqar) frequencies() []float64 {
 	r := rand.New(rand.NewPCG(1, 1))
 	weights, chances := make([]float64, m.slots()), make([]float64, m.slots())
 	total := 0.0

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// examples draws n rows by the rules of m.
-func (m MQAR) examples(n int, seed uint64) (inputs, labels []int64) {
+// examples draws n examples by the rules of m.
+func (m mqar) examples(n int, seed uint64) (inputs, labels []int64) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for range n {
 		x, y := make([]int64, m.T), make([]int64, m.T)
@@ -55,24 +55,24 @@ func (m MQAR) examples(n int, seed uint64) (inputs, labels []int64) {
 }
 
 func TestMQARRules(t *testing.T) {
-	m := MQAR{Vocab: 32, T: 24, Examples: 90, Pairs: 3, Passes: 2, Power: 0.1, Random: true}
+	m := mqar{Vocab: 32, T: 24, Examples: 90, Pairs: 3, Passes: 2, Power: 0.1, Random: true}
 	inputs, labels := m.examples(m.Examples, 1)
-	slots, err := m.Check(inputs, labels)
+	slots, err := m.follows(inputs, labels)
 	if err != nil || len(slots) != m.Examples*m.Pairs {
 		t.Fatalf("%d slots, %v", len(slots), err)
 	}
-	expected := m.drawn()
-	if off := m.surprise(slots, expected); off > mostSurprise {
+	expected := m.frequencies()
+	if off := m.zScore(slots, expected); off > maxZScore {
 		t.Errorf("slots by the power law are %.1f standard deviations off", off)
 	}
 	even := m
 	even.Power = 1
 	x, y := even.examples(m.Examples, 1)
-	if slots, err = m.Check(x, y); err != nil || m.surprise(slots, expected) < mostSurprise {
+	if slots, err = m.follows(x, y); err != nil || m.zScore(slots, expected) < maxZScore {
 		t.Errorf("slots that are all alike pass for a power law: %v", err)
 	}
 	query := slices.IndexFunc(labels, func(l int64) bool { return l != ignored })
-	idle, free := query+1, m.context() // free: a slot of the first row in which nothing is asked
+	idle, free := query+1, m.context() // free: a slot of the first row without a query
 	for labels[free] != ignored {
 		free += 2
 	}
@@ -104,16 +104,16 @@ func TestMQARRules(t *testing.T) {
 	} {
 		x, y := slices.Clone(inputs), slices.Clone(labels)
 		c.change(x, y)
-		if _, err := m.Check(x, y); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := m.follows(x, y); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
 	m.Random = false
-	if _, err := m.Check(inputs, labels); err == nil || !strings.Contains(err.Error(), "where nothing is asked") {
+	if _, err := m.follows(inputs, labels); err == nil || !strings.Contains(err.Error(), "where nothing is asked") {
 		t.Errorf("random tokens where zeros belong: %v", err)
 	}
-	for _, m := range []MQAR{{}, {Vocab: 10, T: 4, Pairs: 1, Passes: 3}, {Vocab: 10, T: 1 << 40, Pairs: 1}} {
-		if _, err := m.Check(nil, nil); err == nil {
+	for _, m := range []mqar{{}, {Vocab: 10, T: 4, Pairs: 1, Passes: 3}, {Vocab: 10, T: 1 << 40, Pairs: 1}} {
+		if _, err := m.follows(nil, nil); err == nil {
 			t.Errorf("%+v passes", m)
 		}
 	}
@@ -131,12 +131,12 @@ func npy(shape string, data []int64) []byte {
 	return b
 }
 
-// TestGoldenMQAR: a case of our own making passes, and fails where an array or
-// what is said of it changes.
+// TestGoldenMQAR checks that a generated case passes, and fails where an array
+// or a stated statistic is changed.
 func TestGoldenMQAR(t *testing.T) {
-	m := MQAR{Vocab: 20, T: 16, Examples: 12, Pairs: 2, Passes: 1, Power: 0.01}
+	m := mqar{Vocab: 20, T: 16, Examples: 12, Pairs: 2, Passes: 1, Power: 0.01}
 	inputs, labels := m.examples(m.Examples, 3)
-	run := func(rules MQAR, x, y []int64, more string) Result {
+	run := func(rules mqar, x, y []int64, more string) Result {
 		dir := t.TempDir()
 		b, err := json.Marshal(rules)
 		if err != nil {
@@ -239,7 +239,7 @@ func FuzzNPY(f *testing.F) {
 		if !fills(shape, len(data)) || len(data) > len(b) {
 			t.Fatalf("shape %v of %d elements in %d bytes", shape, len(data), len(b))
 		}
-		m := MQAR{Vocab: 20, T: 2, Pairs: 1, Random: true}
-		_, _ = m.Check(data, data)
+		m := mqar{Vocab: 20, T: 2, Pairs: 1, Random: true}
+		_, _ = m.follows(data, data)
 	})
 }

@@ -15,9 +15,9 @@ import (
 
 const expectedSuffix = ".expected.safetensors"
 
-// goldenTorch compares every X.pth with the tensors that X.expected.safetensors
-// holds: their names, types, shapes and values. A file of the format from
-// before torch 1.6, which is no zip, may be refused, but by that name.
+// goldenTorch compares every X.pth with the tensors of X.expected.safetensors:
+// names, types, shapes and values. A file in the format before torch 1.6, which
+// is not a zip, may be refused with an error that names the format.
 func goldenTorch(r *Result, dir string, _ Options) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*"+expectedSuffix))
 	if err != nil {
@@ -53,7 +53,7 @@ func isZip(path string) bool {
 }
 
 // tensors compares all tensors of a file with those of a safetensors file:
-// equal values, equal shapes, and where types is set equal types.
+// values, shapes and, with types, types.
 func (r *Result) tensors(f *checkpoint.File, expected string, types bool) error {
 	want, err := checkpoint.OpenTensors(expected)
 	if err != nil {
@@ -75,7 +75,7 @@ func (r *Result) tensors(f *checkpoint.File, expected string, types bool) error 
 	return nil
 }
 
-// values compares one tensor: whole numbers as such, others to the bit.
+// values compares one tensor: integers exactly, other types to the bit.
 func (r *Result) values(f, want *checkpoint.File, name string) error {
 	x, err := f.Float64(name)
 	if err != nil {
@@ -88,7 +88,7 @@ func (r *Result) values(f, want *checkpoint.File, name string) error {
 	r.within("values", furthest(x, y), 0, name)
 	wholes, err := want.Int64(name)
 	if err != nil {
-		return nil // of floating point
+		return nil // floating point
 	}
 	got, err := f.Int64(name)
 	if err == nil && !slices.Equal(got, wholes) {
@@ -97,8 +97,7 @@ func (r *Result) values(f, want *checkpoint.File, name string) error {
 	return err
 }
 
-// furthest is the largest |a-b|; values that are the same bits, NaN among
-// them, do not differ.
+// furthest is the largest |a-b|; equal bits, NaN among them, do not differ.
 func furthest(a, b []float64) float64 {
 	if len(a) != len(b) {
 		return math.Inf(1)

@@ -13,9 +13,9 @@ import (
 	"workbench/arch/nn"
 )
 
-// goldenRWKVCpp compares one of rwkv.cpp's tiny models with the logits that
-// its float32 file gives after the three bytes `"in`: tiny-rwkv-X-TYPE.bin with
-// expected-logits-X.bin beside it.
+// goldenRWKVCpp compares one of rwkv.cpp's tiny models, tiny-rwkv-X-TYPE.bin,
+// with expected-logits-X.bin: the logits of the float32 file after the three
+// bytes `"in`.
 func goldenRWKVCpp(r *Result, path string, _ Options) error {
 	name := strings.TrimPrefix(r.Case, "tiny-rwkv-")
 	name = name[:max(0, strings.LastIndexByte(name, '-'))]
@@ -56,15 +56,15 @@ func goldenRWKVCpp(r *Result, path string, _ Options) error {
 	return nil
 }
 
-// rwkvCppTolerance is how far the logits of a file may be from those of the
-// float32 file, by its version and data type, and whether the most likely token
-// must be the same. With exact activations a float64 evaluation of the q5_1
-// files is 0.096 (4), 0.28 (5.1), 0.37 (5.2), 0.076 (6) and 0.0042 (7) off. Of
+// rwkvCppTolerance is the tolerance for the logits of a file against those of
+// the float32 file, by version and data type, and whether the most likely token
+// must be the same. With exact activations, the q5_1 files evaluated in float64
+// are off by 0.096 (4), 0.28 (5.1), 0.37 (5.2), 0.076 (6) and 0.0042 (7). For
 // the q5_0 files only signed sums over the 256 logits are published: -0.17,
-// -163, 25, -27 and -0.064, so 5.1 is 0.64 off on average; ours are -0.17,
-// -159, 24, -23 and -0.075, at most 0.123, 1.743, 0.510, 0.157 and 0.0037 off.
-// There are no files of the other types; a weight of theirs is rounded by so
-// many times what q5_1 rounds it by.
+// -163, 25, -27 and -0.064, so 5.1 is off by 0.64 on average; ours are -0.17,
+// -159, 24, -23 and -0.075, with maxima of 0.123, 1.743, 0.510, 0.157 and
+// 0.0037. There are no files of the other types: their tolerance is that of
+// q5_1 times the ratio of their rounding.
 func rwkvCppTolerance(w *checkpoint.Weights) (tol float64, sameTop bool, err error) {
 	version := w.Arch
 	if w.Config["per_head"] == true {

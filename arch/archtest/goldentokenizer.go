@@ -16,8 +16,8 @@ import (
 	"workbench/arch/tokenizer"
 )
 
-// tokenizerCase is a vocabulary, by its hash or as a file beside, and texts
-// with their tokens.
+// tokenizerCase is a vocabulary, named by its hash or as a file of the case,
+// and texts with their tokens.
 type tokenizerCase struct {
 	File string // a GGUF file
 	Size int    `json:"vocab_size"`
@@ -39,21 +39,22 @@ type tokenizerCase struct {
 	}
 }
 
-// isTokenizerCase tells whether a folder's cases.json is of texts and tokens.
+// isTokenizerCase reports whether the cases.json of a folder lists texts and
+// tokens.
 func isTokenizerCase(dir string) bool {
 	var c tokenizerCase
 	return readJSON(filepath.Join(dir, "cases.json"), &c) == nil && (c.Vocabulary.SHA256 != "" || c.File != "" && len(c.Cases) > 0)
 }
 
-// matches tells whether a folder holds a file of that pattern.
+// matches reports whether a folder holds a file of that pattern.
 func matches(dir, pattern string) bool {
 	found, err := filepath.Glob(filepath.Join(dir, pattern))
 	return err == nil && len(found) > 0
 }
 
-// goldenTokenizer wants every text to become the tokens of the case, and them
-// to become the text again, or its composed form (NFC), in which tokenizer.json
-// may have a text read.
+// goldenTokenizer checks that every text is encoded as the tokens of the case,
+// and that these decode to the text or to its composed form (NFC), which a
+// tokenizer.json may ask for.
 func goldenTokenizer(r *Result, dir string, opt Options) error {
 	var c tokenizerCase
 	if err := readJSON(filepath.Join(dir, "cases.json"), &c); err != nil {
@@ -87,7 +88,7 @@ func goldenTokenizer(r *Result, dir string, opt Options) error {
 	return nil
 }
 
-// vocabulary opens what the case is about.
+// vocabulary opens the vocabulary of the case.
 func (c *tokenizerCase) vocabulary(dir, data string) (tokenizer.Tokenizer, error) {
 	if c.Vocabulary.SHA256 != "" {
 		path, err := findBySum(c.Vocabulary.SHA256, c.Vocabulary.Bytes, dir, data)
@@ -111,8 +112,8 @@ func (c *tokenizerCase) vocabulary(dir, data string) (tokenizer.Tokenizer, error
 	return tokenizer.FromGGUF(tokenizer.Stored{Model: v.Model, Pre: v.Pre, Tokens: v.Tokens, Types: v.Types, Merges: v.Merges, EOS: v.EOS})
 }
 
-// tokenSum is the hash over all tokens that are in use, in order: of each how
-// many bytes it has, in a byte, and these.
+// tokenSum is the hash over all tokens in use, in order: the length of each in
+// one byte, and its bytes.
 func tokenSum(v tokenizer.Tokenizer) string {
 	h := sha256.New()
 	for id := range v.Vocab() {
@@ -137,13 +138,13 @@ func (c *tokenizerCase) samples(v tokenizer.Tokenizer) error {
 	return nil
 }
 
-// findBySum looks for a file of that hash and size in folders and what lies
-// in them.
+// findBySum looks for a file of that hash and size in dirs and their
+// subfolders.
 func findBySum(sum string, size int64, dirs ...string) (found string, err error) {
 	for _, dir := range dirs {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
-				return nil // what cannot be read is not it
+				return nil // unreadable files are skipped
 			}
 			if info, err := d.Info(); err != nil || info.Size() != size {
 				return nil

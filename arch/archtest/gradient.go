@@ -8,19 +8,19 @@ import (
 	"workbench/arch/nn"
 )
 
-// gradient compares the tape with central differences of the loss along
-// random directions, weight by weight.
+// gradient compares the gradient of the tape with central differences of the
+// loss along random directions, weight by weight.
 func gradient(s Spec) error {
 	m, err := s.build()
 	if err != nil {
 		return err
 	}
 	tok := text(m, batch, length, 10)
-	return compareGradient(m, func(g *nn.Graph) float64 { return Loss(g, m, tok, nil) })
+	return compareGradient(m, func(g *nn.Graph) float64 { return meanLoss(g, m, tok, nil) })
 }
 
-// gradientFromState does so when the text continues from a state, into which
-// no gradient flows.
+// gradientFromState is gradient for a text that continues from a state, into
+// which no gradient flows.
 func gradientFromState(s Spec) error {
 	m, err := s.build()
 	if err != nil {
@@ -32,12 +32,12 @@ func gradientFromState(s Spec) error {
 	rest := piece(tok, 4, length)
 	return compareGradient(m, func(g *nn.Graph) float64 {
 		arch.CopyState(state, start)
-		return Loss(g, m, rest, state)
+		return meanLoss(g, m, rest, state)
 	})
 }
 
-// compareGradient steps every weight along its gradient, entries of random
-// size among them, far enough for float32 to see the loss move.
+// compareGradient moves every weight along a direction with the signs of its
+// gradient, far enough for float32 to resolve the change of the loss.
 func compareGradient(m arch.Model, loss func(*nn.Graph) float64) error {
 	nn.ZeroGrad(m)
 	loss(nn.NewGraph())
@@ -51,8 +51,8 @@ func compareGradient(m arch.Model, loss func(*nn.Graph) float64) error {
 		if slope == 0 {
 			return
 		}
-		// The best of several steps: too short drowns in rounding, too long
-		// in curvature.
+		// The best of several step lengths: short steps are lost in rounding, long
+		// ones in curvature.
 		best := math.Inf(1)
 		for _, step := range []float64{1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1} {
 			eps := step / math.Sqrt(float64(len(dir)))
@@ -67,9 +67,9 @@ func compareGradient(m arch.Model, loss func(*nn.Graph) float64) error {
 	return worst
 }
 
-// direction returns a direction of unit-sized entries and the tape's slope
-// along it: every entry has the sign of its gradient, so that none takes from
-// the slope what another gives, and a third of them a random size.
+// direction returns a direction of entries of about unit size and the slope
+// along it by the tape: every entry has the sign of its gradient, so that
+// entries do not cancel, and a third of them have a random size.
 func direction(p nn.Param) (dir []float64, slope float64) {
 	r := nn.Rand(12, p.Name)
 	dir = make([]float64, p.Tensor.Len())

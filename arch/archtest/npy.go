@@ -64,7 +64,7 @@ func parseNPY(b []byte) (shape []int, data []int64, err error) {
 	return shape, npyInts(b, descr, count), nil
 }
 
-// fills tells whether count elements have that shape.
+// fills reports whether count elements have that shape.
 func fills(shape []int, count int) bool {
 	n := 1
 	for _, d := range shape {
@@ -154,7 +154,7 @@ func npyShape(s string) (shape []int, rest string, ok bool) {
 	for i, word := range words {
 		word = strings.TrimSpace(word)
 		if word == "" && i == len(words)-1 {
-			break // after a last comma, or nothing at all
+			break // after a trailing comma, or in an empty shape
 		}
 		d, err := strconv.ParseUint(word, 10, 31)
 		if err != nil {

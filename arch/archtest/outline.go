@@ -9,9 +9,9 @@ import (
 	"workbench/kernels"
 )
 
-// outlined: the outline of a model tells what the model itself takes, also
-// where it has more layers than the outline builds, or matrices of which it
-// knows the shape alone.
+// outlined: the outline of a model gives the sizes of the model itself, also
+// with more layers than the outline builds, and with matrices that it knows by
+// their shape alone.
 func outlined(s Spec) error {
 	for _, more := range []map[string]any{nil, {"layers": 11}, {"vocab": 70000}} {
 		config := maps.Clone(s.Config)
@@ -38,7 +38,8 @@ func outlined(s Spec) error {
 	return nil
 }
 
-// outlinedBytes compares bytes, to which an outline adds a little a tensor.
+// outlinedBytes compares sizes in bytes, to which an outline adds a little for
+// each tensor.
 func outlinedBytes(m arch.Model, o *arch.Outline) error {
 	near := func(what string, got float64, want int64, tensors int) error {
 		if got < float64(want) || got > float64(want)+512*float64(tensors) {

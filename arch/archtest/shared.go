@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 )
 
-// Shared finds the folder of golden data beside the repository, "" where the
-// clone stands alone.
+// Shared returns the folder of golden data beside the repository, "" where it
+// is absent.
 func Shared() string {
 	dir, err := os.Getwd()
 	for err == nil {

@@ -10,10 +10,11 @@ import (
 	"workbench/kernels"
 )
 
-// storedBounds says how far logits may be from those of float32 weights, and
-// reading in pieces from reading at once: there q8_0 and q4_0 round the inputs
-// of a few rows to 8 bits, and not of many. Both are root mean squares: where a
-// norm divides by next to nothing, a position may be off by much more.
+// storedBounds are tolerances of logits with stored weights: against float32
+// weights, and of reading in pieces against reading at once, because q8_0 and
+// q4_0 quantise the inputs of few rows to 8 bits but not those of many. Both
+// are root mean squares: where a norm divides by nearly 0, one position may be
+// off by much more.
 var storedBounds = []struct {
 	t             kernels.DType
 	error, pieces float64
@@ -24,8 +25,9 @@ var storedBounds = []struct {
 	{kernels.Q4_0, 0.4, 0.04},
 }
 
-// stored: with weights of every storage type the logits stay near, streaming
-// holds, a decode step allocates nothing and the weights' memory falls.
+// stored: with weights of every storage type the logits stay within tolerance,
+// streaming holds, a decode step allocates nothing and the weights take less
+// memory.
 func stored(s Spec) error {
 	s.Config = maps.Clone(s.Config)
 	s.Config["dim"] = 64 // whole blocks of 32

@@ -15,15 +15,15 @@ import (
 	"workbench/kernels"
 )
 
-// fit trains m on one batch, and returns the loss of the first step and of the
-// last.
+// fit trains m on one batch, and returns the losses of the first and the last
+// step.
 func fit(m arch.Model, tok nn.Tokens, steps int) (first, last float64) {
 	g := nn.NewGraph()
 	moments := map[string][2][]float32{}
 	for step := range steps {
 		nn.ZeroGrad(m)
 		g.Reset()
-		last = Loss(g, m, tok, nil)
+		last = meanLoss(g, m, tok, nil)
 		if step == 0 {
 			first = last
 		}
@@ -55,8 +55,8 @@ func overfit(s Spec) error {
 	return nil
 }
 
-// saved: trained a few steps, saved and opened as every command opens a file,
-// the model has the same configuration and gives the same logits to the bit.
+// saved: a model trained for a few steps, saved and opened as commands do, has
+// the same configuration and gives the same logits to the bit.
 func saved(s Spec) (err error) {
 	m, config, err := arch.New(s.Arch, s.Config, 7)
 	if err != nil {

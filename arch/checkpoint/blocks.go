@@ -2,14 +2,14 @@ package checkpoint
 
 import "encoding/binary"
 
-// The functions of this file and of the next read whole blocks of ggml's
-// quantised types into out, b holding at least len(out)/32 (or /256) of them.
-// Products are rounded to float32 one by one, as ggml's C code does, so the
-// values agree to the bit. x, low and high are elements of a block in order.
+// The functions of this file and of the next expand blocks of ggml's quantised
+// types to out; b holds at least len(out)/32 (or /256) whole blocks. Each
+// product is rounded to float32 as in ggml's C code, so the values agree to the
+// bit. x, low and high are the elements of a block in order.
 // Source: ggml-org/llama.cpp ggml/src/ggml-quants.c, dequantize_row_*, and
 // ggml-common.h, block_*.
 
-// half is the float16 that b begins with.
+// half is the float16 at the start of b.
 func half(b []byte) float32 { return fromHalf(binary.LittleEndian.Uint16(b)) }
 
 // expandQ4x0: d, 16 bytes; x[j] = (low-8)·d, x[j+16] = (high-8)·d.
@@ -106,8 +106,8 @@ func expandQ3K(out []float32, b []byte) {
 	}
 }
 
-// scaleK is scale and offset of the 32 elements g of q4_K and q5_K, 6 bits
-// each, packed into 12 bytes.
+// scaleK returns the scale and the offset of the g-th 32 elements of q4_K and
+// q5_K, 6 bits each, packed into 12 bytes.
 func scaleK(s []byte, g int) (scale, offset float32) {
 	if g < 4 {
 		return float32(s[g] & 63), float32(s[g+4] & 63)

@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// blocksKey is the metadata of a safetensors file whose tensors are quantised:
-// a JSON object from the names of tensors to their ggml types. Such a tensor is
-// U8 of shape [..., K/32·bytes]: the blocks of its rows, of K elements each, as
-// a GGUF file has them (q8_0: 34 bytes of 32, q4_0: 18).
+// blocksKey is the metadata key of quantised tensors in a safetensors file: a
+// JSON object of tensor names and their ggml types. Such a tensor is U8 of
+// shape [..., K/32·bytes]: the blocks of its rows of K elements, as in a GGUF
+// file (q8_0: 34 bytes for 32 elements, q4_0: 18).
 const blocksKey = "ggml_types"
 
-// asBlocks gives quantised tensors their type and shape.
+// asBlocks sets the type and shape of quantised tensors.
 func (f *File) asBlocks() error {
 	text, ok := f.Metadata[blocksKey]
 	if !ok {

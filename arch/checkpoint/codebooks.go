@@ -6,16 +6,17 @@ import (
 	"sync"
 )
 
-// A codebook is what the indices of an iq1, iq2 or iq3 type stand for: points
-// of n values each, all of a few levels. Numbered by their levels as digits, the
-// last value's first, the points of a book are a set of numbers in rising order.
+// A codebook maps the indices of an iq1, iq2 or iq3 type to points of n values
+// each, all of a few levels. A point is numbered by its levels as digits, the
+// last value first; the numbers of the points of a book are a set, in rising
+// order.
 type codebook struct {
 	levels []float32
 	n      int
-	set    string // in base64; bit i of it tells whether number i is in the book
+	set    string // in base64; bit i is set where number i is in the book
 }
 
-// points are the values of every index, n each.
+// points returns the values of every index, n each.
 func (c codebook) points() []float32 {
 	set, err := base64.StdEncoding.DecodeString(c.set)
 	if err != nil {
@@ -34,9 +35,9 @@ func (c codebook) points() []float32 {
 	return out
 }
 
-// Which points are in a book was chosen by the format's authors and follows from
-// no rule: the sets hold what ggml's decoder (ggml_base of llama.cpp, September
-// 2026) answers to every index.
+// The authors of the format chose the points of the books, which follow no
+// rule. The sets reproduce the values that ggml's decoder (ggml_base of
+// llama.cpp, September 2026) returns for every index.
 var (
 	iq2XXS = sync.OnceValue(codebook{[]float32{8, 25, 43}, 8, "" +
 		"VRUUVRBEQUEABBREABAAAAAEQAAUAEAAAAAABAAAUBBAQREAARQEQFAEQAAQAAAFEAAAUAAAAQAAQAAAQRQEQBQUAAAEAAAEAAAEAAAAAAAABBAAAAAAAAAAABQEEBAA" +

@@ -2,7 +2,8 @@ package checkpoint
 
 import "testing"
 
-// Every index has a point, and the first is the one of the lowest levels.
+// TestCodebooks checks that every index has a point, and that the first point
+// has the lowest levels.
 func TestCodebooks(t *testing.T) {
 	for name, c := range map[string]struct {
 		points []float32

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// config completes what the shapes say, and refuses what contradicts them.
+// config adds what the shapes do not tell, and refuses contradictions.
 func (f *File) config(w *Weights, config map[string]any) error {
 	if w.Arch == "transformer" && config["positions"] == nil {
 		return fmt.Errorf("tensor %q is missing", w.inFile("transformer.wpe.weight"))
@@ -21,7 +21,7 @@ func (f *File) config(w *Weights, config map[string]any) error {
 	case f.format == formatGGUF:
 		return f.ggufConfig(w, config)
 	case f.format == formatRWKVCpp:
-		return f.textSaid("").check(rwkvCppRules, config)
+		return f.textDescription("").check(rwkvCppRules, config)
 	case w.huggingFace():
 		if w.Arch == "transformer" {
 			config["activation"] = "gelu_tanh"
@@ -33,7 +33,8 @@ func (f *File) config(w *Weights, config map[string]any) error {
 	return nil
 }
 
-// huggingFace tells names that come with a config.json.
+// huggingFace reports names of Hugging Face, whose models come with a
+// config.json.
 func (w *Weights) huggingFace() bool {
 	switch w.Arch {
 	case "transformer":
@@ -44,13 +45,14 @@ func (w *Weights) huggingFace() bool {
 	return w.Arch == "llama"
 }
 
-// rwkvCppRules are those of the numbers in the header of an rwkv.cpp file.
+// rwkvCppRules are the rules for the numbers in the header of an rwkv.cpp file.
 var rwkvCppRules = map[string]rule{
 	"n_vocab": is("vocab"), "n_embed": is("dim"), "n_layer": is("layers"),
 	"version": harmless("of the file"), "data_type": harmless(isStored),
 }
 
-// nanoGPTRules are those of the arguments that nanoGPT stores with a model.
+// nanoGPTRules are the rules for the arguments that nanoGPT stores with a
+// model.
 var nanoGPTRules = map[string]rule{
 	"n_layer": is("layers"), "n_embd": is("dim"), "vocab_size": is("vocab"), "block_size": is("context"), "bias": is("bias"),
 	"n_head": applied, "dropout": harmless(isTraining),
@@ -59,7 +61,7 @@ var nanoGPTRules = map[string]rule{
 // nanoGPT adds what the tensors of a nanoGPT do not tell.
 func (f *File) nanoGPT(config map[string]any) error {
 	config["activation"] = "gelu"
-	s := f.textSaid("model_args.")
+	s := f.textDescription("model_args.")
 	if err := s.check(nanoGPTRules, config); err != nil {
 		return err
 	}
@@ -70,9 +72,9 @@ func (f *File) nanoGPT(config map[string]any) error {
 	return err
 }
 
-// textSaid is what the metadata says under a namespace.
-func (f *File) textSaid(namespace string) said {
-	s := said{namespace, map[string]any{}}
+// textDescription returns the metadata under a namespace.
+func (f *File) textDescription(namespace string) description {
+	s := description{namespace, map[string]any{}}
 	for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
 		name, ok := strings.CutPrefix(key, namespace)
 		text := f.Metadata[key]

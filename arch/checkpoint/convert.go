@@ -13,12 +13,12 @@ import (
 )
 
 // Convert writes the weights of an open file as safetensors under official
-// names, shapes and orientation, matrices as t and everything else in float32.
-// Quantised matrices are U8 tensors of blocks, whose types the metadata names
-// under "ggml_types"; rows that are not whole blocks, and low-rank matrices,
-// become f16 then. A matrix that the file holds as t is copied to the bit. One
-// tensor is in memory at a time. report, called as the work goes on, may end it
-// by an error; the file appears at path whole or not at all.
+// names, shapes and orientation: matrices as t, everything else in float32.
+// Quantised matrices are U8 tensors of blocks, whose types the metadata lists
+// under "ggml_types"; low-rank matrices, and rows that are not whole blocks,
+// become f16 instead. A matrix that the file stores as t is copied to the bit.
+// One tensor at a time is in memory. report is called as the work proceeds and
+// may stop it by an error; the file appears at path whole or not at all.
 func (w *Weights) Convert(path string, t kernels.DType, meta map[string]string, report func(done, total int64) error) error {
 	meta = maps.Clone(meta)
 	blocks := map[string]string{}
@@ -54,13 +54,13 @@ func (w *Weights) Convert(path string, t kernels.DType, meta map[string]string, 
 	return nil
 }
 
-// converted is a tensor to be written as a type.
+// converted is a tensor to be written in another type.
 type converted struct {
 	outgoing
 	as kernels.DType
 }
 
-// outgoing plans one weight.
+// outgoing describes how one weight is written.
 func (w *Weights) outgoing(name string, t kernels.DType, spare *scratch) converted {
 	s := w.tensors[name]
 	p := nn.Param{Name: name, Tensor: &nn.Tensor{Shape: s.Shape}, InOut: isLoRA(w.Arch, name) || w.own && w.Transposed[name]}
@@ -83,14 +83,14 @@ func (w *Weights) outgoing(name string, t kernels.DType, spare *scratch) convert
 	return o
 }
 
-// writeAs writes one weight: a large one that lies in the file in order some
-// rows at a time, else whole.
+// writeAs writes one weight: a large one that is contiguous in the file a few
+// rows at a time, any other whole.
 func (w *Weights) writeAs(out io.Writer, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
 	rows := 1
 	for _, n := range t.Shape[:max(0, len(t.Shape)-1)] {
 		rows *= n
 	}
-	if t.view != nil || t.mend != nil || inOut || rows == 0 {
+	if t.view != nil || t.transform != nil || inOut || rows == 0 {
 		return w.writeRows(out, t, as, inOut, spare)
 	}
 	K := t.len() / rows
@@ -107,7 +107,7 @@ func (w *Weights) writeAs(out io.Writer, t *stored, as kernels.DType, inOut bool
 	return nil
 }
 
-// writeRows writes a tensor, which is in memory for that.
+// writeRows writes a tensor, which it reads whole.
 func (w *Weights) writeRows(out io.Writer, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
 	b := spare.ofBytes(int(dtypes[strings.ToUpper(as.String())].size(t.len())))
 	var err error
@@ -124,7 +124,7 @@ func (w *Weights) writeRows(out io.Writer, t *stored, as kernels.DType, inOut bo
 	return err
 }
 
-// blocks fills b with a tensor in another type.
+// blocks fills b with a tensor converted to another type.
 func (w *Weights) blocks(b []byte, t *stored, as kernels.DType, inOut bool, spare *scratch) error {
 	x := spare.ofFloats(t.len())
 	if err := w.read(x, t); err != nil {
@@ -132,7 +132,7 @@ func (w *Weights) blocks(b []byte, t *stored, as kernels.DType, inOut bool, spar
 	}
 	shape := slices.Clone(t.Shape)
 	if last := len(shape) - 1; inOut {
-		x = turned(x, shape[last-1], shape[last])
+		x = swapLastAxes(x, shape[last-1], shape[last])
 		shape[last-1], shape[last] = shape[last], shape[last-1]
 	}
 	K := 1

@@ -5,18 +5,18 @@ import (
 	"math"
 )
 
-// dtype is how a type's elements lie in a file: blocks of elems of them in
-// bytes each.
+// dtype is the layout of a type in a file: blocks of elems elements in bytes
+// bytes.
 type dtype struct {
 	elems, bytes int
 	whole        bool // whole numbers
 	bf16         bool
-	// expand reads whole blocks; nil for the types that decode itself knows.
+	// expand decodes whole blocks; nil for the types that decode handles.
 	expand func(out []float32, b []byte)
 }
 
-// dtypes are the types that can be read, by their name here: that of
-// safetensors or of ggml.
+// dtypes are the types that can be read, by their name in safetensors or in
+// ggml.
 var dtypes = map[string]dtype{
 	"F64": {elems: 1, bytes: 8}, "F32": {elems: 1, bytes: 4}, "F16": {elems: 1, bytes: 2}, "BF16": {elems: 1, bytes: 2, bf16: true},
 	"I64": {elems: 1, bytes: 8, whole: true}, "I32": {elems: 1, bytes: 4, whole: true},
@@ -36,7 +36,7 @@ var dtypes = map[string]dtype{
 	"IQ3_XXS": {elems: 256, bytes: 98, expand: expandIQ3XXS}, "IQ3_S": {elems: 256, bytes: 110, expand: expandIQ3S}, "IQ1_S": {elems: 256, bytes: 50, expand: expandIQ1S}, "IQ1_M": {elems: 256, bytes: 56, expand: expandIQ1M},
 }
 
-// size is what n elements take, n being whole blocks.
+// size is the number of bytes of n elements, which are whole blocks.
 func (d dtype) size(n int) int64 { return int64(n/d.elems) * int64(d.bytes) }
 
 func (t *stored) isFloat() bool { return !dtypes[t.DType].whole }
@@ -90,7 +90,7 @@ func decode[T number](out []T, b []byte, name string) {
 	}
 }
 
-// decodeBlocks does so for a type of several elements a block.
+// decodeBlocks is decode for a type of several elements a block.
 func decodeBlocks[T number](out []T, b []byte, d dtype) {
 	if x, ok := any(out).([]float32); ok {
 		d.expand(x, b)
@@ -105,7 +105,7 @@ func decodeBlocks[T number](out []T, b []byte, d dtype) {
 	}
 }
 
-// fromHalf is exact: every binary16 value is a binary32 value.
+// fromHalf converts a float16; every float16 is exact in float32.
 func fromHalf(h uint16) float32 {
 	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&1023)
 	switch exp {

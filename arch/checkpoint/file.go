@@ -1,6 +1,6 @@
 // Package checkpoint reads and writes model files: safetensors, PyTorch's .pth,
-// GGUF and rwkv.cpp's .bin. A file is hostile until parsed: every size in it is
-// checked against the bytes that are there before anything is allocated.
+// GGUF and rwkv.cpp's .bin. Files are untrusted: every size in a file is
+// checked against the bytes that are there before memory is allocated for it.
 package checkpoint
 
 import (
@@ -15,21 +15,21 @@ import (
 	"workbench/arch/nn"
 )
 
-// Tensor says what a file holds under a name.
+// Tensor describes a tensor of a file.
 type Tensor struct {
 	Name string
-	// DType is that of the file: F64, F32, F16, BF16, I64, I32, I16, I8, U8,
-	// BOOL or one of ggml's quantised ones, such as Q4_K.
+	// DType is the type in the file: F64, F32, F16, BF16, I64, I32, I16, I8, U8,
+	// BOOL or a quantised type of ggml, such as Q4_K.
 	DType string
 	Shape []int
 }
 
-// File is an open model file. Its tensors stay in the file until asked for.
+// File is an open model file. Tensors are read when asked for.
 type File struct {
-	// Metadata is what the file says beside its tensors: the strings of a
+	// Metadata is what the file holds beside tensors: the strings of a
 	// safetensors header, the plain values of a torch training checkpoint
 	// (nanoGPT's as "model_args.n_head"), the numbers of an rwkv.cpp header, the
-	// values of a GGUF that are no arrays.
+	// scalar values of a GGUF.
 	Metadata map[string]string
 
 	path    string
@@ -50,9 +50,8 @@ const (
 )
 
 // OpenTensors opens a safetensors, .pth, GGUF or rwkv.cpp file, the index of a
-// model in several safetensors files, or the first part of a GGUF in several,
-// which it tells apart by their content.
-// The caller closes it.
+// model in several safetensors files, or the first part of a GGUF in several
+// files. It tells them apart by their content. The caller must close the file.
 func OpenTensors(path string) (*File, error) {
 	file, src, err := openSource(path)
 	if err != nil {
@@ -97,7 +96,7 @@ func (f *File) parse() (err error) {
 	return err
 }
 
-// Close gives the file back. Its tensors are gone then.
+// Close closes the file, whose tensors cannot be read any more.
 func (f *File) Close() error {
 	var errs []error
 	for _, c := range f.closers {
@@ -119,7 +118,7 @@ func (f *File) Tensors() []Tensor {
 	return list
 }
 
-// Shape is that of a tensor as the file gives it, outermost first, nil where
+// Shape is the shape of a tensor in the file, outermost axis first, nil where
 // there is no such tensor.
 func (f *File) Shape(name string) []int {
 	if t := f.tensors[name]; t != nil {
@@ -134,7 +133,7 @@ func (f *File) Float32(name string) ([]float32, error) { return read[float32](f,
 // Float64 reads a tensor of any type, row-major.
 func (f *File) Float64(name string) ([]float64, error) { return read[float64](f, name) }
 
-// Int64 reads a tensor of whole numbers or truth values, row-major.
+// Int64 reads a tensor of integers or booleans, row-major.
 func (f *File) Int64(name string) ([]int64, error) {
 	if t := f.tensors[name]; t != nil && t.isFloat() {
 		return nil, fmt.Errorf("%s: tensor %.80q is %s and not of whole numbers", f.path, name, t.DType)
@@ -142,7 +141,7 @@ func (f *File) Int64(name string) ([]int64, error) {
 	return read[int64](f, name)
 }
 
-// Weight reads what Save wrote for a weight of that name and shape.
+// Weight reads the tensor that Save wrote for a weight of that name and shape.
 func (f *File) Weight(p nn.Param) ([]float32, error) {
 	x, err := f.Float32(p.Name)
 	if err != nil {
@@ -152,7 +151,7 @@ func (f *File) Weight(p nn.Param) ([]float32, error) {
 		return nil, fmt.Errorf("%s: tensor %q has %d elements and the model wants %d", f.path, p.Name, len(x), p.Tensor.Len())
 	}
 	if p.InOut {
-		x = turned(x, p.Tensor.Dim(-1), p.Tensor.Dim(-2))
+		x = swapLastAxes(x, p.Tensor.Dim(-1), p.Tensor.Dim(-2))
 	}
 	return x, nil
 }
@@ -169,7 +168,7 @@ func read[T number](f *File, name string) ([]T, error) {
 	return out, nil
 }
 
-// add takes a tensor into the file.
+// add adds a tensor to the file.
 func (f *File) add(t *stored) error {
 	if f.tensors[t.Name] != nil {
 		return fmt.Errorf("tensor %.80q occurs twice", t.Name)
@@ -178,5 +177,5 @@ func (f *File) add(t *stored) error {
 	return nil
 }
 
-// clipInts keeps an error short.
+// clipInts shortens a shape in an error.
 func clipInts(s []int) []int { return s[:min(len(s), 8)] }

@@ -19,7 +19,7 @@ import (
 	_ "workbench/arch/transformer"
 )
 
-// jittered builds a model none of whose weights is what it was at first.
+// jittered builds a model and changes every weight.
 func jittered(t *testing.T, name string, config map[string]any) (arch.Model, map[string]any) {
 	t.Helper()
 	m, resolved, err := arch.New(name, config, 1)
@@ -48,7 +48,7 @@ func save(t *testing.T, name string, m arch.Model, config map[string]any) string
 	return path
 }
 
-// comesBack opens a file and compares its weights with m's, to the bit.
+// comesBack opens a file and compares its weights with those of m, to the bit.
 func comesBack(t *testing.T, what, path string, m arch.Model) *checkpoint.Weights {
 	t.Helper()
 	w, err := checkpoint.Open(path)
@@ -113,8 +113,8 @@ func TestFilesOfEveryModel(t *testing.T) {
 	}
 }
 
-// rewritten writes the tensors of a file under other names, turned where turn
-// says so, without metadata.
+// rewritten writes the tensors of a file under other names without metadata,
+// transposed where turn is true.
 func rewritten(t *testing.T, path string, rename func(string) string, turn func(string) bool) string {
 	t.Helper()
 	f, err := checkpoint.OpenTensors(path)
@@ -149,7 +149,8 @@ func never(string) bool { return false }
 
 func same(s string) string { return s }
 
-// TestOfficialNames reads what Save writes as another program's: no metadata.
+// TestOfficialNames reads a file of Save without metadata, like a file of
+// another program.
 func TestOfficialNames(t *testing.T) {
 	for _, name := range []string{"rwkv4", "rwkv5", "rwkv6", "rwkv7"} {
 		m, config := jittered(t, name, small)
@@ -241,7 +242,7 @@ func flaNames() func(string) string {
 	}
 }
 
-// TestMissingAndSurplus names what is wrong of a file of another program.
+// TestMissingAndSurplus checks that errors name missing and unexpected tensors.
 func TestMissingAndSurplus(t *testing.T) {
 	m, config := jittered(t, "rwkv6", small)
 	path := save(t, "rwkv6", m, config)

@@ -18,13 +18,13 @@ func allocated() uint64 {
 	return s[0].Value.Uint64()
 }
 
-// fuzz opens bytes as every caller would. Whatever they are, an error or a
-// model must come of it, at a cost in proportion.
+// fuzz opens bytes as callers do. Any bytes must give an error or a model, at a
+// cost proportional to their number.
 func fuzz(t *testing.T, b []byte) {
 	// Note: one byte of a pickle can make an empty dictionary.
 	limit := 1<<20 + 512*uint64(len(b))
 	cost := openAll(t, b)
-	for range 2 { // the counter is the process's: what others allocate meanwhile is not there again
+	for range 2 { // the counter covers the whole process: allocations of others do not repeat
 		if cost > limit {
 			cost = min(cost, openAll(t, b))
 		}
@@ -34,7 +34,7 @@ func fuzz(t *testing.T, b []byte) {
 	}
 }
 
-// openAll opens and reads all of what bytes may hold, and returns what was
+// openAll opens bytes and reads everything in them, and returns the bytes
 // allocated meanwhile.
 func openAll(t *testing.T, b []byte) uint64 {
 	before := allocated()
@@ -79,8 +79,8 @@ func FuzzSafetensors(f *testing.F) {
 	f.Fuzz(fuzz)
 }
 
-// FuzzTorch varies the pickle program: the checksums of a zip would stop most
-// changes to the file.
+// FuzzTorch varies the pickle program alone: the checksums of a zip would
+// reject most changes.
 func FuzzTorch(f *testing.F) {
 	f.Add([]byte(torchDict(pickleString("x"), pickleTensor("0", 12, 1, []int{3, 2}, []int{1, 4}))))
 	f.Add([]byte(pickleStart + orderedDict + "(" + pickleString("emb.weight") + "ctorch._utils\n_rebuild_parameter\n(" +
@@ -189,8 +189,8 @@ func FuzzConfigJSON(f *testing.F) {
 	})
 }
 
-// FuzzOwnMetadata varies the configuration and the types of blocks in a file
-// of ours.
+// FuzzOwnMetadata varies the configuration and block types in a file that Save
+// wrote.
 func FuzzOwnMetadata(f *testing.F) {
 	f.Add("rwkv4", rwkvConfig, "")
 	f.Add("rwkv7", `{"dim":3,"head_size":1.5,"decay_rank":16777216}`, `{"emb.weight":"Q8_0"}`)

@@ -10,8 +10,9 @@ import (
 	"strconv"
 )
 
-// ggufTypes names ggml's tensor types; 4, 5 and 31 to 33, 36 to 38 were
-// removed. Source: ggml-org/llama.cpp ggml/include/ggml.h, enum ggml_type.
+// ggufTypes names the tensor types of ggml; 4, 5, 31 to 33 and 36 to 38 were
+// removed.
+// Source: ggml-org/llama.cpp ggml/include/ggml.h, enum ggml_type.
 var ggufTypes = map[uint32]string{
 	0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 9: "Q8_1",
 	10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K",
@@ -19,17 +20,18 @@ var ggufTypes = map[uint32]string{
 	24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 30: "BF16", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
 }
 
-// The types of metadata values that are not of a fixed size.
+// Types of metadata values without a fixed size.
 const (
 	ggufBool   = 7
 	ggufString = 8
 	ggufArray  = 9
 )
 
-// ggufSizes is the least a value of each type takes, in bytes.
+// ggufSizes is the smallest size of a value of each type, in bytes.
 var ggufSizes = [13]int64{1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8}
 
-// ggufValue is where a metadata value lies. Arrays are read when asked for.
+// ggufValue is the location of a metadata value. Arrays are read when asked
+// for.
 type ggufValue struct {
 	kind uint32
 	at   int64
@@ -81,7 +83,7 @@ func (f *File) parseGGUF(src source) error {
 	return placed(list, src, (c.at+align-1)/align*align, align)
 }
 
-// placed turns offsets, which ggufTensor leaves in at, into places in the
+// placed converts the offsets that ggufTensor stores in at to positions in the
 // file, and checks that no two tensors overlap.
 func placed(list []*stored, src source, base, align int64) error {
 	slices.SortFunc(list, func(a, b *stored) int { return cmp.Compare(uint64(a.at), uint64(b.at)) })
@@ -102,7 +104,7 @@ func placed(list []*stored, src source, base, align int64) error {
 	return nil
 }
 
-// ggufKey reads one key and passes over its value.
+// ggufKey reads one key and skips its value.
 func (f *File) ggufKey(c *cursor) error {
 	key := c.text(c.u64(), 1<<16)
 	kind := c.u32()
@@ -121,7 +123,7 @@ func (f *File) ggufKey(c *cursor) error {
 	return nil
 }
 
-// scalar reads a value; of an array it only passes over its items.
+// scalar reads a value, and skips the items of an array.
 func scalar(c *cursor, kind uint32) (v any, err error) {
 	switch kind {
 	case 0:
@@ -156,8 +158,8 @@ func scalar(c *cursor, kind uint32) (v any, err error) {
 	return v, c.err
 }
 
-// arrayHead reads the type and the count of an array's items, which fit into
-// what is left of the file.
+// arrayHead reads the item type and the length of an array, whose items must
+// fit into the rest of the file.
 func arrayHead(c *cursor) (kind uint32, n int64, err error) {
 	kind, count := c.u32(), c.u64()
 	switch {
@@ -192,8 +194,8 @@ func skipArray(c *cursor) error {
 	return c.err
 }
 
-// Value reads a metadata value of a GGUF file: a number or bool of the width
-// it has there, a string, or a []any of those.
+// Value reads a metadata value of a GGUF file: a number or bool of its width in
+// the file, a string, or a []any of these.
 func (f *File) Value(key string) (any, error) {
 	v, ok := f.values[key]
 	if !ok {
@@ -222,7 +224,7 @@ func array(c *cursor) ([]any, error) {
 	return list, nil
 }
 
-// ggufTensor reads an entry of the table of tensors; its at is an offset yet.
+// ggufTensor reads an entry of the tensor table; its at is still an offset.
 func ggufTensor(c *cursor) (*stored, error) {
 	t := &stored{}
 	t.Name = c.text(c.u64(), 1<<10)

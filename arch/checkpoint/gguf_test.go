@@ -123,12 +123,12 @@ func TestVocabulary(t *testing.T) {
 	for want, keys := range map[string][][]byte{
 		"&{gpt2  [<s> a b] [3 1 1] [a b] -1 0 -1 -1 2} <nil>": {kind, tokens, types, ggufKV("tokenizer.ggml.eos_token_id", 4, u32(0)), ggufKV("tokenizer.ggml.padding_token_id", 4, u32(2)),
 			ggufKV("tokenizer.ggml.merges", ggufArray, ggufArrayOf(ggufString, ggufText("a b")))},
-		"<nil> <nil>":                           {kind},
-		`its vocabulary is of the kind "llama"`: {tokens, ggufKV("tokenizer.ggml.model", ggufString, ggufText("llama"))},
-		"eot_token_id 3 is outside the 3":       {kind, tokens, ggufKV("tokenizer.ggml.eot_token_id", 4, u32(3))},
-		"3 tokens and 1 token types":            {kind, tokens, ggufKV("tokenizer.ggml.token_type", ggufArray, ggufArrayOf(5, u32(1)))},
-		"an array of type 4":                    {kind, ggufKV("tokenizer.ggml.tokens", ggufArray, ggufArrayOf(4, u32(1)))},
-		"is no array":                           {kind, ggufKV("tokenizer.ggml.tokens", 4, u32(1))},
+		"<nil> <nil>":                       {kind},
+		`the vocabulary is of kind "llama"`: {tokens, ggufKV("tokenizer.ggml.model", ggufString, ggufText("llama"))},
+		"eot_token_id 3 is outside the 3":   {kind, tokens, ggufKV("tokenizer.ggml.eot_token_id", 4, u32(3))},
+		"3 tokens and 1 token types":        {kind, tokens, ggufKV("tokenizer.ggml.token_type", ggufArray, ggufArrayOf(5, u32(1)))},
+		"an array of type 4":                {kind, ggufKV("tokenizer.ggml.tokens", ggufArray, ggufArrayOf(4, u32(1)))},
+		"is no array":                       {kind, ggufKV("tokenizer.ggml.tokens", 4, u32(1))},
 	} {
 		f, err := parse(ggufFile(keys, nil, nil))
 		if err != nil {

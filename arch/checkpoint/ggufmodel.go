@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// ggufArch is how the tensors of an architecture are called in GGUF files.
+// ggufArch maps the tensor names of an architecture in GGUF files.
 type ggufArch struct {
 	arch   string
-	layers string // before the number of a layer
-	// names of what is no layer's, and of a layer's parts; their endings ".weight" and
+	layers string // prefix of the number of a layer
+	// names outside layers, and of the parts of a layer; the endings ".weight" and
 	// ".bias" are kept
 	top, part map[string]string
-	// bare are parts whose names lose the ending
+	// bare are the parts whose names lose that ending
 	bare map[string]string
 }
 
-// ggufArchs are the architectures that are read.
+// ggufArchs are the supported architectures.
 // Source: ggml-org/llama.cpp gguf-py/gguf/constants.py, convert_hf_to_gguf.py.
 var ggufArchs = map[string]ggufArch{
 	"gpt2": {"transformer", "transformer.h.",
@@ -58,8 +58,7 @@ var ggufFused = map[string][]string{
 	"rwkv7": {"x_r", "x_w", "x_k", "x_v", "x_a", "x_g"},
 }
 
-// fromGGUF takes in the tensors of a GGUF file. Its matrices are [out,in]
-// throughout.
+// fromGGUF adds the tensors of a GGUF file, whose matrices are all [out,in].
 func (f *File) fromGGUF(w *Weights) error {
 	kind := f.Metadata["general.architecture"]
 	a, ok := ggufArchs[kind]
@@ -101,8 +100,7 @@ func (f *File) fromGGUF(w *Weights) error {
 	return nil
 }
 
-// neutralRope refuses what divides the frequencies of rotary positions, unless
-// by 1.
+// neutralRope refuses divisors of the RoPE frequencies other than 1.
 func neutralRope(t *stored) error {
 	if t.len() > 1<<16 {
 		return fmt.Errorf("tensor %q has shape %v", t.Name, clipInts(t.Shape))
@@ -123,7 +121,7 @@ func (w *Weights) take(ours, name string, t *stored) error {
 	return nil
 }
 
-// ours is a tensor's name in this program.
+// ours returns the name of a tensor in this program.
 func (a ggufArch) ours(name string) (string, bool) {
 	dot := strings.LastIndexByte(name, '.')
 	if dot < 0 {
@@ -158,16 +156,16 @@ func (w *Weights) unfuse(t *stored, name, prefix string, parts []string) error {
 	return nil
 }
 
-// number is a whole number of the metadata, 0 where there is none.
+// number returns an integer of the metadata, 0 where there is none.
 func (f *File) number(key string) int {
 	n, _ := strconv.Atoi(f.Metadata[key])
 	return n
 }
 
-// unpermute undoes the order of the rows of a Llama's queries and keys: row 2i
-// of a head is there what row i is here, and 2i+1 what i+D/2 is.
+// unpermute restores the order of the rows of a Llama's queries and keys: rows
+// 2i and 2i+1 of a head in the file are rows i and i+D/2 here.
 func (f *File) unpermute(w *Weights) error {
-	s := f.ggufSaid("llama.")
+	s := f.ggufDescription("llama.")
 	heads, err := s.count("attention.head_count", 0)
 	kv, err1 := s.count("attention.head_count_kv", 0)
 	if err := cmp.Or(err, err1); err != nil {
@@ -192,11 +190,11 @@ func (f *File) unpermute(w *Weights) error {
 	return nil
 }
 
-// unscale undoes rescale_every_n_layers: layer l's two matrices that write to
-// the residual stream were divided by 2^(l/n), to keep float16 in range, and
-// who reads them halves the stream after every n layers. The powers of two are
-// exact; what the halving does to the eps of norms is the setting rescale of
-// rwkv6.
+// unscale undoes rescale_every_n_layers: to keep float16 in range, the two
+// matrices of layer l that write to the residual stream were divided by
+// 2^(l/n), and programs that read them halve the stream after every n layers.
+// Powers of two are exact; the effect of halving on the eps of norms is the
+// setting rescale of rwkv6.
 func (f *File) unscale(w *Weights) error {
 	n := f.number("rwkv6.rescale_every_n_layers")
 	if n < 0 {
@@ -211,7 +209,7 @@ func (f *File) unscale(w *Weights) error {
 			continue
 		}
 		factor := float32(math.Ldexp(1, l/n))
-		w.tensors[name] = t.mended(func(x []float32) error {
+		w.tensors[name] = t.transformed(func(x []float32) error {
 			for i := range x {
 				x[i] *= factor
 			}
@@ -221,7 +219,7 @@ func (f *File) unscale(w *Weights) error {
 	return nil
 }
 
-// headsOfRK gives r_k, which is flat there, its shape [H,N].
+// headsOfRK gives r_k, which is flat in the file, the shape [H,N].
 func (f *File) headsOfRK(w *Weights) error {
 	N := f.number("rwkv7.wkv.head_size")
 	for _, name := range w.Names() {
@@ -237,14 +235,14 @@ func (f *File) headsOfRK(w *Weights) error {
 	return nil
 }
 
-// ggufConfig adds what the tensors do not tell, and holds against them what is
-// said twice.
+// ggufConfig adds what the tensors do not tell, and compares keys that repeat
+// it with the tensors.
 func (f *File) ggufConfig(w *Weights, config map[string]any) error {
 	if kind, ok := f.Metadata["general.type"]; ok && kind != "model" {
 		return fmt.Errorf("general.type is %.40q: only whole models are read", kind)
 	}
 	kind := f.Metadata["general.architecture"]
-	s := f.ggufSaid(kind + ".")
+	s := f.ggufDescription(kind + ".")
 	if err := s.check(ggufRules[kind], config); err != nil {
 		return err
 	}
@@ -276,14 +274,14 @@ func (f *File) ggufConfig(w *Weights, config map[string]any) error {
 	return err
 }
 
-// ggufSaid is what the keys of a namespace say; a list is an empty one: no
-// setting that is read here is one.
-func (f *File) ggufSaid(namespace string) said {
-	s := said{namespace, map[string]any{}}
+// ggufDescription returns the keys of a namespace. A list is represented by an empty
+// one, as no setting is a list.
+func (f *File) ggufDescription(namespace string) description {
+	s := description{namespace, map[string]any{}}
 	for key, v := range f.values {
 		name, ok := strings.CutPrefix(key, namespace)
 		text := f.Metadata[key]
-		x, err := strconv.ParseFloat(text, 64) // as short as its float32 allows
+		x, err := strconv.ParseFloat(text, 64) // the shortest decimal of the float32
 		switch {
 		case !ok:
 		case v.kind == ggufArray:
@@ -300,7 +298,7 @@ func (f *File) ggufSaid(namespace string) said {
 }
 
 // ggufLlama adds what a Llama's tensors do not tell.
-func (s said) ggufLlama(config map[string]any, heads, kv int) error {
+func (s description) ggufLlama(config map[string]any, heads, kv int) error {
 	if heads < 1 {
 		return errors.New("llama.attention.head_count is missing")
 	}

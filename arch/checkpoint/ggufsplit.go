@@ -7,12 +7,12 @@ import (
 	"strconv"
 )
 
-// partName is how the parts of a model are called, by whatever program:
+// partName matches the names of the parts of a model, used by all programs:
 // NAME-00001-of-00003.EXTENSION.
 var partName = regexp.MustCompile(`^(.*)-(\d+)-of-(\d+)\.(\w+)$`)
 
-// addParts takes in the tensors of the other files of a GGUF that is split: the
-// first holds the keys, and all say which they are, of how many.
+// addParts adds the tensors of the other files of a split GGUF. The first file
+// holds the keys, and each holds its number and the number of files.
 // Source: ggml-org/llama.cpp tools/gguf-split/gguf-split.cpp.
 func (f *File) addParts() error {
 	count, tensors := f.number("split.count"), f.number("split.tensors.count")
@@ -38,7 +38,7 @@ func (f *File) addParts() error {
 	return f.holds(tensors)
 }
 
-// addPart takes in the tensors of part i, which lies beside the first.
+// addPart adds the tensors of part i, which lies beside the first.
 func (f *File) addPart(name string, i, count int) error {
 	file, src, err := openSource(filepath.Join(filepath.Dir(f.path), name))
 	if err != nil {
@@ -61,8 +61,8 @@ func (f *File) addPart(name string, i, count int) error {
 	return nil
 }
 
-// holds compares the number of tensors with what split.tensors.count says, 0
-// where it says nothing.
+// holds compares the number of tensors with split.tensors.count, which is 0
+// where it is absent.
 func (f *File) holds(tensors int) error {
 	if tensors != 0 && len(f.tensors) != tensors {
 		return fmt.Errorf("split.tensors.count is %d, the parts hold %d tensors", tensors, len(f.tensors))

@@ -13,7 +13,8 @@ import (
 	"workbench/arch/nn"
 )
 
-// shared is a path under the golden data beside the repository, or skips.
+// shared returns a path in the golden data beside the repository; it skips
+// where that is absent.
 func shared(t testing.TB, parts ...string) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -125,7 +126,7 @@ func sameWeights(t *testing.T, a, b *Weights) {
 	}
 }
 
-// checkCase compares with the case's own description: the number of
+// checkCase compares with the description of the case: the number of
 // parameters, the tensors of golden.safetensors, and the shape of every
 // weight's gradient.
 func checkCase(t *testing.T, dir string, w *Weights) {
@@ -267,7 +268,7 @@ func TestGoldenTorchFormats(t *testing.T) {
 	}
 }
 
-// TestRefused says what is wrong with models that this program does not have.
+// TestRefused checks the errors for models that this program does not have.
 func TestRefused(t *testing.T) {
 	for path, want := range map[string]string{
 		"golden/pth_formats/legacy.pth":             "legacy torch format: re-save with torch>=1.6",

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// fromHF completes what the shapes say by the config.json beside a model under
-// Hugging Face's names, and by transformers' defaults for what that leaves out.
+// fromHF adds what the shapes do not tell, from the config.json beside a model
+// with Hugging Face's names and from the defaults of transformers.
 func (w *Weights) fromHF(config map[string]any, path string) error {
-	if w.fla { // fla/layers/rwkv7.py: the official code has 64e-5 for every head size
+	if w.fla { // fla/layers/rwkv7.py; the official code uses 64e-5 for every head size
 		config["group_norm_eps"] = float64(config["head_size"].(int)) * 1e-5
 	}
-	s, err := readSaid(path)
+	s, err := readDescription(path)
 	if err != nil || s.values == nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (w *Weights) fromHF(config map[string]any, path string) error {
 }
 
 // gpt2 adds what a GPT-2's tensors do not tell.
-func (s said) gpt2(w *Weights, config map[string]any) error {
+func (s description) gpt2(w *Weights, config map[string]any) error {
 	activation, err := s.text("activation_function", "gelu_new")
 	if err != nil {
 		return err
@@ -62,10 +62,10 @@ func (s said) gpt2(w *Weights, config map[string]any) error {
 	return s.tied(w, config, true)
 }
 
-// tied holds tie_word_embeddings against the tensors: config says "tied" where
-// there is no head, or one that is the embedding.
-func (s said) tied(w *Weights, config map[string]any, otherwise bool) error {
-	tied, err := s.truth("tie_word_embeddings", otherwise)
+// tied compares tie_word_embeddings with the tensors: config says "tied" where
+// the head is absent or equals the embedding.
+func (s description) tied(w *Weights, config map[string]any, otherwise bool) error {
+	tied, err := s.boolean("tie_word_embeddings", otherwise)
 	switch {
 	case err != nil:
 		return err
@@ -78,7 +78,7 @@ func (s said) tied(w *Weights, config map[string]any, otherwise bool) error {
 }
 
 // llama adds what a Llama's tensors do not tell.
-func (s said) llama(w *Weights, config map[string]any, mistral bool) error {
+func (s description) llama(w *Weights, config map[string]any, mistral bool) error {
 	heads, err := s.count("num_attention_heads", 0)
 	kv, window := heads, 0
 	if mistral {
@@ -112,13 +112,13 @@ func (s said) llama(w *Weights, config map[string]any, mistral bool) error {
 	return s.tied(w, config, false)
 }
 
-// window is how many positions a query sees, 0 for all.
-func (s said) window(otherwise int) (int, error) {
+// window is the number of positions that a query sees, 0 for all.
+func (s description) window(otherwise int) (int, error) {
 	if v, ok := s.values["sliding_window"]; ok && v == nil {
 		otherwise = 0
 	}
 	n, err := s.count("sliding_window", otherwise)
-	use, err1 := s.truth("use_sliding_window", true)
+	use, err1 := s.boolean("use_sliding_window", true)
 	if err := cmp.Or(err, err1); err != nil {
 		return 0, err
 	}
@@ -136,16 +136,15 @@ func (s said) window(otherwise int) (int, error) {
 	return n, nil
 }
 
-// ropeRules are those of the keys inside rope_scaling and rope_parameters,
-// which says what rope_theta and rope_scaling did before transformers 5.
+// ropeRules are the rules for the keys inside rope_scaling and rope_parameters;
+// the latter replaces rope_theta and rope_scaling since transformers 5.
 var ropeRules = map[string]rule{
 	"rope_type": only("default", "linear"), "type": only("default", "linear"), "factor": only(1.0), "rope_theta": applied,
 	"partial_rotary_factor": only(1.0), "attention_factor": only(1.0), "original_max_position_embeddings": harmless("other types alone read it"),
 }
 
-// rope is the base of the rotary angles. Angles that are not those of the
-// positions are refused.
-func (s said) rope() (float64, error) {
+// rope returns the base of the RoPE angles. Scaled angles are refused.
+func (s description) rope() (float64, error) {
 	theta, err := s.number("rope_theta", 0)
 	for _, key := range []string{"rope_scaling", "rope_parameters"} {
 		if err != nil || !s.has(key) {
@@ -155,7 +154,7 @@ func (s said) rope() (float64, error) {
 		if !ok {
 			return 0, fmt.Errorf("%s%s is %.40s and should be null or an object", s.from, key, show(s.values[key]))
 		}
-		in := said{s.from + key + ".", inside}
+		in := description{s.from + key + ".", inside}
 		if err := in.check(ropeRules, nil); err != nil {
 			return 0, err
 		}
@@ -177,8 +176,8 @@ func (s said) rope() (float64, error) {
 }
 
 // rwkv adds what the tensors of versions 4 to 6 do not tell.
-func (s said) rwkv(config map[string]any) error {
-	if s.has("head_size_divisor") { // GroupNorm of y/d with 1e-5 is that of y with d² times as much
+func (s description) rwkv(config map[string]any) error {
+	if s.has("head_size_divisor") { // GroupNorm of y/d with eps 1e-5 is that of y with eps d²·1e-5
 		d, err := s.number("head_size_divisor", 8)
 		if err != nil || !(d > 0) {
 			return fmt.Errorf("%shead_size_divisor is %.40s: not a model", s.from, show(s.values["head_size_divisor"]))
@@ -186,7 +185,8 @@ func (s said) rwkv(config map[string]any) error {
 		config["group_norm_eps"] = d * d * 1e-5
 	}
 	if n, ok := config["head_size"].(int); ok && s.has("num_attention_heads") {
-		// Note: the code of rwkv5 and rwkv6 calls the size of a head so, too.
+		// Note: the code of rwkv5 and rwkv6 also uses this name for the size of a
+		// head.
 		if v := show(s.values["num_attention_heads"]); v != show(n) && v != show(config["dim"].(int)/n) {
 			return fmt.Errorf("%snum_attention_heads is %.40s, the tensors say %d heads of %d channels", s.from, v, config["dim"].(int)/n, n)
 		}
@@ -201,8 +201,8 @@ func (s said) rwkv(config map[string]any) error {
 	return err
 }
 
-// fla holds what fla's config.json repeats against the tensors.
-func (s said) fla(config map[string]any) error {
+// fla compares what fla's config.json repeats with the tensors.
+func (s description) fla(config map[string]any) error {
 	C, N := config["dim"].(int), config["head_size"].(int)
 	if s.has("num_heads") && show(s.values["num_heads"]) != show(C/N) {
 		return fmt.Errorf("%snum_heads is %.40s, the tensors say %d", s.from, show(s.values["num_heads"]), C/N)

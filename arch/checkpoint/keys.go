@@ -13,17 +13,17 @@ import (
 	"workbench/arch/files"
 )
 
-// A rule says what becomes of a key by which a file tells something of its
-// model. A key without a rule is refused by its name: it could change what the
-// model computes.
+// A rule says how a key that describes a model in its file is handled. A key
+// without a rule is refused by name, because it could change what the model
+// computes.
 type rule struct {
-	applied bool   // read by name and computed as the file says
-	is      string // the setting that it repeats, which the tensors tell
-	only    []any  // the values with which the model is what this program computes
-	why     string // why no value changes a logit
+	applied bool   // read by name, and applied
+	is      string // the setting that it repeats, known from the tensors
+	only    []any  // the values that this program supports
+	why     string // reason why no value changes a logit
 }
 
-// applied marks a key that is read by its name.
+// applied is the rule of a key that is read by its name.
 var applied = rule{applied: true}
 
 func is(setting string) rule { return rule{is: setting} }
@@ -33,19 +33,19 @@ func only(values ...any) rule { return rule{only: values} }
 // harmless is the rule of a key that changes no logit, with the reason.
 func harmless(why string) rule { return rule{why: why} }
 
-// said is what a file says of its model beside the tensors: nil, bool,
-// float64, string, []any and map[string]any by key.
-type said struct {
-	from   string // what precedes a key in messages: "FILE: " or "llama."
+// description holds the description of a model in its file, beside the tensors: nil,
+// bool, float64, string, []any and map[string]any by key.
+type description struct {
+	from   string // prefix of a key in messages: "FILE: " or "llama."
 	values map[string]any
 }
 
-// has tells whether a key has a value that is not null.
-func (s said) has(key string) bool { return s.values[key] != nil }
+// has reports whether a key has a value other than null.
+func (s description) has(key string) bool { return s.values[key] != nil }
 
-// check holds every key against the rules, and what is repeated against the
-// settings that the tensors tell.
-func (s said) check(rules map[string]rule, config map[string]any) error {
+// check checks every key against the rules, and repeated settings against those
+// known from the tensors.
+func (s description) check(rules map[string]rule, config map[string]any) error {
 	for _, key := range slices.Sorted(maps.Keys(s.values)) {
 		v := s.values[key]
 		r, known := rules[key]
@@ -69,7 +69,8 @@ func (s said) check(rules map[string]rule, config map[string]any) error {
 	return nil
 }
 
-// show is a value as JSON has it, by which numbers of different types compare.
+// show returns a value as JSON, in which numbers of different types compare
+// equal.
 func show(v any) string {
 	if x, ok := v.(float64); ok {
 		if x == math.Trunc(x) && math.Abs(x) < 1<<53 {
@@ -85,8 +86,8 @@ func show(v any) string {
 	return string(b)
 }
 
-// number is the value of a key, or what stands for it where there is none.
-func (s said) number(key string, otherwise float64) (float64, error) {
+// number returns the value of a key, or otherwise where there is none.
+func (s description) number(key string, otherwise float64) (float64, error) {
 	v := s.values[key]
 	if v == nil {
 		return otherwise, nil
@@ -98,8 +99,8 @@ func (s said) number(key string, otherwise float64) (float64, error) {
 	return x, nil
 }
 
-// count is number for a whole number from 0 on.
-func (s said) count(key string, otherwise int) (int, error) {
+// count is number for an integer from 0 on.
+func (s description) count(key string, otherwise int) (int, error) {
 	x, err := s.number(key, float64(otherwise))
 	if err == nil && !(x >= 0 && x <= 1<<24 && x == float64(int(x))) {
 		err = fmt.Errorf("%s%s is %v: not a model", s.from, key, x)
@@ -107,8 +108,8 @@ func (s said) count(key string, otherwise int) (int, error) {
 	return int(x), err
 }
 
-// truth is the value of a key that is true or false.
-func (s said) truth(key string, otherwise bool) (bool, error) {
+// boolean returns the value of a boolean key.
+func (s description) boolean(key string, otherwise bool) (bool, error) {
 	v := s.values[key]
 	if v == nil {
 		return otherwise, nil
@@ -120,8 +121,8 @@ func (s said) truth(key string, otherwise bool) (bool, error) {
 	return b, nil
 }
 
-// text is the value of a key that is a string.
-func (s said) text(key, otherwise string) (string, error) {
+// text returns the value of a string key.
+func (s description) text(key, otherwise string) (string, error) {
 	v := s.values[key]
 	if v == nil {
 		return otherwise, nil
@@ -133,13 +134,12 @@ func (s said) text(key, otherwise string) (string, error) {
 	return t, nil
 }
 
-// maxJSON is the most that is read of a JSON file beside a model.
+// maxJSON is the size limit of a JSON file beside a model.
 const maxJSON = 16 << 20
 
-// readSaid reads a JSON object of a file; a file that is not there says
-// nothing.
-func readSaid(path string) (said, error) {
-	s := said{from: path + ": "}
+// readDescription reads a JSON object from a file; a missing file gives an empty one.
+func readDescription(path string) (description, error) {
+	s := description{from: path + ": "}
 	b, err := files.Read(path, maxJSON)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -1,9 +1,9 @@
 package checkpoint
 
-// ggufRules are the rules for the keys of a GGUF file under the name of its
-// architecture. Those under general, tokenizer, quantize and split have their
-// own readers or describe the file; keys under other names are of programs
-// that no model is computed by.
+// ggufRules are the rules for the keys of a GGUF file in the namespace of its
+// architecture. Keys under general, tokenizer, quantize and split are read
+// elsewhere or describe the file; keys under other names do not affect what a
+// model computes.
 // Source: ggml-org/llama.cpp src/llama-model.cpp, load_hparams; gguf-py
 // gguf/constants.py; ggml-org/ggml docs/gguf.md.
 var ggufRules = map[string]map[string]rule{

@@ -2,8 +2,8 @@ package checkpoint
 
 import "maps"
 
-// The rules for the keys of a Hugging Face config.json, of each architecture:
-// hfEverywhere and those of its model type.
+// The rules for the keys of a Hugging Face config.json: hfEverywhere and the
+// rules of the model type.
 // Sources: huggingface/transformers PretrainedConfig, GPT2Config, LlamaConfig,
 // MistralConfig, RwkvConfig; RWKV/rwkv-5-world-1b5 and RWKV/v6-Finch-1B6-HF
 // configuration_rwkv*.py; fla-org/flash-linear-attention RWKV7Config.
@@ -42,7 +42,7 @@ var hfEverywhere = rules(map[string][]string{
 	"pruned_heads": only(map[string]any{}),
 })
 
-// rules are those of harmless keys, by their reason, and others.
+// rules returns the rules of harmless keys, listed by reason, and others.
 func rules(harmlessKeys map[string][]string, others ...map[string]rule) map[string]rule {
 	all := map[string]rule{}
 	for why, keys := range harmlessKeys {
@@ -95,7 +95,7 @@ func hfRWKV(own map[string]rule) map[string]rule {
 	}, own)
 }
 
-// hfModels are the model types whose tensors have the names of an architecture.
+// hfModels are the model types that use the tensor names of an architecture.
 var hfModels = map[string][]string{
 	"transformer": {"gpt2"}, "llama": {"llama", "mistral"}, "rwkv4": {"rwkv"}, "rwkv5": {"rwkv5"}, "rwkv6": {"rwkv6"}, "rwkv7": {"rwkv7"},
 }

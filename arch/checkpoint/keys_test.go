@@ -53,7 +53,7 @@ func ggufLlamaFile(more ...[]byte) []byte {
 	return ggufFile(keys, infos, make([]byte, at))
 }
 
-// opened is what comes of a file: the configuration, or the error.
+// opened opens a file and returns its configuration or the error.
 func opened(b []byte, dir string) string {
 	f, err := parse(b)
 	var w *Weights
@@ -66,8 +66,8 @@ func opened(b []byte, dir string) string {
 	return fmt.Sprint(w.Config)
 }
 
-// TestGGUFKeys: a key is applied, is known to change nothing, or is refused by
-// its name.
+// TestGGUFKeys checks that a key is applied, is known to change nothing, or is
+// refused by its name.
 func TestGGUFKeys(t *testing.T) {
 	const plain = "map[dim:4 ffn:6 head_size:2 heads:2 kv_heads:1 layers:2 norm_eps:1e-05 rope:half rope_theta:10000 tied:true vocab:5]"
 	for _, c := range []struct {
@@ -149,8 +149,8 @@ func TestGGUFParts(t *testing.T) {
 	}
 }
 
-// TestMarks: the tokens around texts, of a GGUF file and of the files beside a
-// model of Hugging Face's.
+// TestMarks checks the begin and end tokens of a GGUF file and of the files
+// beside a Hugging Face model.
 func TestMarks(t *testing.T) {
 	id := func(name string, n uint32) []byte { return number32("tokenizer.ggml."+name+"_token_id", n) }
 	marks := func(w *Weights, err error) string {
@@ -206,7 +206,8 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// TestPlainName takes away what training wraps around a model.
+// TestPlainName checks that the prefixes that training adds to names are
+// removed.
 func TestPlainName(t *testing.T) {
 	for name, want := range map[string]string{
 		"blocks.0.att.key.weight":                                                     "blocks.0.att.key.weight",
@@ -227,7 +228,8 @@ func TestPlainName(t *testing.T) {
 	}
 }
 
-// TestNamesOfTheFile: a missing tensor is called as the file calls others.
+// TestNamesOfTheFile checks that a missing tensor is named as the file names
+// others.
 func TestNamesOfTheFile(t *testing.T) {
 	b := ggufLlamaFile()
 	for i := range 50 {

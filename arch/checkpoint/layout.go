@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// tensors are those of a file under our names.
+// tensors are the tensors of a file under the names of this program.
 type tensors map[string]*stored
 
 func (ts tensors) names() []string { return slices.Sorted(maps.Keys(ts)) }
 
-// A layout reads an architecture's sizes from the shapes of its tensors, and
-// says which tensors a file of these sizes holds.
+// A layout reads the sizes of an architecture from the shapes of its tensors,
+// and returns the tensors that a file of these sizes must hold.
 type layout func(s *sizes) (config map[string]any, want map[string][]int)
 
-// layouts are those of other programs' files: ours need none.
+// layouts are the layouts of other programs' files; files of Save need none.
 var layouts = map[string]layout{
 	"rwkv4":       layoutRWKV4,
 	"rwkv5":       layoutRWKV5,
@@ -63,7 +63,8 @@ func layoutTransformer(s *sizes) (map[string]any, map[string][]int) {
 // conv1D are the matrices that GPT-2 stores [in,out].
 var conv1D = []string{"c_attn.weight", "c_proj.weight", "c_fc.weight"}
 
-// transposeConv1D turns them where the file has them so, and names them.
+// transposeConv1D transposes these matrices where the file stores them
+// [in,out], and returns their names.
 func (ts tensors) transposeConv1D() map[string]bool {
 	turned := map[string]bool{}
 	t := ts["transformer.h.0.attn.c_attn.weight"] // [3C,C] or [C,3C]
@@ -78,10 +79,10 @@ func (ts tensors) transposeConv1D() map[string]bool {
 	return turned
 }
 
-// sizes reads dims off tensors, and keeps the first trouble.
+// sizes reads dimensions from tensors, and keeps the first error.
 type sizes struct {
 	ts    tensors
-	shown func(name string) string // what the file calls a weight
+	shown func(name string) string // the name of a weight in the file
 	err   error
 }
 
@@ -93,7 +94,7 @@ func (s *sizes) fail(format string, args ...any) {
 
 func (s *sizes) has(name string) bool { return s.ts[name] != nil }
 
-// rank is the number of axes of the first of these tensors that is there.
+// rank is the number of axes of the first of these tensors that exists.
 func (s *sizes) rank(names ...string) int {
 	for _, name := range names {
 		if s.has(name) {
@@ -132,7 +133,7 @@ func (s *sizes) matrix(name string) (rows, cols int) {
 	return 0, 0
 }
 
-// layers counts the numbers that follow prefix in names: 0 to L-1.
+// layers returns L where the numbers that follow prefix in names are 0 to L-1.
 func (s *sizes) layers(prefix string) int {
 	seen, last := map[int]string{}, 0
 	for _, name := range s.ts.names() {
@@ -151,7 +152,7 @@ func (s *sizes) layers(prefix string) int {
 	return len(seen)
 }
 
-// each adds the tensors of every layer, its number in prefix.
+// each adds the tensors of every layer; prefix contains its number.
 func (s *sizes) each(want map[string][]int, prefix string, layers int, shapes map[string][]int) {
 	for l := range layers {
 		for name, shape := range shapes {
@@ -160,8 +161,8 @@ func (s *sizes) each(want map[string][]int, prefix string, layers int, shapes ma
 	}
 }
 
-// check compares a file with what its layout says. Vectors may be missing:
-// Assign knows which a model has.
+// check compares a file with its layout. Vectors may be missing: Assign knows
+// which ones a model has.
 func (w *Weights) check(want map[string][]int) error {
 	for _, name := range w.Names() {
 		t := w.tensors[name]
@@ -181,10 +182,10 @@ func (w *Weights) check(want map[string][]int) error {
 	return nil
 }
 
-// bounded refuses whole numbers, and sizes of which a model would be far larger
-// than its file.
+// bounded refuses tensors of integers, and sizes that would make a model far
+// larger than its file.
 func (ts tensors) bounded(want map[string][]int, size int64) error {
-	total, expansion := 0.0, 8.0 // more than float32 takes of what a type does
+	total, expansion := 0.0, 8.0 // float32 takes at most this many times the bytes of any type
 	for _, name := range ts.names() {
 		t := ts[name]
 		if !t.isFloat() {

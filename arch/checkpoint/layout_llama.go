@@ -2,11 +2,11 @@ package checkpoint
 
 import "strings"
 
-// llamaPrefixes begin the names of a Hugging Face Llama without its head; with
-// it they follow "model.".
+// llamaPrefixes are the first parts of the names in a Hugging Face Llama
+// without its head; with the head, "model." precedes them.
 var llamaPrefixes = []string{"embed_tokens.", "layers.", "norm."}
 
-// llamaName is the name with the prefix.
+// llamaName returns the name with that prefix.
 func llamaName(name string) string {
 	for _, prefix := range llamaPrefixes {
 		if strings.HasPrefix(name, prefix) {
@@ -16,7 +16,8 @@ func llamaName(name string) string {
 	return name
 }
 
-// isRotaryTable tells the angles that older Llama files hold beside weights.
+// isRotaryTable reports the RoPE angles that older Llama files hold beside
+// weights.
 func isRotaryTable(name string) bool { return strings.HasSuffix(name, ".rotary_emb.inv_freq") }
 
 func layoutLlama(s *sizes) (map[string]any, map[string][]int) {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// recurrent names torch's recurrent layers by how many gates share a matrix, ""
-// where there are none.
+// recurrent returns which of torch's recurrent layers a file holds, by the
+// number of gates in a matrix; "" for none.
 func recurrent(ts tensors) (string, error) {
 	t := ts["rnn.weight_hh_l0"]
 	switch {
@@ -28,8 +28,9 @@ func recurrent(ts tensors) (string, error) {
 	return "", fmt.Errorf("tensor %q has shape %v and should have 1, 3 or 4 times as many rows as columns", "rnn.weight_hh_l0", clipInts(t.Shape))
 }
 
-// layoutRNN is torch's recurrent layers of that many gates between an embedding
-// and a head, with or without a LayerNorm before each and before the head.
+// layoutRNN is the layout of torch's recurrent layers with that many gates
+// between an embedding and a head, with or without LayerNorm before each layer
+// and the head.
 func layoutRNN(gates int) layout {
 	return func(s *sizes) (map[string]any, map[string][]int) {
 		V, E := s.matrix("emb.weight")

@@ -19,9 +19,8 @@ func layoutRWKV4(s *sizes) (map[string]any, map[string][]int) {
 	return config, want
 }
 
-// layoutRWKV5 tells 5.2 (decay and bonus [H,N]) from 5.1 ([H]), the latter
-// with or without the gate, and 5.0, whose bonus is the exponential of
-// time_first.
+// layoutRWKV5 distinguishes 5.2 (decay and bonus [H,N]), 5.1 ([H], with or
+// without the gate) and 5.0, whose bonus is the exponential of time_first.
 func layoutRWKV5(s *sizes) (map[string]any, map[string][]int) {
 	config, want := s.rwkv()
 	C, F, L := config["dim"].(int), config["ffn"].(int), config["layers"].(int)
@@ -91,7 +90,7 @@ func layoutRWKV7(s *sizes) (map[string]any, map[string][]int) {
 		}
 	}
 	s.each(want, "blocks.%d.", L, block)
-	if L > 1 { // the first block has nothing to mix its values with
+	if L > 1 { // the first block has no earlier values to mix
 		r := s.axis("blocks.1.att.v1", 0)
 		config["value_rank"] = r
 		for l := 1; l < L; l++ {
@@ -102,7 +101,7 @@ func layoutRWKV7(s *sizes) (map[string]any, map[string][]int) {
 	return config, want
 }
 
-// rwkv is what all versions have in common.
+// rwkv returns the configuration and tensors that all versions have.
 func (s *sizes) rwkv() (config map[string]any, want map[string][]int) {
 	V, C := s.matrix("emb.weight")
 	F, _ := s.matrix("blocks.0.ffn.key.weight")
@@ -115,8 +114,8 @@ func (s *sizes) rwkv() (config map[string]any, want map[string][]int) {
 	return map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F}, want
 }
 
-// heads are the head count H and size N that the first tensor there of shape
-// [H,N] or [H] says of C channels.
+// heads returns the number H and size N of heads of C channels, from the first
+// existing tensor of shape [H,N] or [H].
 func (s *sizes) heads(C int, names ...string) (H, N int) {
 	i := slices.IndexFunc(names, s.has)
 	if i < 0 {
@@ -135,16 +134,17 @@ func (s *sizes) heads(C int, names ...string) (H, N int) {
 	return C / max(1, N), N
 }
 
-// loraParts end the names of the matrices that RWKV-6 and 7 store [in,out].
+// loraParts are the endings of the names of matrices that RWKV-6 and 7 store
+// [in,out].
 var loraParts = map[string][]string{
 	"rwkv6": {".att.time_maa_w1", ".att.time_maa_w2", ".att.time_decay_w1", ".att.time_decay_w2"},
 	"rwkv7": {".att.w1", ".att.w2", ".att.a1", ".att.a2", ".att.v1", ".att.v2", ".att.g1", ".att.g2"},
 }
 
-// officialLoRA tells official files, which hold low-rank matrices [in,out],
-// from those of web-rwkv's RWKV-7, which have the same names and hold them
-// [out,in]: the first that is not square tells. Where all are, the names are
-// taken for the official ones.
+// officialLoRA distinguishes official files, which store low-rank matrices
+// [in,out], from those of web-rwkv's RWKV-7, which use the same names for
+// [out,in], by the first matrix that is not square. Where all are square, the
+// file is taken to be official.
 func (ts tensors) officialLoRA(arch string) bool {
 	emb := ts["emb.weight"]
 	if emb == nil || len(emb.Shape) != 2 {
@@ -160,8 +160,9 @@ func (ts tensors) officialLoRA(arch string) bool {
 	return true
 }
 
-// turnLoRA brings RWKV's low-rank matrices to [out,in], and names those turned.
-func (ts tensors) turnLoRA(arch string) map[string]bool {
+// transposeLoRA transposes RWKV's low-rank matrices to [out,in], and returns the
+// names of those transposed.
+func (ts tensors) transposeLoRA(arch string) map[string]bool {
 	turned := map[string]bool{}
 	for _, name := range ts.names() {
 		if t := ts[name]; isLoRA(arch, name) && len(t.Shape) >= 2 {
@@ -175,7 +176,7 @@ func isLoRA(arch, name string) bool {
 	return slices.ContainsFunc(loraParts[arch], func(s string) bool { return strings.HasSuffix(name, s) })
 }
 
-// dropValueMix takes away what the first block of RWKV-7 does not use.
+// dropValueMix removes the weights that the first block of RWKV-7 does not use.
 func (ts tensors) dropValueMix(arch string) {
 	if arch != "rwkv7" {
 		return

@@ -36,8 +36,8 @@ func bigFile(t *testing.T, n int) string {
 	return path
 }
 
-// TestCutWhileOpen cuts a file that is open: what is gone is an error, and what
-// is left can be read.
+// TestCutWhileOpen truncates an open file: reading the missing part is an
+// error, the rest can be read.
 func TestCutWhileOpen(t *testing.T) {
 	path := bigFile(t, 4)
 	f := mustOpenTensors(t, path)
@@ -54,7 +54,8 @@ func TestCutWhileOpen(t *testing.T) {
 	}
 }
 
-// TestLazy reads one tensor of a large file at the cost of that tensor.
+// TestLazy checks that reading one tensor of a large file costs no more than
+// that tensor.
 func TestLazy(t *testing.T) {
 	path := bigFile(t, 64)
 	before := allocated()
@@ -75,7 +76,8 @@ func TestLazy(t *testing.T) {
 	}
 }
 
-// TestAssignStored keeps what kernels can read, and expands the rest.
+// TestAssignStored checks that matrices keep the types that kernels can read,
+// and that other types are expanded.
 func TestAssignStored(t *testing.T) {
 	type model struct {
 		Half *nn.Tensor `w:"half.weight"`
@@ -167,7 +169,7 @@ func TestAssignAs(t *testing.T) {
 	}
 }
 
-// TestNotFinite refuses weights that are no numbers, in every form.
+// TestNotFinite checks that NaN and infinite weights are refused in every type.
 func TestNotFinite(t *testing.T) {
 	type model struct {
 		W *nn.Tensor `w:"w.weight"`
@@ -199,7 +201,8 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
-// TestBFloat16Finite takes large bf16 whose bits are not those of an infinity.
+// TestBFloat16Finite checks that large bf16 weights are not mistaken for
+// infinities.
 func TestBFloat16Finite(t *testing.T) {
 	if err := finiteBlocks([]byte{0x7f, 0x7f, 0, 0x3f}, dtypes["BF16"]); err != nil {
 		t.Error(err)

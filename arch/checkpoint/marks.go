@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// Marks are the tokens around texts that a model's file, or the files beside
-// it, tell: numbers of the model's own vocabulary.
+// Marks are the begin and end tokens given by a model's file or the files
+// beside it, numbered in the vocabulary of the model.
 type Marks struct {
-	Begin int   // to be read before every text, -1: none
-	Ends  []int // each ends a text or a turn
+	Begin int   // token to read before every text, -1: none
+	Ends  []int // tokens that end a text or a turn
 }
 
-// Marks reads them. A token that is to be added behind every text is an error:
-// no text could be gone on with.
+// Marks reads the begin and end tokens. A file that asks for a token at the end
+// of every text is an error: no text could be continued.
 func (w *Weights) Marks() (Marks, error) {
 	m := Marks{Begin: -1}
 	var err error
@@ -34,10 +34,10 @@ func (w *Weights) Marks() (Marks, error) {
 	return m, nil
 }
 
-// ggufMarks reads those of a GGUF file. Source: ggml-org/llama.cpp
-// src/llama-vocab.cpp.
+// ggufMarks reads the marks of a GGUF file.
+// Source: ggml-org/llama.cpp src/llama-vocab.cpp.
 func (w *Weights) ggufMarks(m *Marks) error {
-	s := w.file.ggufSaid("tokenizer.ggml.")
+	s := w.file.ggufDescription("tokenizer.ggml.")
 	for _, key := range []string{"eos_token_id", "eot_token_id", "eom_token_id"} {
 		if s.has(key) {
 			id, err := s.count(key, 0)
@@ -47,14 +47,14 @@ func (w *Weights) ggufMarks(m *Marks) error {
 			m.Ends = append(m.Ends, id)
 		}
 	}
-	pieces := s.values["model"] == "llama" // SentencePiece's, which begin a text unless the file says no
-	add, err := s.truth("add_bos_token", pieces)
-	behind, err1 := s.truth("add_eos_token", false)
+	pieces := s.values["model"] == "llama" // SentencePiece vocabularies add a begin token unless the file says no
+	add, err := s.boolean("add_bos_token", pieces)
+	behind, err1 := s.boolean("add_eos_token", false)
 	if err := cmp.Or(err, err1); err != nil {
 		return err
 	}
 	if behind {
-		return fmt.Errorf("%sadd_eos_token is true: no text could be gone on with", s.from)
+		return fmt.Errorf("%sadd_eos_token is true: no text could be continued", s.from)
 	}
 	if add {
 		if !s.has("bos_token_id") && !pieces {
@@ -65,12 +65,12 @@ func (w *Weights) ggufMarks(m *Marks) error {
 	return err
 }
 
-// hfMarks reads those of the files beside a model of Hugging Face's:
+// hfMarks reads the marks in the files beside a Hugging Face model:
 // generation_config.json, else config.json, and tokenizer_config.json.
 func (w *Weights) hfMarks(m *Marks) error {
-	config, err := readSaid(filepath.Join(w.dir, "config.json"))
-	generation, err1 := readSaid(filepath.Join(w.dir, "generation_config.json"))
-	tokens, err2 := readSaid(filepath.Join(w.dir, "tokenizer_config.json"))
+	config, err := readDescription(filepath.Join(w.dir, "config.json"))
+	generation, err1 := readDescription(filepath.Join(w.dir, "generation_config.json"))
+	tokens, err2 := readDescription(filepath.Join(w.dir, "tokenizer_config.json"))
 	if err := cmp.Or(err, err1, err2); err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (w *Weights) hfMarks(m *Marks) error {
 		list = []any{from.values["eos_token_id"]}
 	}
 	for _, v := range list {
-		id, err := said{from.from, map[string]any{"eos_token_id": v}}.count("eos_token_id", 0)
+		id, err := description{from.from, map[string]any{"eos_token_id": v}}.count("eos_token_id", 0)
 		if err != nil {
 			return err
 		}
@@ -93,17 +93,17 @@ func (w *Weights) hfMarks(m *Marks) error {
 	return err
 }
 
-// begin is the token that a tokenizer_config.json puts before texts, -1 for
-// none.
-func (s said) begin(config said) (int, error) {
+// begin returns the token that a tokenizer_config.json puts before texts, -1
+// for none.
+func (s description) begin(config description) (int, error) {
 	class, _ := s.values["tokenizer_class"].(string)
-	add, err := s.truth("add_bos_token", strings.Contains(class, "Llama"))
-	behind, err1 := s.truth("add_eos_token", false)
+	add, err := s.boolean("add_bos_token", strings.Contains(class, "Llama"))
+	behind, err1 := s.boolean("add_eos_token", false)
 	if err := cmp.Or(err, err1); err != nil {
 		return -1, err
 	}
 	if behind {
-		return -1, fmt.Errorf("%sadd_eos_token is true: no text could be gone on with", s.from)
+		return -1, fmt.Errorf("%sadd_eos_token is true: no text could be continued", s.from)
 	}
 	if !add {
 		return -1, nil
@@ -122,7 +122,8 @@ func (s said) begin(config said) (int, error) {
 	return config.count("bos_token_id", 0)
 }
 
-// content is the text of a token, which may be an object with more about it.
+// content returns the text of a token, which may be an object with further
+// fields.
 func content(v any) string {
 	if o, ok := v.(map[string]any); ok {
 		v = o["content"]

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// huggingFaceRWKV turns the names of Hugging Face's models of RWKV-4 to 6, their
-// prefix "rwkv." cut, into the official ones.
+// huggingFaceRWKV maps the names of Hugging Face's RWKV-4 to 6, without their
+// prefix "rwkv.", to the official ones.
 var huggingFaceRWKV = strings.NewReplacer(
 	"embeddings.", "emb.",
 	".pre_ln.", ".ln0.",
@@ -20,14 +20,14 @@ var huggingFaceRWKV = strings.NewReplacer(
 	"time_mix_gate", "time_mix_g",
 )
 
-// wrappers are what training puts before the names of a model or, those that
-// begin with '_', of a part of it: torch's DataParallel and compile, Lightning,
-// FSDP, activation checkpointing, PEFT.
+// wrappers are prefixes that training tools add to the names of a model or,
+// those that begin with '_', of a part of it: torch's DataParallel and compile,
+// Lightning, FSDP, activation checkpointing, PEFT.
 var wrappers = []string{"module.", "model.", "base_model.", "_orig_mod.", "_forward_module.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."}
 
-// plainName is a name without them, in whatever order they are there, and how
-// often. Note: the names of Llama and fla begin with "model." themselves, which
-// is put back.
+// plainName removes these prefixes, in any order and number.
+// Note: the names of Llama and fla begin with "model." themselves, which is put
+// back.
 func plainName(name string) string {
 	for _, w := range wrappers {
 		if w[0] == '_' {
@@ -45,8 +45,8 @@ func plainName(name string) string {
 	return name
 }
 
-// ourName is a weight's name in this program: the official name of RWKV, that
-// of nanoGPT, that of torch.nn.RNN.
+// ourName is the name of a weight in this program: the official name of RWKV,
+// that of nanoGPT, that of torch.nn.RNN.
 func ourName(name string) string {
 	if s, ok := strings.CutPrefix(name, "rwkv."); ok {
 		return huggingFaceRWKV.Replace(s)
@@ -59,15 +59,15 @@ func ourName(name string) string {
 	return llamaName(name)
 }
 
-// isMask tells the buffers of a file that are no weights: GPT-2's causal mask
-// and the value it masks with, Llama's angles.
+// isMask reports buffers that are not weights: GPT-2's causal mask and its fill
+// value, Llama's angles.
 func isMask(name string, t *stored) bool {
 	return strings.HasSuffix(name, ".attn.bias") && len(t.Shape) == 4 ||
 		strings.HasSuffix(name, ".attn.masked_bias") && len(t.Shape) == 0 ||
 		isRotaryTable(name)
 }
 
-// signs tell an architecture by a part of a name, the first that occurs.
+// signs identify an architecture by a part of a name; the first match decides.
 var signs = []struct{ part, arch string }{
 	{".att.k_k", "rwkv7"},
 	{".att.r_k", "rwkv7"},
@@ -80,7 +80,7 @@ var signs = []struct{ part, arch string }{
 	{".self_attn.", "llama"},
 }
 
-// detect names the architecture whose weights these are.
+// detect identifies the architecture of the weights.
 func detect(ts tensors) (string, error) {
 	names := ts.names()
 	for _, s := range signs {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// flaRWKV turns the names of fla's RWKV-7, as Hugging Face holds it, into the
-// official ones; its low-rank matrices are [out,in].
+// flaRWKV maps the names of fla's RWKV-7 on Hugging Face to the official ones;
+// its low-rank matrices are [out,in].
 // Source: fla-org/flash-linear-attention fla/models/rwkv7, fla/layers/rwkv7.py.
 var flaRWKV = strings.NewReplacer(
 	"embeddings.", "emb.",
@@ -25,7 +25,8 @@ var flaRWKV = strings.NewReplacer(
 
 var flaLoRA = regexp.MustCompile(`\.([wavg])_lora\.lora\.(0\.weight|2\.weight|2\.bias)$`)
 
-// flaName is the official name of one of fla's, the prefix "model." cut.
+// flaName returns the official name for a name of fla without the prefix
+// "model.".
 func flaName(name string) string {
 	if last, ok := strings.CutPrefix(name, "norm."); ok {
 		return "ln_out." + last
@@ -38,7 +39,7 @@ func flaName(name string) string {
 	return name
 }
 
-// isFLA tells fla's RWKV-7 by its names.
+// isFLA reports whether the names are those of fla's RWKV-7.
 func isFLA(names []string) bool {
 	for _, name := range names {
 		if name = plainName(name); strings.HasPrefix(name, "layers.") && strings.HasSuffix(name, ".attn.r_proj.weight") {
@@ -48,9 +49,10 @@ func isFLA(names []string) bool {
 	return false
 }
 
-// fromWebRWKV gives weights under web-rwkv's names the official ones: there
-// time_maa is time_mix in version 6, whose matrices are [out,in] then, and
-// time_faaaa time_first in 5 and 6. It tells whether a file is such a version 6.
+// fromWebRWKV renames weights with web-rwkv's names to the official ones: in
+// web-rwkv, version 6 calls time_maa time_mix and stores its matrices [out,in],
+// and 5 and 6 call time_faaaa time_first. It reports whether the file is such a
+// version 6.
 func (w *Weights) fromWebRWKV() (six bool) {
 	six = w.tensors["blocks.0.att.time_mix_x"] != nil
 	for _, name := range w.tensors.names() {

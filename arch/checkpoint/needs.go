@@ -5,11 +5,11 @@ import (
 	"workbench/kernels"
 )
 
-// Needs is what a model of these weights takes in memory, in bytes, with its
-// matrices as t, or with stored as the file holds them (AssignStored), and how
-// many weights it has.
+// Needs returns the memory in bytes of a model with these weights, with its
+// matrices as t or, with stored, as in the file (AssignStored), and the number
+// of weights.
 func (w *Weights) Needs(t kernels.DType, stored bool) (bytes, weights float64) {
-	largest := 0.0 // in float32, on its way
+	largest := 0.0 // largest weight, read in float32
 	for _, s := range w.tensors {
 		n := nn.Elements(s.Shape)
 		weights += n

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Open opens a model: one that Save wrote; RWKV-4 to 7 under official names,
-// those of Hugging Face, of fla or of web-rwkv, or from rwkv.cpp; a GPT-2 of
+// Open opens a model: one that Save wrote; RWKV-4 to 7 with the names of the
+// official code, Hugging Face, fla or web-rwkv, or from rwkv.cpp; a GPT-2 of
 // nanoGPT or Hugging Face; a Llama; torch's recurrent layers between embedding
-// and head; a GGUF of rwkv6, rwkv7, llama or gpt2. It tells the architecture
-// from the names, maps them to ours and undoes what a converter did. Where a
-// head shares its values with the embedding, only the embedding is kept. The
-// weights stay in the file until Assign; the caller closes it. What a file says
-// of its model is computed as it says, or refused by its name.
+// and head; a GGUF of rwkv6, rwkv7, llama or gpt2. It identifies the
+// architecture by the names, maps them to ours and undoes the changes of
+// converters. Where a head equals the embedding, only the embedding is kept.
+// Weights stay in the file until Assign; the caller must close it. What a file
+// says of its model is applied, or refused by name.
 func Open(path string) (*Weights, error) {
 	f, err := OpenTensors(path)
 	if err != nil {
@@ -27,11 +27,12 @@ func Open(path string) (*Weights, error) {
 	return w, nil
 }
 
-// weights are those of an open file; dir is the folder of what lies beside it.
+// weights returns the weights of an open file; dir is the folder of
+// accompanying files.
 func (f *File) weights(dir string) (*Weights, error) {
 	w := &Weights{Source: map[string]string{}, Metadata: f.Metadata, Transposed: map[string]bool{}, tensors: tensors{}, file: f, dir: dir}
 	if f.ours() {
-		return w, w.ofOurs()
+		return w, w.fromOurs()
 	}
 	if err := f.onePart(); err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func (f *File) weights(dir string) (*Weights, error) {
 	return w, f.config(w, config)
 }
 
-// onePart refuses a part of a model that is in several files.
+// onePart refuses one part of a model in several files.
 func (f *File) onePart() error {
 	m := partName.FindStringSubmatch(filepath.Base(f.path))
 	if m == nil || f.format == formatGGUF || strings.Trim(m[3], "0") == "1" {
@@ -72,7 +73,7 @@ func (f *File) onePart() error {
 	return fmt.Errorf("is part %s of %s: give their index, %s.%s.index.json", m[2], m[3], m[1], m[4])
 }
 
-// fromNames takes in the tensors of a file that is no GGUF.
+// fromNames adds the tensors of a file other than GGUF.
 func (f *File) fromNames(w *Weights) (err error) {
 	ts, names := w.tensors, f.Names()
 	w.fla = isFLA(names)
@@ -101,19 +102,19 @@ func (f *File) fromNames(w *Weights) (err error) {
 		w.fromWebRWKV()
 	case w.Arch == "rwkv6":
 		if web := w.fromWebRWKV(); !web {
-			w.Transposed = ts.turnLoRA("rwkv6")
+			w.Transposed = ts.transposeLoRA("rwkv6")
 		}
 	case w.Arch == "rwkv7" && !w.fla && ts.officialLoRA("rwkv7"):
-		w.Transposed = ts.turnLoRA("rwkv7")
+		w.Transposed = ts.transposeLoRA("rwkv7")
 	}
 	ts.dropValueMix(w.Arch)
 	return err
 }
 
-// embeddings are the matrices that heads may share their values with.
+// embeddings are the matrices that a head may share.
 var embeddings = []string{"transformer.wte.weight", "model.embed_tokens.weight"}
 
-// dropTiedHead takes away a head that equals the embedding.
+// dropTiedHead removes a head that equals the embedding.
 func (w *Weights) dropTiedHead() error {
 	const head = "lm_head.weight"
 	t := w.tensors[head]

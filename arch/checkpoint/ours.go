@@ -11,21 +11,21 @@ import (
 	"workbench/arch/nn"
 )
 
-// The keys of the metadata by which Save's files carry what builds the model.
+// Metadata keys with which files of Save describe how to build the model.
 const (
 	archKey   = "arch"
 	configKey = "config"
 )
 
-// ours tells a file that Save wrote with architecture and configuration.
+// ours reports whether Save wrote the file with architecture and configuration.
 func (f *File) ours() bool {
 	return f.format == formatSafetensors && f.Metadata[archKey] != "" && f.Metadata[configKey] != ""
 }
 
-// ofOurs takes in a file of ours, whatever its architecture. Its tensors have
-// the model's own names; how they lie and which there must be, the model says,
-// once Fits or Assign sees it.
-func (w *Weights) ofOurs() error {
+// fromOurs adds the tensors of a file of Save, of any architecture, under their
+// own names. Fits or Assign later take layouts and required tensors from the
+// model.
+func (w *Weights) fromOurs() error {
 	w.Arch, w.own = w.Metadata[archKey], true
 	for _, name := range w.file.Names() {
 		t := w.file.tensors[name]
@@ -65,9 +65,9 @@ func (w *Weights) Len() (n int) {
 	return n
 }
 
-// lay turns a tensor of a file of ours as Save's officialShape says of the
-// weight p, once.
-func (w *Weights) lay(p nn.Param, t *stored) *stored {
+// orient transposes a tensor of a file of Save, once, as officialShape says for
+// the weight p.
+func (w *Weights) orient(p nn.Param, t *stored) *stored {
 	want := p.Tensor.Shape
 	switch {
 	case !w.own || slices.Equal(t.Shape, want) && !p.InOut || w.Transposed[p.Name]:

@@ -10,8 +10,8 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// maxPickle bounds the pickle inside a .pth, which holds names and shapes
-// only: about 150 bytes a tensor.
+// maxPickle bounds the size of the pickle in a .pth, which holds only names and
+// shapes: about 150 bytes a tensor.
 const maxPickle = 4 << 20
 
 // storageTypes are torch's classes of storages and their element types.
@@ -20,14 +20,14 @@ var storageTypes = map[string]string{
 	"LongStorage": "I64", "IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8", "ByteStorage": "U8", "BoolStorage": "BOOL",
 }
 
-// storage is a run of elements that tensors are views of.
+// storage is an array of elements that tensors are views of.
 type storage struct {
 	key   string // the entry data/<key>
 	dtype string
 	len   int
 }
 
-// pickled is a tensor of a pickle: its sizes, and where in a storage they lie.
+// pickled is a tensor of a pickle: a view of a storage.
 type pickled struct {
 	of      *storage
 	offset  int
@@ -35,8 +35,8 @@ type pickled struct {
 	strides []int
 }
 
-// unpickle runs the pickle of a torch checkpoint. Nothing but dictionaries,
-// lists, plain values, storages and tensors can come of it.
+// unpickle runs the pickle of a torch checkpoint. Its result consists of
+// dictionaries, lists, plain values, storages and tensors only.
 func unpickle(b []byte) (value any, err error) {
 	if err := checkPickle(b); err != nil {
 		return nil, err
@@ -57,14 +57,14 @@ func unpickle(b []byte) (value any, err error) {
 	return value, nil
 }
 
-// What follows an opcode: so many bytes, or one of these.
+// Arguments of an opcode: a number of bytes, or one of these.
 const (
-	sized1  = -1 // a length of one byte, then so many bytes
-	sized4  = -4 // a length of four bytes, then so many bytes
+	sized1  = -1 // a one-byte length, then that many bytes
+	sized4  = -4 // a four-byte length, then that many bytes
 	twoName = -2 // two lines, module and name of a class
 )
 
-// opcodes are those of protocol 2 that torch.save writes.
+// opcodes are the opcodes of protocol 2 that torch.save writes.
 var opcodes = map[byte]int{
 	0x80: 1, '.': 0, '(': 0, '0': 0, 'Q': 0, 'R': 0, 'b': 0, 'c': twoName,
 	'}': 0, ']': 0, ')': 0, 't': 0, 0x85: 0, 0x86: 0, 0x87: 0, 's': 0, 'u': 0, 'a': 0, 'e': 0,
@@ -72,8 +72,8 @@ var opcodes = map[byte]int{
 	'q': 1, 'r': 4, 'h': 1, 'j': 4,
 }
 
-// checkPickle walks a pickle program without running it: known opcodes only,
-// each argument inside the program, allowed classes only.
+// checkPickle checks a pickle program without running it: only known opcodes,
+// arguments inside the program, only allowed classes.
 func checkPickle(b []byte) error {
 	short := errors.New("cut short")
 	for i := 0; i < len(b); {
@@ -120,12 +120,12 @@ func checkPickle(b []byte) error {
 	return short
 }
 
-// call makes a function of Python one of Go.
+// call wraps a Go function as a Python function.
 type call func(args []any) (any, error)
 
 func (c call) Call(args ...any) (any, error) { return c(args) }
 
-// findClass is the list of what a pickle may name.
+// findClass is the list of allowed classes and functions.
 func findClass(module, name string) (any, error) {
 	switch module {
 	case "collections":
@@ -147,7 +147,7 @@ func findClass(module, name string) (any, error) {
 	return nil, fmt.Errorf("class %.60q of module %.60q is not allowed: re-save the state_dict alone", name, module)
 }
 
-// persistent makes the storage of ("storage", class, key, device, length).
+// persistent returns the storage of ("storage", class, key, device, length).
 func persistent(id any) (any, error) {
 	t, ok := id.(*types.Tuple)
 	if !ok || t.Len() != 5 {
@@ -206,8 +206,9 @@ func intTuple(v any) ([]int, bool) {
 	return list, true
 }
 
-// newPickled checks that every element lies in the storage, and that there are
-// not more of them than it has: an expanded view could ask for any memory.
+// newPickled checks that every element lies in the storage, and that the view
+// has no more elements than the storage: an expanded view could ask for any
+// amount of memory.
 func newPickled(s *storage, offset int, shape, strides []int) (*pickled, error) {
 	n, err := elements(shape)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// modelKeys are where training checkpoints keep the weights.
+// modelKeys are the keys of the weights in training checkpoints.
 var modelKeys = []string{"model", "state_dict", "model_state_dict"}
 
 // parseTorch reads a torch.save zip: <folder>/data.pkl, a pickle of names and
@@ -72,13 +72,13 @@ func (f *File) parseTorch(src source) error {
 	return nil
 }
 
-// member is where a file of a zip lies.
+// member is the location of a file in a zip.
 type member struct {
 	name     string
 	at, size int64
 }
 
-// zipEntries finds the files of a zip, and names the folder of data.pkl.
+// zipEntries lists the files of a zip and finds the folder of data.pkl.
 func zipEntries(src source) (entries map[string]member, folder string, err error) {
 	z, err := zip.NewReader(src, src.size)
 	if err != nil {
@@ -127,8 +127,8 @@ func zipEntry(f *zip.File, size int64) (member, error) {
 	return member{f.Name, at, int64(f.UncompressedSize64)}, nil
 }
 
-// apart checks that no byte of a zip belongs to two entries: a small file
-// could claim any number of large tensors.
+// apart checks that entries of a zip do not overlap: a small file could
+// otherwise claim any number of large tensors.
 func apart(list []member) error {
 	slices.SortFunc(list, func(a, b member) int { return cmp.Compare(a.at, b.at) })
 	for i := 1; i < len(list); i++ {
@@ -139,7 +139,7 @@ func apart(list []member) error {
 	return nil
 }
 
-// stored finds a tensor of a pickle in the file.
+// stored locates a tensor of a pickle in the file.
 func (v *pickled) stored(name string, src source, e member) (*stored, error) {
 	size := int64(dtypes[v.of.dtype].bytes)
 	if e.size%size != 0 || e.size/size != int64(v.of.len) {

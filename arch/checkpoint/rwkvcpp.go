@@ -81,9 +81,10 @@ func nextRWKVCpp(c *cursor) (*stored, error) {
 	return t, nil
 }
 
-// fromRWKVCpp undoes what rwkv.cpp's converter does: exponentials taken, axes
-// of length 1 added, the mix vectors of version 7 stacked. Its matrices are
-// [out,in] throughout. Source: RWKV/rwkv.cpp python/convert_pytorch_to_ggml.py.
+// fromRWKVCpp undoes the changes of rwkv.cpp's converter: exponentials, added
+// axes of length 1, and the stacked mix vectors of version 7. Its matrices are
+// all [out,in].
+// Source: RWKV/rwkv.cpp python/convert_pytorch_to_ggml.py.
 func (w *Weights) fromRWKVCpp() error {
 	for _, name := range w.tensors.names() {
 		t, source := w.tensors[name], w.Source[name]
@@ -104,11 +105,11 @@ func (w *Weights) fromRWKVCpp() error {
 			}
 			continue
 		case part == "time_decay" && w.Arch == "rwkv4":
-			t = t.mended(rawDecay)
+			t = t.transformed(rawDecay)
 		case part == "time_decay" && w.Arch == "rwkv5":
-			t = t.mended(rawDecayRate)
+			t = t.transformed(rawDecayRate)
 		case part == "time_first" && w.Arch == "rwkv5":
-			t = t.mended(rawBonus)
+			t = t.transformed(rawBonus)
 		case part == "time_decay" && w.Arch == "rwkv6":
 			t = t.reshaped(t.len())
 		}
@@ -128,8 +129,8 @@ func rawDecay(x []float32) error {
 	return nil
 }
 
-// rawDecayRate undoes exp(-exp(x)). What was rounded to 0 or 1 becomes a
-// number that is rounded so again.
+// rawDecayRate undoes exp(-exp(x)). A value that was rounded to 0 or 1 becomes
+// a number that rounds to it again.
 func rawDecayRate(x []float32) error {
 	for i, v := range x {
 		if !(v >= 0 && v <= 1) {

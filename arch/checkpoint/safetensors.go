@@ -11,10 +11,11 @@ import (
 	"strconv"
 )
 
-// maxHeader is the limit of the reference implementation, in bytes.
+// maxHeader is the size limit of the header in the reference implementation, in
+// bytes.
 const maxHeader = 100_000_000
 
-// metadataKey is the header's one entry that is no tensor.
+// metadataKey is the one entry of the header that is not a tensor.
 const metadataKey = "__metadata__"
 
 // parseSafetensors reads: the header's length (8 bytes), the header (a JSON
@@ -55,7 +56,7 @@ func (f *File) parseSafetensors(src source) error {
 		if _, err = dec.Token(); err == io.EOF {
 			err = covered(list, src.size-body)
 		} else {
-			err = errors.New("something follows its object")
+			err = errors.New("text follows its JSON object")
 		}
 	}
 	if err != nil {
@@ -67,7 +68,7 @@ func (f *File) parseSafetensors(src source) error {
 	return f.asBlocks()
 }
 
-// safetensor reads a tensor's entry; its at is an offset into the data, of
+// safetensor reads the entry of a tensor; its at is an offset into the data of
 // size bytes.
 func safetensor(dec *json.Decoder, name string, size int64) (*stored, error) {
 	t := &stored{Tensor: Tensor{Name: name}}
@@ -111,7 +112,7 @@ func safetensor(dec *json.Decoder, name string, size int64) (*stored, error) {
 	return t, nil
 }
 
-// covered checks that the tensors fill the data, each byte in one of them.
+// covered checks that every byte of the data belongs to exactly one tensor.
 func covered(list []*stored, size int64) error {
 	size0 := func(t *stored) int64 { return dtypes[t.DType].size(t.n) }
 	slices.SortFunc(list, func(a, b *stored) int {
@@ -130,8 +131,8 @@ func covered(list []*stored, size int64) error {
 	return nil
 }
 
-// object reads a JSON object whose keys differ, calling value for each key to
-// read what follows it.
+// object reads a JSON object with distinct keys, calling value for each key to
+// read what follows.
 func object(dec *json.Decoder, value func(key string) error) error {
 	if err := delim(dec, '{'); err != nil {
 		return err
@@ -153,7 +154,7 @@ func object(dec *json.Decoder, value func(key string) error) error {
 	return delim(dec, '}')
 }
 
-// ints reads a JSON array of whole numbers.
+// ints reads a JSON array of integers.
 func ints(dec *json.Decoder) ([]int, error) {
 	if err := delim(dec, '['); err != nil {
 		return nil, err

@@ -13,9 +13,9 @@ import (
 	"workbench/arch/nn"
 )
 
-// Save writes a model's weights as safetensors in float32, under their names
-// in the order of nn.Walk. The same weights and metadata give the same bytes.
-// With meta["arch"] the architecture and meta["config"] its resolved
+// Save writes a model's weights as safetensors in float32, under their names in
+// the order of nn.Walk. The same weights and metadata give the same bytes. If
+// meta["arch"] is the architecture and meta["config"] its resolved
 // configuration as a JSON object, Open restores both. The file appears at path
 // whole or not at all.
 func Save(path string, m any, meta map[string]string) error {
@@ -29,7 +29,7 @@ func write(w io.Writer, m any, meta map[string]string) error {
 	return writeTensors(w, weightsOf(m, meta), meta)
 }
 
-// weightsOf is a model's weights as they are written.
+// weightsOf lists the weights of a model as they are written.
 func weightsOf(m any, meta map[string]string) (list []outgoing) {
 	visit(m, func(p nn.Param) {
 		list = append(list, outgoing{name: p.Name, dtype: "F32", shape: officialShape(meta["arch"], p), bytes: 4 * int64(p.Tensor.Len()),
@@ -38,7 +38,7 @@ func weightsOf(m any, meta map[string]string) (list []outgoing) {
 	return list
 }
 
-// outgoing is a tensor to be written: what the header says, and its bytes.
+// outgoing is a tensor to be written: its entry in the header, and its bytes.
 type outgoing struct {
 	name, dtype string
 	shape       []int
@@ -91,13 +91,13 @@ func writeParam(w io.Writer, p nn.Param) error {
 		return nil
 	}
 	if p.InOut {
-		return writeFloats(w, turned(t.Data, t.Dim(-2), t.Dim(-1)))
+		return writeFloats(w, swapLastAxes(t.Data, t.Dim(-2), t.Dim(-1)))
 	}
 	return writeFloats(w, t.Data)
 }
 
-// turned swaps the last two axes of x, R and C long.
-func turned(x []float32, R, C int) []float32 {
+// swapLastAxes swaps the last two axes of x, of lengths R and C.
+func swapLastAxes(x []float32, R, C int) []float32 {
 	out := make([]float32, len(x))
 	for at := 0; at < len(out); at += R * C {
 		for r := range R {
@@ -124,9 +124,9 @@ func writeFloats(w io.Writer, x []float32) error {
 	return nil
 }
 
-// officialShape is the shape of a weight in the files of its authors: the mix
-// vectors of RWKV are [1,1,C] there, as are all others of a channel's own in
-// versions 6 and 7, and low-rank matrices are [in,out].
+// officialShape is the shape of a weight in official files: the mix vectors of
+// RWKV are [1,1,C], as are all other vectors of channels in versions 6 and 7,
+// and low-rank matrices are [in,out].
 func officialShape(arch string, p nn.Param) []int {
 	shape := slices.Clone(p.Tensor.Shape)
 	n := len(shape)
@@ -153,7 +153,7 @@ func isMix(arch, name string) bool {
 	return strings.HasPrefix(part, "time_mix_")
 }
 
-// quote is v as JSON; what is quoted here always has one.
+// quote returns v as JSON; every v that is passed has a JSON form.
 func quote(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	"workbench/arch/nn"
 )
 
-// A small RWKV-4, without most of its vectors: what an ablated model is.
+// rwkvModel is a small RWKV-4 without most of its vectors, as ablated models
+// are.
 type rwkvModel struct {
 	Emb    *nn.Tensor   `w:"emb.weight,embed"`
 	Blocks []*rwkvBlock `w:"blocks"`
@@ -32,7 +33,7 @@ type rwkvBlock struct {
 	FFNV *nn.Tensor `w:"ffn.value.weight"`
 }
 
-// newRWKV has C=3, ffn 5, V=7 and values that all differ.
+// newRWKV returns a model with C=3, ffn 5, V=7 and distinct values.
 func newRWKV(layers int, first float32) *rwkvModel {
 	tensor := func(shape ...int) *nn.Tensor {
 		t := nn.New(shape...)
@@ -106,7 +107,7 @@ func TestSave(t *testing.T) {
 	}
 }
 
-// TestSaveAtomic keeps what is at path when saving fails.
+// TestSaveAtomic checks that a failed save leaves the old file.
 func TestSaveAtomic(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "taken")
@@ -134,8 +135,8 @@ func TestSaveEmpty(t *testing.T) {
 	}
 }
 
-// TestOpenDisagrees refuses a file whose parts contradict each other, before
-// a model of the wrong size is built from it.
+// TestOpenDisagrees checks that a file whose parts contradict each other is
+// refused before a model is built.
 func TestOpenDisagrees(t *testing.T) {
 	for _, c := range []struct {
 		name   string

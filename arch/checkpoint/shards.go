@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// isIndex tells a JSON object from the length of a safetensors header, whose
-// bytes 6 and 7 are zero.
+// isIndex distinguishes a JSON object from the length of a safetensors header,
+// whose bytes 6 and 7 are zero.
 func isIndex(head []byte) bool { return head[0] == '{' && head[6] != 0 && head[7] != 0 }
 
 // parseIndex reads a model.safetensors.index.json, {"weight_map": {tensor:
@@ -48,7 +48,7 @@ func (f *File) parseIndex(src source) error {
 	return complete(shards)
 }
 
-// addShard takes in the tensors of one file.
+// addShard adds the tensors of one file.
 func (f *File) addShard(name string, where map[string]string) error {
 	if !filepath.IsLocal(name) {
 		return errors.New("lies outside the folder of the index")
@@ -75,7 +75,7 @@ func (f *File) addShard(name string, where map[string]string) error {
 	return nil
 }
 
-// complete refuses an index that lacks a part which the names of others count.
+// complete refuses an index without a part that the names of other parts imply.
 func complete(shards []string) error {
 	for _, s := range shards {
 		m := partName.FindStringSubmatch(s)

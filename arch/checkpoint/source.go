@@ -10,9 +10,9 @@ import (
 	"workbench/arch/files"
 )
 
-// source is the bytes of a file. They are read where they are wanted and never
-// mapped: a file that is cut while it is open gives an error, and what has
-// been read is not counted as this program's memory.
+// source is the bytes of a file. They are read on demand and never mapped: a
+// file that is truncated while open gives an error, and the bytes read do not
+// count as resident memory of this program.
 type source struct {
 	io.ReaderAt
 	size int64
@@ -34,7 +34,7 @@ func openSource(path string) (*os.File, source, error) {
 
 var errCut = errors.New("the file has become shorter since it was opened")
 
-// fill reads len(b) bytes at that place.
+// fill reads len(b) bytes at offset at.
 func (s source) fill(b []byte, at int64) error {
 	n, err := s.ReadAt(b, at)
 	switch {
@@ -46,8 +46,8 @@ func (s source) fill(b []byte, at int64) error {
 	return err
 }
 
-// bytes reads n bytes at that place, which are checked to be there before
-// memory is taken for them.
+// bytes reads n bytes at offset at; it checks that they exist before it
+// allocates memory.
 func (s source) bytes(at, n int64) ([]byte, error) {
 	if at < 0 || n < 0 || n > s.size-at {
 		return nil, errShort
@@ -58,21 +58,21 @@ func (s source) bytes(at, n int64) ([]byte, error) {
 
 var errShort = errors.New("cut short")
 
-// cursor reads a source in order, little-endian, and keeps the first trouble.
+// cursor reads a source sequentially, little-endian, and keeps the first error.
 type cursor struct {
 	src source
 	at  int64
 	err error
-	buf []byte // what has been read ahead, from at on
+	buf []byte // bytes read ahead, from at on
 }
 
 const readAhead = 1 << 14
 
-// left is how many bytes follow.
+// left is the number of bytes left.
 func (c *cursor) left() int64 { return c.src.size - c.at }
 
-// take is the next n bytes, good until the next call, nil where they are not
-// there. n is at most readAhead.
+// take returns the next n bytes, at most readAhead, valid until the next call;
+// nil where there are fewer.
 func (c *cursor) take(n int) []byte {
 	if c.err != nil {
 		return nil
@@ -96,7 +96,7 @@ func (c *cursor) take(n int) []byte {
 	return b
 }
 
-// skip passes over n bytes.
+// skip skips n bytes.
 func (c *cursor) skip(n int64) {
 	switch {
 	case c.err != nil:
@@ -107,7 +107,7 @@ func (c *cursor) skip(n int64) {
 	}
 }
 
-// text is the next n bytes as a string, at most limit of them.
+// text returns the next n bytes as a string, at most limit.
 func (c *cursor) text(n uint64, limit int64) string {
 	if c.err == nil && (n > uint64(limit) || int64(n) > c.left()) {
 		c.err = fmt.Errorf("a text of %d bytes where %d are left", n, c.left())

@@ -11,20 +11,20 @@ import (
 )
 
 // stored is a tensor in a file: n elements of its type at byte at of src,
-// row-major, or those of them that a view picks.
+// row-major, or a view of them.
 type stored struct {
 	Tensor
 	src source
 	at  int64
 	n   int // elements there
-	// view says where the elements lie, nil: all, in order.
+	// view selects elements; nil: all, in order.
 	view *view
-	// mend changes what has been read, to undo what a converter did; nil: it is
-	// read as it is.
-	mend func([]float32) error
+	// transform transforms elements after reading, to undo the changes of a converter;
+	// nil: none.
+	transform func([]float32) error
 }
 
-// view walks over elements: from offset on, axis by axis, outermost first.
+// view is a strided view: from offset on, axis by axis, outermost first.
 type view struct {
 	offset  int
 	dims    []int
@@ -33,7 +33,7 @@ type view struct {
 
 type number interface{ float32 | float64 | int64 }
 
-// elements is the product of a shape.
+// elements is the product of the sizes of a shape.
 func elements(shape []int) (int, error) {
 	n := 1
 	for _, d := range shape {
@@ -45,7 +45,7 @@ func elements(shape []int) (int, error) {
 	return n, nil
 }
 
-// len is the number of elements: parsing has checked the shape.
+// len is the number of elements; parsing has checked the shape.
 func (t *stored) len() int {
 	n, err := elements(t.Shape)
 	if err != nil {
@@ -54,7 +54,7 @@ func (t *stored) len() int {
 	return n
 }
 
-// walk is the tensor's view, made where there is none.
+// walk returns the view of the tensor, or one of all elements.
 func (t *stored) walk() view {
 	if t.view != nil {
 		return *t.view
@@ -71,15 +71,15 @@ func rowMajor(shape []int) []int {
 	return strides
 }
 
-// reshaped is the same elements in the same order under another shape.
+// reshaped returns the same elements in the same order under another shape.
 func (t *stored) reshaped(shape ...int) *stored {
 	r := *t
 	r.Shape = shape
 	return &r
 }
 
-// permuted takes a dense tensor as of a shape, orders the axes of that anew,
-// and gives the result the shape that it has itself.
+// permuted interprets a dense tensor in a shape, permutes the axes of that
+// shape by order, and keeps the shape of the tensor itself.
 func (t *stored) permuted(shape, order []int) *stored {
 	if t.view != nil {
 		panic("checkpoint: a view of a view")
@@ -104,7 +104,7 @@ func (t *stored) transposed() *stored {
 	return &r
 }
 
-// part is element i of the first axis, under a shape.
+// part returns element i of the first axis under another shape.
 func (t *stored) part(i int, shape ...int) *stored {
 	v, r := t.walk(), *t
 	r.Shape = shape
@@ -112,7 +112,7 @@ func (t *stored) part(i int, shape ...int) *stored {
 	return &r
 }
 
-// squeezed makes a vector of [1,1,C].
+// squeezed returns [1,1,C] as a vector.
 func (t *stored) squeezed() *stored {
 	if len(t.Shape) != 3 || t.Shape[0] != 1 || t.Shape[1] != 1 {
 		return t
@@ -123,14 +123,14 @@ func (t *stored) squeezed() *stored {
 	return t.part(0).part(0, t.Shape[2])
 }
 
-// mended is t with something to be done to what is read.
-func (t *stored) mended(f func([]float32) error) *stored {
+// transformed returns t with a further transformation of its elements.
+func (t *stored) transformed(f func([]float32) error) *stored {
 	r := *t
-	r.mend = f
+	r.transform = f
 	return &r
 }
 
-// same tells whether two tensors are equal to the bit.
+// same reports whether two tensors are equal to the bit.
 func (t *stored) same(o *stored) (bool, error) {
 	if o == nil || t.DType != o.DType || !slices.Equal(t.Shape, o.Shape) || t.view != nil || o.view != nil {
 		return false, nil
@@ -161,7 +161,7 @@ func gather[T number](t *stored) ([]T, error) {
 	return out, fill(out, t)
 }
 
-// fill is gather into memory that is there.
+// fill is gather into existing memory.
 func fill[T number](out []T, t *stored) error {
 	if t.view == nil || len(out) == 0 {
 		return readRun(out, t, 0)
@@ -184,7 +184,7 @@ func fill[T number](out []T, t *stored) error {
 			return nil
 		})
 	}
-	return v.each(func(row, at int) error { // they lie far apart
+	return v.each(func(row, at int) error { // elements lie far apart
 		dst := out[row*n : (row+1)*n]
 		if step == 1 {
 			return readRun(dst, t, at)
@@ -198,8 +198,8 @@ func fill[T number](out []T, t *stored) error {
 	})
 }
 
-// span is how many elements lie from the first to the last of a view that has
-// some.
+// span is the number of elements from the first to the last one of a non-empty
+// view.
 func (v *view) span() int {
 	n := 1
 	for i, d := range v.dims {
@@ -208,7 +208,7 @@ func (v *view) span() int {
 	return n
 }
 
-// each calls f with the number and the first element of every row.
+// each calls f with the number of every row and the index of its first element.
 func (v *view) each(f func(row, at int) error) error {
 	last := max(0, len(v.dims)-1)
 	rows := 1
@@ -234,12 +234,12 @@ func (v *view) each(f func(row, at int) error) error {
 	return nil
 }
 
-// piece is how many elements are decoded at a time: whole blocks of any type.
+// piece is the number of elements decoded at a time: whole blocks of any type.
 const piece = 1 << 16
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// readRun reads len(out) elements from element first on, which begins a block.
+// readRun reads len(out) elements from element first on, where a block begins.
 func readRun[T number](out []T, t *stored, first int) error {
 	n := (len(out) + piece - 1) / piece
 	errs := make([]error, n)

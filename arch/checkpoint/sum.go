@@ -10,15 +10,15 @@ import (
 	"workbench/arch/files"
 )
 
-// SumTensor is the last tensor of a file that SaveSummed wrote: the SHA-256 of
-// all bytes before it.
+// SumTensor is the last tensor of a file of SaveSummed: the SHA-256 of all
+// bytes before it.
 const SumTensor = "sha256"
 
 // ErrDamaged is the error of a file whose bytes are not those that were
 // written.
 var ErrDamaged = errors.New("damaged")
 
-// SaveSummed is Save with a checksum, which Summed holds the file against.
+// SaveSummed is Save with a checksum, which Summed checks.
 func SaveSummed(path string, m any, meta map[string]string) error {
 	err := files.Create(path, func(w io.Writer) error {
 		h := sha256.New()
@@ -32,8 +32,8 @@ func SaveSummed(path string, m any, meta map[string]string) error {
 	return nil
 }
 
-// Summed reads a file that SaveSummed wrote from end to end: ErrDamaged where
-// its checksum is not that of its bytes.
+// Summed reads a whole file of SaveSummed; the error is ErrDamaged where the
+// checksum does not match.
 func Summed(path string) error {
 	f, err := files.Open(path)
 	if err != nil {

@@ -153,7 +153,8 @@ func TestTorchMalformed(t *testing.T) {
 	}
 }
 
-// TestTorchOverlap refuses a zip two of whose entries are the same bytes.
+// TestTorchOverlap checks that a zip with two entries over the same bytes is
+// refused.
 func TestTorchOverlap(t *testing.T) {
 	b := zipOf(entry{name: "m/data/0", data: string(f32(1, 2))}, entry{name: "m/data/1", data: string(f32(1, 2))},
 		entry{name: "m/data.pkl", data: torchDict(pickleString("x"), pickleTensor("0", 2, 0, []int{2}, []int{1}))})
@@ -168,8 +169,8 @@ func TestTorchOverlap(t *testing.T) {
 	}
 }
 
-// TestTorchCheckpoint reads the weights of a training checkpoint, and not the
-// other tensors in it.
+// TestTorchCheckpoint checks that only the weights of a training checkpoint are
+// read, and not its other tensors.
 func TestTorchCheckpoint(t *testing.T) {
 	dense := pickleTensor("0", 12, 0, []int{12}, []int{1})
 	weights := orderedDict + "(" + pickleString("w") + "ctorch._utils\n_rebuild_parameter\n(" + dense + "\x88" + orderedDict + "tRu"
@@ -185,7 +186,8 @@ func TestTorchCheckpoint(t *testing.T) {
 	}
 }
 
-// TestNanoGPT reads a checkpoint of a compiled model, which says its heads.
+// TestNanoGPT reads a checkpoint of a compiled model, which stores its number
+// of heads.
 func TestNanoGPT(t *testing.T) {
 	// C=1, V=2, context 3, ffn 2: every tensor begins at element 0
 	var weights []string
@@ -225,8 +227,8 @@ func TestNanoGPT(t *testing.T) {
 	}
 }
 
-// TestSharedStorage refuses a small file whose tensors, all views of one
-// storage, would fill the memory.
+// TestSharedStorage checks that a small file is refused whose tensors are all
+// views of one storage and would fill the memory.
 func TestSharedStorage(t *testing.T) {
 	items := []string{}
 	name := func(n string, shape, strides []int) {

@@ -5,21 +5,21 @@ import (
 	"strconv"
 )
 
-// Vocabulary is what a GGUF file says of its tokens. The text of a token is
-// as the file holds it: for "rwkv" the inside of Python's bytes literal, for
-// "gpt2" the letters that stand for bytes.
+// Vocabulary is the vocabulary in a GGUF file. Token texts are as in the file:
+// for "rwkv" the inside of a Python bytes literal, for "gpt2" the characters
+// that stand for bytes.
 type Vocabulary struct {
 	Model  string // tokenizer.ggml.model: "rwkv" or "gpt2", byte-level BPE
-	Pre    string // tokenizer.ggml.pre, how a text is cut before merging
+	Pre    string // tokenizer.ggml.pre: the pre-tokenizer
 	Tokens []string
-	Types  []int32  // of each token: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; nil: not said
-	Merges []string // "left right", of gpt2
+	Types  []int32  // of each token: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte; nil: not given
+	Merges []string // "left right", for gpt2
 	// The special tokens, -1 where the file names none.
 	BOS, EOS, EOT, Unknown, Padding int
 }
 
-// Vocabulary reads the tokens of a GGUF file, nil where it holds none. Models
-// of tokens other than rwkv and gpt2 are refused.
+// Vocabulary reads the vocabulary of a GGUF file, nil where it has none. Kinds
+// other than rwkv and gpt2 are refused.
 func (f *File) Vocabulary() (*Vocabulary, error) {
 	const prefix = "tokenizer.ggml."
 	if _, ok := f.values[prefix+"tokens"]; !ok {
@@ -27,7 +27,7 @@ func (f *File) Vocabulary() (*Vocabulary, error) {
 	}
 	v := &Vocabulary{Model: f.Metadata[prefix+"model"], Pre: f.Metadata[prefix+"pre"]}
 	if v.Model != "rwkv" && v.Model != "gpt2" {
-		return nil, fmt.Errorf("%s: its vocabulary is of the kind %.40q, only rwkv and gpt2 are supported: give --tokenizer FILE", f.path, v.Model)
+		return nil, fmt.Errorf("%s: the vocabulary is of kind %.40q, only rwkv and gpt2 are supported: give --tokenizer FILE", f.path, v.Model)
 	}
 	var err error
 	if v.Tokens, err = list[string](f, prefix+"tokens"); err != nil {

@@ -12,31 +12,31 @@ import (
 	"workbench/kernels"
 )
 
-// Weights are the weights of one model in an open file, as this program names
-// and shapes them.
+// Weights are the weights of one model in an open file, under the names and
+// shapes of this program.
 type Weights struct {
 	Arch string
-	// Config is what arch.New needs: what the file says itself, and otherwise
-	// what can be told from shapes and from a config.json beside it. A
-	// transformer's "heads" is absent where neither says it.
+	// Config is the configuration for arch.New: from the file itself, or else
+	// inferred from shapes and an accompanying config.json. A transformer's
+	// "heads" is absent where neither gives it.
 	Config map[string]any
 	// Source is the name in the file of each tensor.
 	Source map[string]string
-	// Metadata is the file's own.
+	// Metadata is that of the file.
 	Metadata map[string]string
-	// Transposed marks the matrices that the file holds [in,out], of a file of
-	// ours once Fits or Assign has seen the model.
+	// Transposed marks the matrices that the file stores [in,out]; for a file of
+	// Save it is set by Fits or Assign.
 	Transposed map[string]bool
 
 	tensors  tensors
 	file     *File
-	dir      string // of what lies beside the file
+	dir      string // folder of accompanying files
 	own      bool   // written by Save, with architecture and configuration
-	fla      bool   // under the names of flash-linear-attention
-	tiedHead bool   // a head was there, and equal to the embedding
+	fla      bool   // has the names of flash-linear-attention
+	tiedHead bool   // the file has a head that equals the embedding
 }
 
-// Close gives the file back.
+// Close closes the file.
 func (w *Weights) Close() error {
 	w.tensors = nil
 	return w.file.Close()
@@ -45,8 +45,8 @@ func (w *Weights) Close() error {
 // Names lists the weights in alphabetical order.
 func (w *Weights) Names() []string { return w.tensors.names() }
 
-// inFile is the name in the file of a weight: where it is missing, that of the
-// same weight of another layer with its own layer's number.
+// inFile returns the name of a weight in the file; for a missing weight, the
+// name of the same weight in another layer with the number of its own layer.
 func (w *Weights) inFile(name string) string {
 	if s, ok := w.Source[name]; ok {
 		return s
@@ -64,10 +64,10 @@ func (w *Weights) inFile(name string) string {
 	return name
 }
 
-// layerNumber finds the number of a layer in a name.
+// layerNumber matches the number of a layer in a name.
 var layerNumber = regexp.MustCompile(`^(.*?\.)(\d+)(\..*)$`)
 
-// Shape is that of a weight as this program has it, nil where there is none.
+// Shape returns the shape of a weight in this program, nil where there is none.
 func (w *Weights) Shape(name string) []int {
 	if t := w.tensors[name]; t != nil {
 		return t.Shape
@@ -88,26 +88,26 @@ func (w *Weights) Float32(name string) ([]float32, error) {
 // Vocabulary is that of the file, as File.Vocabulary gives it.
 func (w *Weights) Vocabulary() (*Vocabulary, error) { return w.file.Vocabulary() }
 
-// Assign fills every weight of a model in float32. A weight that the file
-// lacks, one that the model lacks and a shape that differs are errors, and
-// leave the model as it was; a weight that is not a finite number is one too.
+// Assign sets every weight of a model in float32. Missing weights, unexpected
+// weights and other shapes are errors that leave the model unchanged. A weight
+// that is not finite is an error too.
 func Assign(model any, w *Weights) error { return w.assign(model, nil, kernels.F32) }
 
-// AssignAs is Assign for inference alone, with the matrices stored as t, as
-// nn.Store does it. One of them at a time is in memory in float32, and those
-// that the file holds as t are not expanded at all.
+// AssignAs is Assign for inference alone, with matrices stored as t as by
+// nn.Store. One matrix at a time is in memory in float32, and matrices that the
+// file stores as t are not expanded.
 func AssignAs(model any, w *Weights, t kernels.DType) error {
 	return w.assign(model, func(file kernels.DType) bool { return file == t }, t)
 }
 
-// AssignStored is Assign for inference alone: a matrix that the file holds as
-// f16, bf16, q8_0 or q4_0 stays so.
+// AssignStored is Assign for inference alone: matrices keep the types f16,
+// bf16, q8_0 and q4_0 of the file.
 func AssignStored(model any, w *Weights) error {
 	return w.assign(model, func(kernels.DType) bool { return true }, kernels.F32)
 }
 
-// assign keeps the matrices of the types in the file that keep tells of, and
-// stores others as t.
+// assign keeps the matrices of the types for which keep is true, and stores
+// others as t.
 func (w *Weights) assign(model any, keep func(kernels.DType) bool, t kernels.DType) error {
 	if err := w.Fits(model); err != nil {
 		return fmt.Errorf("%s: %w", w.file.path, err)
@@ -128,13 +128,13 @@ func (w *Weights) assign(model any, keep func(kernels.DType) bool, t kernels.DTy
 			p.Tensor.Data = spare.ofFloats(s.len())
 		}
 		if err = w.read(p.Tensor.Data, s); err == nil {
-			err = w.about(s, p.Store(t))
+			err = w.withTensor(s, p.Store(t))
 		}
 	})
 	return err
 }
 
-// scratch is memory that one weight after the other is read into.
+// scratch is memory for reading one weight after the other.
 type scratch struct {
 	bytes  []byte
 	floats []float32
@@ -150,8 +150,8 @@ func (s *scratch) ofFloats(n int) []float32 {
 	return s.floats
 }
 
-// Fits compares the weights that a model wants with those of the file: their
-// names and shapes, which of a file of ours it settles.
+// Fits compares the names and shapes of the weights of a model with those of
+// the file; for a file of Save it also fixes the layout.
 func (w *Weights) Fits(model any) (err error) {
 	left := maps.Clone(w.tensors)
 	nn.Walk(model, func(p nn.Param) {
@@ -163,7 +163,7 @@ func (w *Weights) Fits(model any) (err error) {
 			err = fmt.Errorf("tensor %q is missing", w.inFile(p.Name))
 			return
 		}
-		if t = w.lay(p, t); !slices.Equal(t.Shape, p.Tensor.Shape) {
+		if t = w.orient(p, t); !slices.Equal(t.Shape, p.Tensor.Shape) {
 			err = fmt.Errorf("tensor %q has shape %v and the model wants %v", t.Name, clipInts(t.Shape), p.Tensor.Shape)
 		}
 		delete(left, p.Name)
@@ -177,27 +177,27 @@ func (w *Weights) Fits(model any) (err error) {
 // read fills x from a tensor.
 func (w *Weights) read(x []float32, t *stored) error {
 	err := fill(x, t)
-	if err == nil && t.mend != nil {
-		err = t.mend(x)
+	if err == nil && t.transform != nil {
+		err = t.transform(x)
 	}
 	if err == nil {
 		err = finite(x)
 	}
-	return w.about(t, err)
+	return w.withTensor(t, err)
 }
 
-// about names the tensor in the file that an error is about.
-func (w *Weights) about(t *stored, err error) error {
+// withTensor adds to an error the name of the tensor in the file.
+func (w *Weights) withTensor(t *stored, err error) error {
 	if err != nil {
 		err = fmt.Errorf("%s: tensor %.80q: %w", w.file.path, t.Name, err)
 	}
 	return err
 }
 
-// matrixTypes are the types that a matrix may keep.
+// matrixTypes are the types of a file that a matrix can keep.
 var matrixTypes = map[string]kernels.DType{"F16": kernels.F16, "BF16": kernels.BF16, "Q8_0": kernels.Q8_0, "Q4_0": kernels.Q4_0}
 
-// store gives a weight the matrix as the file has it.
+// store sets a weight to the matrix in the type of the file.
 func (w *Weights) store(p nn.Param, t *stored, as kernels.DType, spare *scratch) error {
 	data := spare.ofBytes(int(dtypes[t.DType].size(t.len())))
 	err := t.rows(data)
@@ -209,16 +209,17 @@ func (w *Weights) store(p nn.Param, t *stored, as kernels.DType, spare *scratch)
 		m, err = kernels.MatrixFromBlocks(as, data, t.Shape[0], t.Shape[1])
 	}
 	if err != nil {
-		return w.about(t, err)
+		return w.withTensor(t, err)
 	}
 	x := p.Tensor
 	x.Stored, x.Data, x.Grad, x.Const = m, nil, nil, true
 	return nil
 }
 
-// rowsWhole tells whether the rows of a matrix lie in the file as they are.
+// rowsWhole reports whether the rows of a matrix are contiguous in the file and
+// need no transformation.
 func (t *stored) rowsWhole() bool {
-	if t.mend != nil || len(t.Shape) != 2 {
+	if t.transform != nil || len(t.Shape) != 2 {
 		return false
 	}
 	if t.view == nil {
@@ -229,7 +230,7 @@ func (t *stored) rowsWhole() bool {
 	return t.view.dims[last] == K && t.view.strides[last] == 1 && K%dtypes[t.DType].elems == 0
 }
 
-// rows reads a matrix row by row, as the file has them.
+// rows reads the bytes of a matrix row by row.
 func (t *stored) rows(b []byte) error {
 	if t.view == nil {
 		return t.src.fill(b, t.at)
@@ -241,8 +242,7 @@ func (t *stored) rows(b []byte) error {
 	})
 }
 
-// finite refuses NaN and infinities: nothing that comes of such a weight means
-// anything.
+// finite refuses NaN and infinities, with which no result is meaningful.
 func finite(x []float32) error {
 	n := (len(x) + piece - 1) / piece
 	bad := make([]int, n)
@@ -261,10 +261,10 @@ func finite(x []float32) error {
 
 var errNotFinite = errors.New("holds a number that is not finite")
 
-// finiteBlocks is finite for types that a matrix may keep: all begin with a
-// half, which is all that can overflow.
+// finiteBlocks is finite for the types that a matrix can keep: all begin with a
+// 16-bit number, the only part that can be infinite or NaN.
 func finiteBlocks(b []byte, d dtype) error {
-	exponent := byte(0x7c) // of f16, and of the scales of blocks
+	exponent := byte(0x7c) // exponent bits of f16, and of block scales
 	if d.expand == nil && d.bf16 {
 		exponent = 0x7f
 	}

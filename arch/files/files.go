@@ -1,6 +1,6 @@
-// Package files reads and writes whole files the way the program does
-// everywhere: what is written appears whole or not at all, what is read is
-// bounded, and a folder that one process works in is locked against others.
+// Package files reads and writes whole files for the program: a written file
+// appears whole or not at all, the size of what is read is bounded, and a
+// folder that one process works in is locked against others.
 package files
 
 import (
@@ -15,7 +15,7 @@ import (
 	"syscall"
 )
 
-// Write makes the file at path hold data, whole or not at all.
+// Write writes data to the file at path, whole or not at all.
 func Write(path string, data []byte) error {
 	return Create(path, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -23,10 +23,9 @@ func Write(path string, data []byte) error {
 	})
 }
 
-// Create makes the file at path hold what write writes, whole or not at all:
-// a temporary file beside it is brought to the disk and takes its name, and
-// the folder is brought to the disk too. The file's mode is 0666 less the
-// umask; a file that is replaced keeps its own.
+// Create writes what write produces to the file at path, whole or not at all: a
+// temporary file beside it is synced and renamed, and the folder is synced. A
+// new file has mode 0666 less the umask; a replaced file keeps its mode.
 func Create(path string, write func(io.Writer) error) error {
 	f, err := newPending(path)
 	if err != nil {
@@ -67,8 +66,8 @@ func WriteNew(path string, data []byte) error {
 	return err
 }
 
-// link gives a file its second name, which must be new. Where a file system
-// knows no second names the data are written there at once.
+// link adds a second, new name (hard link) for a file. On a file system without
+// hard links it writes the data under the new name.
 func link(from, path string, data []byte) error {
 	err := os.Link(from, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
@@ -107,7 +106,7 @@ func syncFolder(dir string) {
 // .NAME.EXTENSION and a number.
 var temporary = regexp.MustCompile(`^\..+\.[a-z]+[0-9]+$`)
 
-// removeTemporary takes away what processes that died left in dir.
+// removeTemporary removes the unfinished files of dead processes from dir.
 func removeTemporary(dir string) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
@@ -118,8 +117,8 @@ func removeTemporary(dir string) error {
 	return err
 }
 
-// Open opens a regular file, of which any part can be read in any order. Every
-// other kind (a folder, a pipe, a device) is refused by its name.
+// Open opens a regular file, which can be read at any offset. Any other kind of
+// file (folder, pipe, device) is an error that names the kind.
 func Open(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -131,9 +130,9 @@ func Open(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// OpenStream opens what is read once, from its beginning to its end: a file or
-// a pipe, as the shell's <(command) gives one. A pipe that nobody writes to is
-// empty, and is not waited for.
+// OpenStream opens a file or a pipe, such as the shell's <(command), to be read
+// once from beginning to end. A pipe without a writer is empty, and is not
+// waited for.
 func OpenStream(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -163,7 +162,7 @@ func Read(path string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// kind names what is no regular file.
+// kind names the kind of a file that is not regular.
 func kind(m fs.FileMode) string {
 	switch {
 	case m.IsDir():

@@ -119,8 +119,8 @@ func TestOtherKindsAreRefused(t *testing.T) {
 	}
 }
 
-// TestPipeWithoutWriter is not waited for: a process that did could not be told
-// to stop.
+// TestPipeWithoutWriter checks that such a pipe is not waited for: a waiting
+// process could not be interrupted.
 func TestPipeWithoutWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := exec.Command("mkfifo", path).Run(); err != nil {
@@ -134,7 +134,7 @@ func TestPipeWithoutWriter(t *testing.T) {
 	}
 }
 
-// TestMain lets the test's own program be a process that owns a folder.
+// TestMain lets the test binary run as a process that claims a folder.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("CLAIM"); dir != "" {
 		if _, err := Claim(dir, "test holder"); err != nil {

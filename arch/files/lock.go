@@ -12,10 +12,10 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockName is the file in a folder that its owner holds a lock of.
+// lockName is the file in a folder on which its owner holds a lock.
 const lockName = ".lock"
 
-// A Folder is a folder that this process alone works in.
+// A Folder is a folder that only this process works in.
 type Folder struct {
 	lock *flock.Flock
 	made bool // by Claim
@@ -47,10 +47,10 @@ func (e *InUse) Error() string {
 	return fmt.Sprintf("the folder %s is in use by %s: wait until it ends, or name another folder", e.Dir, who)
 }
 
-// Claim locks the folder dir for this process, making it where there is none,
-// and removes the temporary files that dead processes left in it. command says
-// to others what works there. A folder that a living process works in gives
-// *InUse. The kernel frees the lock when the process ends, however it ends.
+// Claim locks the folder dir for this process, creates it if needed, and
+// removes temporary files of dead processes from it. command tells other
+// processes what works there. If a living process works in the folder, the
+// error is *InUse. The kernel frees the lock when the process ends, in any way.
 func Claim(dir, command string) (*Folder, error) {
 	_, err := os.Stat(dir)
 	made := errors.Is(err, fs.ErrNotExist)
@@ -81,7 +81,7 @@ func Claim(dir, command string) (*Folder, error) {
 	}
 }
 
-// named tells whether the locked file is the one that path names.
+// named reports whether path still names the locked file.
 func named(lock *flock.Flock, path string) bool {
 	held, err := lock.Stat()
 	if err != nil {
@@ -112,8 +112,8 @@ func readOwner(path string) (o Owner) {
 	return o
 }
 
-// Release gives the folder back. One that Claim made and that holds nothing is
-// removed.
+// Release unlocks the folder, and removes it if Claim created it and it is
+// empty.
 func (f *Folder) Release() {
 	path := f.lock.Path()
 	os.Remove(path) // while the lock is held, so that no other's is removed
@@ -123,7 +123,7 @@ func (f *Folder) Release() {
 	}
 }
 
-// Empty tells whether dir holds nothing but the lock.
+// Empty reports whether dir holds nothing but the lock.
 func Empty(dir string) (bool, error) {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {

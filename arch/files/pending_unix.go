@@ -8,7 +8,7 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// newPending begins a file that will replace the one at path.
+// newPending creates a temporary file that will replace the one at path.
 func newPending(path string) (*renameio.PendingFile, error) {
 	return renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)),
 		renameio.WithPermissions(0o666), renameio.WithExistingPermissions())

@@ -13,13 +13,13 @@ type pending struct {
 	path string
 }
 
-// newPending begins a file that will replace the one at path.
+// newPending creates a temporary file that will replace the one at path.
 func newPending(path string) (*pending, error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"*")
 	return &pending{f, path}, err
 }
 
-// CloseAtomicallyReplace gives the file its name.
+// CloseAtomicallyReplace renames the file to path.
 func (p *pending) CloseAtomicallyReplace() error {
 	if err := errors.Join(p.Sync(), p.Close()); err != nil {
 		return err
@@ -27,7 +27,7 @@ func (p *pending) CloseAtomicallyReplace() error {
 	return os.Rename(p.Name(), p.path)
 }
 
-// Cleanup removes the file where it has not got its name.
+// Cleanup removes the file unless it was renamed.
 func (p *pending) Cleanup() error {
 	p.Close()
 	return os.Remove(p.Name())

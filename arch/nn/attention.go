@@ -6,8 +6,8 @@ import (
 	"workbench/kernels"
 )
 
-// columns are the channels of a tensor [B,T,…] from channel from on: where
-// queries, keys or values begin that lie side by side in one tensor.
+// columns are the channels of a tensor [B,T,…] from channel from on: queries,
+// keys or values that lie side by side in one tensor.
 type columns struct {
 	t    *Tensor
 	from int
@@ -15,7 +15,7 @@ type columns struct {
 
 func (c columns) data() []float32 { return c.t.Data[c.from:] }
 
-// grad is the gradient of the columns, scratch where the tensor wants none.
+// grad is the gradient of the columns, or scratch where the tensor gets none.
 func (c columns) grad(g *Graph) []float32 {
 	d := g.grad(c.t)
 	if d == nil {
@@ -25,13 +25,14 @@ func (c columns) grad(g *Graph) []float32 {
 	return d[c.from:]
 }
 
-// Heads says how attention's rows split: H query heads share KV heads of keys
-// and values; a query sees the last Window positions, 0: all.
+// Heads is the number H of query heads, the number KV of key and value heads
+// that they share, and the number Window of last positions that a query sees
+// (0: all).
 type Heads struct{ H, KV, Window int }
 
-// Attention is causal multi-head attention over packed qkv [B,T,3C], heads of
+// Attention is causal multi-head attention over packed qkv [B,T,3C] in heads of
 // C/heads channels, continuing from cache and growing it; see
-// kernels.Attention. A nil cache starts from nothing and keeps nothing.
+// kernels.Attention. A nil cache starts from no positions and stores none.
 func Attention(g *Graph, qkv *Tensor, heads int, cache *KVCache) *Tensor {
 	C := qkv.Dim(2) / 3
 	return attend(g, columns{qkv, 0}, columns{qkv, C}, columns{qkv, 2 * C}, C, Heads{H: heads, KV: heads}, cache)
@@ -75,11 +76,11 @@ func attend(g *Graph, q, k, v columns, C int, h Heads, cache *KVCache) *Tensor {
 	return y
 }
 
-// pairsSeen counts the pairs of a query and a key it sees, of one sequence.
+// pairsSeen counts the visible pairs of a query and a key in one sequence.
 func pairsSeen(s kernels.AttentionShape) int64 {
 	T, past := int64(s.T), int64(s.S-s.T)
 	n := T*past + T*(T+1)/2
-	if hidden := int64(s.S - s.W); s.W > 0 && hidden > 0 { // of the last query, one less of each before
+	if hidden := int64(s.S - s.W); s.W > 0 && hidden > 0 { // keys hidden from the last query; one less for each query before
 		n -= hidden * (hidden + 1) / 2
 		if before := hidden - T; before > 0 {
 			n += before * (before + 1) / 2
@@ -98,8 +99,8 @@ type attentionOp struct {
 	operations int64
 }
 
-// back adds to the gradients of q, k and v. Keys and values that came from a
-// cache get theirs in scratch, of which only this call's positions count.
+// back adds to the gradients of q, k and v. Keys and values from a cache get
+// theirs in scratch, of which only the positions of this call are used.
 func (o *attentionOp) back(g *Graph) {
 	s := o.shape
 	g.Work.Operations += o.operations
@@ -122,11 +123,11 @@ func (o *attentionOp) back(g *Graph) {
 	}
 }
 
-// theta is the base of a transformer's rotary angles.
+// theta is the base of RoPE's angles.
 const theta = 10000
 
 // RoPE rotates the queries and keys of packed qkv [B,T,3C] by their positions,
-// the first of which is pos (rotate-half, base 10000).
+// which start at pos (rotate-half, base 10000).
 // Source: Su et al., arXiv 2104.09864.
 func RoPE(g *Graph, qkv *Tensor, heads, pos int) *Tensor {
 	C := qkv.Dim(2) / 3
@@ -156,15 +157,15 @@ func (o *ropeOp) back(g *Graph) {
 	}
 }
 
-// Rotation is a convention of rotary angles: pairs of channels are neighbours,
-// or i and i+D/2.
+// Rotation is a convention of rotary embeddings: pairs of channels are
+// neighbours, or i and i+D/2.
 type Rotation struct {
 	Theta float64
 	Pairs bool
 }
 
-// Rotate turns the heads of x [B,T,H·D] by their positions, the first of which
-// is pos, in place: x must be what no other operation reads, and what made it
+// Rotate rotates the heads of x [B,T,H·D] by their positions, which start at
+// pos, in place: no other operation may read x, and the operation that made x
 // must not need it for its gradient. See kernels.RoPE and RoPEPairs.
 func Rotate(g *Graph, x *Tensor, heads, pos int, r Rotation) *Tensor {
 	rotate := kernels.RoPE
@@ -186,7 +187,7 @@ type rotateOp struct {
 	pairs bool
 }
 
-// back turns the gradient, in place too.
+// back rotates the gradient backwards, in place too.
 func (o *rotateOp) back(g *Graph) {
 	rotate := kernels.RoPEGrad
 	if o.pairs {

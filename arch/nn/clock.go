@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Clock measures what each kind of operation of a recording graph takes,
-// forward and backward, by the names of this package ("linear", "wKV4"). An
-// operation's forward time is what has passed since the one before it.
+// Clock measures the time of each kind of operation of a recording graph,
+// forward and backward, by name ("linear", "wKV4"). The forward time of an
+// operation is the time since the operation before it.
 type Clock struct {
 	spent map[reflect.Type]time.Duration
 	last  time.Time
 }
 
-// Start forgets what was measured; what follows counts from here.
+// Start clears the measured times and begins to measure.
 func (c *Clock) Start() {
 	c.spent = map[reflect.Type]time.Duration{}
 	c.last = time.Now()
 }
 
-// lap gives the time since the last call to an operation.
+// lap adds the time since the last call to an operation.
 func (c *Clock) lap(op reflect.Type) {
 	now := time.Now()
 	c.spent[op] += now.Sub(c.last)

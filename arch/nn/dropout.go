@@ -1,9 +1,10 @@
 package nn
 
-// Drop is a graph's dropout: every element that Dropout and a LinearThen with
-// a residual see is zeroed with probability Rate and else divided by 1-Rate.
-// What is dropped follows from Seed, the number of the operation since Reset
-// and the element's place alone. A graph that does not record drops nothing.
+// Drop is the dropout of a graph: every element that passes Dropout or a
+// LinearThen with a residual is zeroed with probability Rate and else divided
+// by 1-Rate. Which elements are zeroed depends only on Seed, the number of the
+// operation since Reset and the index of the element. A graph that does not
+// record drops nothing.
 // Source: Srivastava et al. 2014.
 type Drop struct {
 	Rate float64
@@ -39,8 +40,8 @@ func (o *dropoutOp) back(g *Graph) {
 	g.pass(o.x, d)
 }
 
-// dropping tells whether elements are dropped: while recording, and in the first
-// pass of Recompute, which records nothing.
+// dropping reports whether elements are dropped: while recording, and in the
+// first pass of Recompute, which does not record.
 func (g *Graph) dropping() bool { return (g.record || g.dry) && g.Drop.Rate > 0 }
 
 // dropMask returns n factors, 0 or 1/(1-Rate).
@@ -61,7 +62,7 @@ func (g *Graph) dropMask(n int) []float32 {
 	return mask
 }
 
-// mixed scrambles 64 bits: the finaliser of SplitMix64.
+// mixed is the finaliser of SplitMix64, a hash of 64 bits.
 func mixed(h uint64) uint64 {
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
 	h = (h ^ h>>27) * 0x94d049bb133111eb

@@ -42,8 +42,8 @@ func TestDropout(t *testing.T) {
 	}
 }
 
-// TestLinearDropout: what is added to the residual is what Dropout makes of
-// the layer, forward and back.
+// TestLinearDropout checks that LinearThen drops what Dropout of the layer
+// would, forward and backward.
 func TestLinearDropout(t *testing.T) {
 	shapes := [][]int{{6, 4}, {2, 3, 4}, {6}, {2, 3, 6}, {2, 3, 6}}
 	run := func(fused bool) (y []float32, grads [][]float32) {

@@ -11,18 +11,18 @@ import (
 // a slice of operations run backwards over an arena that Reset makes reusable.
 // A Graph serves one goroutine.
 type Graph struct {
-	// Poison fills what the arena hands out with NaN, so that a test sees an
-	// operation that reads before it writes.
+	// Poison fills memory from the arena with NaN, so that tests find operations
+	// that read before they write.
 	Poison bool
 	// Work counts the matrix products since the graph was made, or since the
 	// caller cleared it.
 	Work Work
-	// Drop zeroes some elements in training.
+	// Drop is the dropout of training.
 	Drop Drop
-	// Clock, where there is one, measures the operations that are recorded.
+	// Clock, if not nil, measures the recorded operations.
 	Clock *Clock
-	// Recompute asks a model to keep only the inputs of its layers for the
-	// gradient: see the function Recompute.
+	// Recompute asks models to keep only the inputs of layers for the gradient:
+	// see the function Recompute.
 	Recompute bool
 
 	record bool
@@ -43,7 +43,7 @@ func (w Work) Plus(v Work) Work {
 	return Work{w.Operations + v.Operations, w.WeightBytes + v.WeightBytes}
 }
 
-// product counts the product of the matrix w with that many rows.
+// product counts a product of the matrix w with that many rows.
 func (g *Graph) product(w *Tensor, rows int) {
 	g.Work.Operations += 2 * int64(rows) * int64(w.Len())
 	g.Work.WeightBytes += int64(w.Bytes())
@@ -52,14 +52,14 @@ func (g *Graph) product(w *Tensor, rows int) {
 // NewGraph returns a graph that records for Backward.
 func NewGraph() *Graph { return &Graph{record: true} }
 
-// Inference returns a graph that records nothing: Backward is a mistake.
+// Inference returns a graph that records nothing; Backward panics.
 func Inference() *Graph { return &Graph{} }
 
-// Recording tells whether the graph records.
+// Recording reports whether the graph records.
 func (g *Graph) Recording() bool { return g.record }
 
-// Reset forgets the tape and takes all tensors of the graph back; its memory
-// is kept for the next step.
+// Reset clears the tape and reclaims all tensors of the graph; the memory is
+// reused in the next step.
 func (g *Graph) Reset() {
 	clear(g.tape)
 	g.tape = g.tape[:0]
@@ -70,7 +70,8 @@ func (g *Graph) Reset() {
 	g.arena.rewind(Mark{})
 }
 
-// HighWater is the most memory the graph's tensors have held, in bytes.
+// HighWater is the most memory that the tensors of the graph have held, in
+// bytes.
 func (g *Graph) HighWater() int64 { return g.arena.high * int64(unsafe.Sizeof(float32(0))) }
 
 // Backward sets the gradient of every tensor the scalar loss depends on,
@@ -82,8 +83,8 @@ func (g *Graph) Backward(loss *Tensor) {
 	g.BackwardFrom(loss, []float32{1})
 }
 
-// BackwardFrom is Backward from a tensor y whose gradient dy is known, of the
-// length of y.
+// BackwardFrom is Backward from a tensor y whose gradient dy, of the length of
+// y, is known.
 func (g *Graph) BackwardFrom(y *Tensor, dy []float32) {
 	if len(dy) != y.Len() {
 		panic(fmt.Sprintf("nn: BackwardFrom: %d gradients of a tensor %v", len(dy), y.Shape))
@@ -92,8 +93,9 @@ func (g *Graph) BackwardFrom(y *Tensor, dy []float32) {
 	g.unwind(0)
 }
 
-// unwind runs the tape backwards down to entry from and drops what it has run.
-// An operation that records others while it runs unwinds those itself.
+// unwind runs the tape backwards down to entry from and removes the entries
+// that it has run. An operation that records others while it runs unwinds these
+// itself.
 func (g *Graph) unwind(from int) {
 	for i := len(g.tape) - 1; i >= from; i-- {
 		e := g.tape[i]
@@ -132,7 +134,7 @@ func (g *Graph) floats(n int) []float32 {
 	return f
 }
 
-// grad is the gradient to add into, nil where t wants none or is absent.
+// grad is the gradient to add to, nil where t is nil or gets none.
 func (g *Graph) grad(t *Tensor) []float32 {
 	if t == nil {
 		return nil
@@ -153,9 +155,9 @@ type Mark struct{ chunk, off, used, tensors, ints int }
 // Mark returns the present position, for Release.
 func (g *Graph) Mark() Mark { return g.arena.mark() }
 
-// Release takes back the memory of everything made since m but x, which it
-// returns in its new place, so that inference needs memory for one block and
-// not for all. A graph that records keeps everything.
+// Release reclaims the memory of everything made since m except x, which it
+// moves and returns, so that inference needs the memory of one block and not of
+// all. A graph that records keeps everything.
 func (g *Graph) Release(m Mark, x *Tensor) *Tensor {
 	if g.record {
 		return x
@@ -170,7 +172,7 @@ func (g *Graph) Release(m Mark, x *Tensor) *Tensor {
 	return y
 }
 
-// arena hands out memory in order and takes it back all at once. The same
+// arena allocates memory in order and reclaims all of it at once. The same
 // sequence of requests after a rewind gets the same memory.
 type arena struct {
 	chunks     [][]float32

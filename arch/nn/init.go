@@ -8,12 +8,12 @@ import (
 	"workbench/kernels"
 )
 
-// Blank is the seed of a model that is to be filled from a file: Rand is then
-// nil, and what draws from it does nothing.
+// Blank is the seed of a model whose weights come from a file: Rand returns
+// nil, and the initialisers then do nothing.
 const Blank = ^uint64(0)
 
-// Rand is the stream of random numbers for the weight of that name: every
-// weight has its own, so that adding one changes no other. Nil for Blank.
+// Rand is the random stream of the weight of that name. Every weight has its
+// own stream, so that adding a weight changes no other. It is nil for Blank.
 func Rand(seed uint64, name string) *rand.Rand {
 	if seed == Blank {
 		return nil

@@ -2,18 +2,18 @@ package nn
 
 import "slices"
 
-// KVCache is the memory of one attention: the keys and values of the S positions
-// so far, each [S,B,C], or of the last ones where a window bounds what a query
-// sees.
+// KVCache is the key-value cache of one attention layer: the keys and values of
+// the S positions so far, [S,B,C] each, or of the last positions where there is
+// a window.
 type KVCache struct {
 	K *Tensor `s:"k"`
 	V *Tensor `s:"v"`
-	// Seen is the number n of positions so far where a window forgets some, as
-	// [n mod 2^20, n/2^20], which float32 holds exactly; nil without a window.
+	// Seen is the number n of positions so far, where a window drops some, as [n
+	// mod 2^20, n/2^20], which float32 holds exactly; nil without a window.
 	Seen *Tensor `s:"seen"`
 
 	window int
-	// buffers hold K and V where there is a window: see slide.
+	// buffers back K and V where there is a window: see slide.
 	buffers [2][]float32
 }
 
@@ -37,8 +37,8 @@ func (c *KVCache) Positions() int {
 	return int(c.Seen.Data[0]) + seenUnit*int(c.Seen.Data[1])
 }
 
-// Reserve makes room for that many positions, so that growing to them moves
-// nothing.
+// Reserve makes room for that many positions, so that the cache need not be
+// moved as it grows.
 func (c *KVCache) Reserve(positions int) {
 	if c.window > 0 {
 		positions = min(positions, c.window)
@@ -55,8 +55,8 @@ func (c *KVCache) Reserve(positions int) {
 }
 
 // add appends the keys and values of T positions and returns all that their
-// queries see, [S,B,C]; inCache tells that the slices are the cache's own, which
-// later positions overwrite.
+// queries see, [S,B,C]. inCache reports that the returned slices are the memory
+// of the cache, which later positions overwrite.
 func (c *KVCache) add(g *Graph, k, v columns) (keys, values []float32, S int, inCache bool) {
 	T := k.t.Dim(1)
 	if c.window == 0 {
@@ -77,8 +77,8 @@ func (c *KVCache) add(g *Graph, k, v columns) (keys, values []float32, S int, in
 	return keys, values, len(keys) / (c.K.Dim(1) * c.K.Dim(2)), false
 }
 
-// slide drops from t, K or V, the positions that the next query does not see, and
-// makes room for the next.
+// slide drops from t (K or V) the positions that the next query does not see,
+// and makes room for the next position.
 func (c *KVCache) slide(t *Tensor, i int) {
 	row := t.Dim(1) * t.Dim(2)
 	if drop := t.Dim(0) - (c.window - 1); drop > 0 {
@@ -88,8 +88,8 @@ func (c *KVCache) slide(t *Tensor, i int) {
 	if len(t.Data)+row <= cap(t.Data) {
 		return
 	}
-	// The buffer has room for a quarter more than the window, so that a row is
-	// copied back to its front about four times before it is dropped.
+	// The buffer holds a quarter more than the window, so that a row is moved to
+	// the front about four times before it is dropped.
 	if room := (c.window + c.window/4 + 16) * row; len(c.buffers[i]) < room {
 		c.buffers[i] = make([]float32, room)
 	}
@@ -97,7 +97,7 @@ func (c *KVCache) slide(t *Tensor, i int) {
 }
 
 // join returns the positions in t that the queries of x still see, followed by
-// x, and keeps the last window of them in t.
+// x, and stores the last window of them in t.
 func (c *KVCache) join(g *Graph, t *Tensor, x columns) []float32 {
 	B, T, C := t.Dim(1), x.t.Dim(1), t.Dim(2)
 	old := t.Data[max(0, t.Dim(0)-(c.window-1))*B*C:]

@@ -6,13 +6,13 @@ import (
 	"workbench/kernels"
 )
 
-// Then is what a linear layer does with its product z, in the same pass over
-// it; what is nil is left out:
+// Then is what a linear layer applies to its product z in the same pass; nil
+// parts are left out:
 //
 //	z = x·Wᵀ + bias;  y = residual + σ(gate)·f(z)
 //
-// Bias is [N], Gate and Residual have y's shape; F and Gate exclude each other,
-// and so do a Residual and an F that is ByValue.
+// Bias is [N]; Gate and Residual have the shape of y. F and Gate exclude each
+// other, as do Residual and an F that is ByValue.
 type Then struct {
 	Bias           *Tensor
 	F              kernels.Activation
@@ -22,8 +22,8 @@ type Then struct {
 // Linear is y = x·Wᵀ, x [...,K], W [N,K], y [...,N].
 func Linear(g *Graph, w, x *Tensor) *Tensor { return LinearThen(g, w, x, Then{}) }
 
-// LinearThen is Linear with what follows it. In training, dropout falls on what
-// is added to the residual.
+// LinearThen is Linear with the operations of then. In training, dropout
+// applies to what is added to the residual.
 func LinearThen(g *Graph, w, x *Tensor, then Then) *Tensor {
 	N, K, M := w.Dim(0), w.Dim(1), rows(x)
 	y := g.linearOutput(w, x, &then)
@@ -54,17 +54,17 @@ func LinearThen(g *Graph, w, x *Tensor, then Then) *Tensor {
 	return y
 }
 
-// linearOutput is the tensor for x·Wᵀ, and counts the product.
+// linearOutput allocates the output of x·Wᵀ and counts the product.
 func (g *Graph) linearOutput(w, x *Tensor, then *Then) *Tensor {
 	N, K := w.Dim(0), w.Dim(1)
 	if x.Dim(-1) != K {
 		panic(fmt.Sprintf("nn: Linear: input %v does not fit weight %v", x.Shape, w.Shape))
 	}
 	if then.F != kernels.Identity && then.Gate != nil {
-		panic("nn: Linear: an activation and a gate")
+		panic("nn: Linear: an activation and a gate exclude each other")
 	}
 	if then.F.ByValue() && then.Residual != nil {
-		panic("nn: Linear: a residual over the value that the gradient needs")
+		panic("nn: Linear: the residual would overwrite the value that the gradient of the activation needs")
 	}
 	var shape [4]int
 	n := copy(shape[:], x.Shape)
@@ -89,8 +89,8 @@ type linearOp struct {
 func (o *linearOp) back(g *Graph) {
 	w, x, y, then := o.w, o.x, o.y, &o.then
 	N, K, M := w.Dim(0), w.Dim(1), rows(x)
-	// Note: gradients come before the mark, for the memory of what is made after
-	// it is taken back at the end.
+	// Note: gradients are allocated before the mark, since memory allocated after
+	// it is reclaimed at the end.
 	var dgate, dbias []float32
 	if then.Gate != nil {
 		dgate = g.grad(then.Gate)
@@ -119,7 +119,8 @@ func (o *linearOp) back(g *Graph) {
 	}
 }
 
-// productGrad returns the gradient of z and adds that of the gate to dgate.
+// productGrad returns the gradient of z, and adds to dgate the gradient of the
+// gate.
 func (o *linearOp) productGrad(g *Graph, dgate []float32) []float32 {
 	dy := o.y.Grad
 	if o.mask != nil {
@@ -143,8 +144,8 @@ func (o *linearOp) productGrad(g *Graph, dgate []float32) []float32 {
 	return dz
 }
 
-// pass adds dy to the gradient of t. Where t has none yet, dy itself becomes that
-// gradient, so the caller must not use it again.
+// pass adds dy to the gradient of t. Where t has no gradient yet, dy itself
+// becomes the gradient, so the caller must not use dy again.
 func (g *Graph) pass(t *Tensor, dy []float32) {
 	if t.Grad == nil && t.temp && !t.Const {
 		t.Grad = dy
@@ -153,8 +154,8 @@ func (g *Graph) pass(t *Tensor, dy []float32) {
 	}
 }
 
-// fresh returns the gradient of t, and whether it is new: then its contents are
-// undefined, and a kernel overwrites them in place of adding.
+// fresh returns the gradient of t, and whether it is new: its contents are then
+// undefined, and a kernel must overwrite and not add.
 func (g *Graph) fresh(t *Tensor) (d []float32, fresh bool) {
 	if t.Grad == nil && t.temp && !t.Const {
 		t.Grad = g.floats(t.Len())
@@ -163,7 +164,7 @@ func (g *Graph) fresh(t *Tensor) (d []float32, fresh bool) {
 	return g.grad(t), false
 }
 
-// data is the elements of t, nil where t is.
+// data is the elements of t, nil where t is nil.
 func data(t *Tensor) []float32 {
 	if t == nil {
 		return nil

@@ -6,8 +6,8 @@ import (
 	"workbench/kernels"
 )
 
-// Product is one linear layer for Linears: residual + σ(gate)·f(x·Wᵀ + bias),
-// see Then. Without W the layer is absent.
+// Product is one linear layer of Linears, residual + σ(gate)·f(x·Wᵀ + bias):
+// see Then. A layer with a nil W is absent.
 type Product struct {
 	W, X *Tensor
 	Then Then
@@ -16,12 +16,12 @@ type Product struct {
 // MaxLinears is the most products of Linears.
 const MaxLinears = kernels.MaxProducts
 
-// Linears is LinearThen for each of several products that do not depend on each
-// other: output i is that of p[i], nil where that layer is absent. All inputs
-// have the same number of rows. In a decode step the threads share the work of
-// all the matrices in one parallel region, which saves a fork and join for every
-// matrix but one; with many rows, or when recording, the products are done one
-// by one. The values are those of LinearThen.
+// Linears is LinearThen of several products that do not depend on each other:
+// output i is that of p[i], nil where the layer is absent. All inputs have the
+// same number of rows. In a decode step the threads share all products in one
+// parallel region, which saves a fork and join for every matrix but one. With
+// many rows, or when recording, the products run one by one. The values are
+// those of LinearThen.
 func Linears(g *Graph, p ...Product) (y [MaxLinears]*Tensor) {
 	var list [MaxLinears]kernels.Product
 	n, M := 0, 0
@@ -47,7 +47,7 @@ func Linears(g *Graph, p ...Product) (y [MaxLinears]*Tensor) {
 	return y
 }
 
-// matrix is t in the form that the kernels' products take.
+// matrix returns t in the form that kernels.MulMats takes.
 func (t *Tensor) matrix() kernels.Matrix {
 	if t.Stored != nil {
 		return *t.Stored

@@ -14,7 +14,8 @@ var linearsCases = []opCase{
 	}},
 }
 
-// TestLinears wants the bytes of LinearThen in inference, of stored weights too.
+// TestLinears checks that Linears gives the bytes of LinearThen in inference,
+// with stored weights too.
 func TestLinears(t *testing.T) {
 	for _, as := range []kernels.DType{kernels.F32, kernels.BF16, kernels.Q8_0} {
 		for _, M := range []int{1, 2, 9} {

@@ -7,8 +7,8 @@ import (
 	"workbench/kernels"
 )
 
-// packed cuts x [2,5,40] by three matrices into q of 4 heads of 6, and k and v
-// of 2.
+// packed projects x [2,5,40] by three matrices to q with 4 heads of 6, and to k
+// and v with 2 heads.
 func packed(g *Graph, x []*Tensor) (q, k, v *Tensor) {
 	y := Linears(g, Product{W: x[0], X: x[3]}, Product{W: x[1], X: x[3]}, Product{W: x[2], X: x[3]})
 	return y[0], y[1], y[2]
@@ -36,8 +36,8 @@ var llamaCases = []opCase{
 	{"SwiGLU", [][]int{{2, 3, 4}, {2, 3, 4}}, func(g *Graph, x []*Tensor) *Tensor { return SwiGLU(g, x[0], x[1]) }},
 }
 
-// TestWindowCache wants a cache with a window to hold no more than that, to
-// count on, and to attend as the whole text does, in any pieces.
+// TestWindowCache checks that a cache with a window holds no more positions
+// than that, keeps counting, and attends as over the whole text, in any pieces.
 func TestWindowCache(t *testing.T) {
 	const B, T, C, W = 2, 200, 4, 5
 	h := Heads{H: 2, KV: 1, Window: W}

@@ -7,8 +7,8 @@ import (
 )
 
 // CrossEntropy is the mean of -log softmax(logits)[target] in nats, a scalar.
-// logits is [...,V] with one row a target; rows whose target is negative do
-// not count.
+// logits is [...,V] with one row for each target; rows with a negative target
+// are masked.
 func CrossEntropy(g *Graph, logits *Tensor, targets []int32) *Tensor {
 	R, V := rows(logits), logits.Dim(-1)
 	checkTargets(R, targets)
@@ -33,7 +33,7 @@ type crossEntropyOp struct {
 	logits, y *Tensor
 	lse       []float32
 	targets   []int32
-	n         int // that count
+	n         int // targets that are not masked
 }
 
 func (o *crossEntropyOp) back(g *Graph) {
@@ -58,8 +58,8 @@ func checkTargets(R int, targets []int32) {
 }
 
 // L2Wrap adds RWKV's extra gradient to logits [...,V]: the largest logit of
-// every row that counts, n in all, is pulled towards 0 by 1e-4/n of itself,
-// times share. Rows with a negative target do not count. It has no loss.
+// each of the n rows that are not masked is pulled towards 0 by share·1e-4/n of
+// itself. It adds nothing to the loss.
 // Source: BlinkDL/RWKV-LM RWKV-v4neo/src/model.py, class L2Wrap.
 func L2Wrap(g *Graph, logits *Tensor, targets []int32, share float32) {
 	checkTargets(rows(logits), targets)
@@ -92,7 +92,7 @@ func (o *l2WrapOp) back(g *Graph) {
 	}
 }
 
-// Counted is the number of targets that count: those not negative.
+// Counted is the number of targets that are not masked (not negative).
 func Counted(targets []int32) (n int) {
 	for _, t := range targets {
 		if t >= 0 {

@@ -39,7 +39,7 @@ func (o *embeddingOp) back(g *Graph) {
 	}
 }
 
-// keep copies ids, which the caller may overwrite before Backward.
+// keep copies ids, because the caller may overwrite them before Backward.
 func (g *Graph) keep(ids []int32) []int32 {
 	if len(ids) == 0 {
 		return nil
@@ -154,8 +154,8 @@ func (o *sigmoidMulOp) back(g *Graph) {
 	kernels.SigmoidMulGrad(g.grad(o.r), g.grad(o.x), o.y.Grad, o.r.Data, o.x.Data)
 }
 
-// Activate is f(x). It is meant for small tensors: after a linear layer, Then.F
-// costs less.
+// Activate is f(x), meant for small tensors: after a linear layer, Then.F is
+// cheaper.
 func Activate(g *Graph, f kernels.Activation, x *Tensor) *Tensor {
 	y := g.like(x)
 	copy(y.Data, x.Data)

@@ -1,7 +1,7 @@
 package nn
 
-// Recompute is f(x), but does not keep what f computes on the way: Backward
-// computes it again. f must not read or change a state.
+// Recompute is f(x) without keeping intermediate results: Backward computes
+// them again. f must not read or change a state.
 // Source: Chen et al., arXiv 1604.06174.
 func Recompute(g *Graph, x *Tensor, f func(x *Tensor) *Tensor) *Tensor {
 	if !g.record {
@@ -19,7 +19,7 @@ func Recompute(g *Graph, x *Tensor, f func(x *Tensor) *Tensor) *Tensor {
 type recomputeOp struct {
 	x, y  *Tensor
 	f     func(x *Tensor) *Tensor
-	drops uint64 // Drop.n before f, so that the same elements drop again
+	drops uint64 // Drop.n before f, so that the same elements are dropped again
 }
 
 func (o *recomputeOp) back(g *Graph) {
@@ -39,7 +39,7 @@ func (o *recomputeOp) back(g *Graph) {
 	g.arena.rewind(mark)
 }
 
-// header is another tensor over the elements of x.
+// header returns another tensor over the elements of x.
 func (g *Graph) header(x *Tensor) *Tensor {
 	t := g.arena.header(x.Shape)
 	t.Data = x.Data

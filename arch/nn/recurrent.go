@@ -3,8 +3,8 @@ package nn
 import "workbench/kernels"
 
 // Elman is the recurrence h = tanh(x + W·h') over x [B,T,H], W [H,H], where h'
-// is the previous h, at first last [B,H], which then holds the last h; a nil
-// last is zeros and keeps nothing.
+// is the previous h. last [B,H] is the h before the first step and receives the
+// last h; a nil last stands for zeros.
 func Elman(g *Graph, w, x, last *Tensor) *Tensor {
 	B, T, H := x.Dim(0), x.Dim(1), x.Dim(2)
 	g.steps("Elman", w, B, T)
@@ -35,9 +35,9 @@ func (o *elmanOp) back(g *Graph) {
 	g.stepsBack(o.w, B, T)
 }
 
-// LSTM is kernels.LSTM over x [B,T,4H], parts i, f, g, o, and W [4H,H]: it
-// returns h [B,T,H] and continues from the states h, c [B,H], which then hold
-// the last; nil is zeros and keeps nothing. It overwrites x, which nothing else
+// LSTM is kernels.LSTM over x [B,T,4H] (parts i, f, g, o) and W [4H,H]. It
+// returns h [B,T,H]. The states h, c [B,H] are those before the first step and
+// receive the last; nil stands for zeros. LSTM overwrites x, which nothing else
 // may read.
 func LSTM(g *Graph, w, x, h, c *Tensor) *Tensor {
 	B, T, H := x.Dim(0), x.Dim(1), w.Dim(1)
@@ -71,9 +71,9 @@ func (o *lstmOp) back(g *Graph) {
 	g.stepsBack(o.w, B, T)
 }
 
-// GRU is kernels.GRU over x [B,T,3H], parts r, z, n, with W [3H,H] and b [3H]:
-// it returns h [B,T,H] and continues from last [B,H], which then holds the last
-// h; nil is zeros and keeps nothing. It overwrites x, which nothing else may
+// GRU is kernels.GRU over x [B,T,3H] (parts r, z, n) with W [3H,H] and b [3H].
+// It returns h [B,T,H]. last [B,H] is the h before the first step and receives
+// the last h; nil stands for zeros. GRU overwrites x, which nothing else may
 // read.
 func GRU(g *Graph, w, b, x, last *Tensor) *Tensor {
 	B, T, H := x.Dim(0), x.Dim(1), w.Dim(1)
@@ -107,7 +107,7 @@ func (o *gruOp) back(g *Graph) {
 	g.stepsBack(o.w, B, T)
 }
 
-// steps counts a product of B rows with w for each of T steps.
+// steps counts the T products of B rows with w.
 func (g *Graph) steps(op string, w *Tensor, B, T int) {
 	g.untrained(op, w)
 	for range T {
@@ -115,13 +115,13 @@ func (g *Graph) steps(op string, w *Tensor, B, T int) {
 	}
 }
 
-// stepsBack counts the two products of every step's gradient: that of the state
-// and that of the matrix.
+// stepsBack counts the two products in the gradient of every step: for the
+// state and for the matrix.
 func (g *Graph) stepsBack(w *Tensor, B, T int) {
 	g.Work.Operations += 4 * int64(B*T) * int64(w.Len())
 }
 
-// start is a copy of what a state holds now, for the gradient.
+// start returns a copy of a state as it is now, for the gradient.
 func (g *Graph) start(s *Tensor) []float32 {
 	if s == nil || !g.record {
 		return nil
@@ -129,7 +129,7 @@ func (g *Graph) start(s *Tensor) []float32 {
 	return g.copyOf(s.Data)
 }
 
-// overwrite adds the gradient of t that f writes, whole, to the slice it is given.
+// overwrite adds to the gradient of t what f writes to the slice that it gets.
 func (g *Graph) overwrite(t *Tensor, f func(d []float32)) {
 	d, fresh := g.fresh(t)
 	if fresh {

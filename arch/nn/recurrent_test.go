@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestRecurrentAdds: the gradient to an input that has one already is added.
+// TestRecurrentAdds checks that a gradient is added to an input that already
+// has one.
 func TestRecurrentAdds(t *testing.T) {
 	const B, T, H = 2, 3, 5
 	random := func(name string, shape ...int) *Tensor { return Normal(New(shape...), Rand(1, name), 0.5) }

@@ -6,10 +6,10 @@ import (
 	"workbench/kernels"
 )
 
-// ShiftMixBy is RWKV-6's data-dependent token shift: output i is
-// x + (mu[i] + mᵢ)⊙(prev - x), with x, last, mu and prev as in ShiftMix and mᵢ of
-// x's shape. Where mu[i] is nil, output i is absent and there is no mᵢ: m holds
-// those of the other outputs, one behind the other.
+// ShiftMixBy is RWKV-6's data-dependent token shift: output i is x + (mu[i] +
+// mᵢ)⊙(prev - x), with x, last, mu and prev as in ShiftMix and mᵢ of the shape
+// of x. Where mu[i] is nil, output i is absent and there is no mᵢ: m holds the
+// mᵢ of the other outputs in sequence.
 func ShiftMixBy(g *Graph, x, last *Tensor, m [MaxMixes]*Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) {
 	B, T, C := x.Dim(0), x.Dim(1), x.Dim(2)
 	o := shiftMixByOp{x: x}
@@ -54,7 +54,7 @@ func (o *shiftMixByOp) back(g *Graph) {
 	kernels.ShiftMixByGrad(d, dy[:o.n], in, x.Dim(0), x.Dim(1), x.Dim(2))
 }
 
-// Snapshot is a copy of what t, a slot of a state, holds now; nil for nil. No
+// Snapshot returns a copy of the state slot t as it is now, nil for nil. No
 // gradient flows into it.
 func Snapshot(g *Graph, t *Tensor) *Tensor {
 	if t == nil {
@@ -67,7 +67,7 @@ func Snapshot(g *Graph, t *Tensor) *Tensor {
 }
 
 // LinearBlocks is a block-diagonal linear layer: output i [...,N] is W[i]·x[i],
-// W [n,N,K] and x[i] the i-th K of x's last n·K channels.
+// where W is [n,N,K] and x[i] are channels i·K … (i+1)·K-1 of x.
 func LinearBlocks(g *Graph, w, x *Tensor) (out [MaxMixes]*Tensor) {
 	n, N, K, M := w.Dim(0), w.Dim(1), w.Dim(2), rows(x)
 	if x.Dim(-1) != n*K || n > MaxMixes {
@@ -95,7 +95,7 @@ func LinearBlocks(g *Graph, w, x *Tensor) (out [MaxMixes]*Tensor) {
 	return out
 }
 
-// blocksOfOne does the blocks of one position in one parallel region.
+// blocksOfOne computes the blocks of one position in one parallel region.
 func blocksOfOne(out []*Tensor, x, w *Tensor) {
 	var list [MaxMixes]kernels.Product
 	N, K := w.Dim(1), w.Dim(2)
@@ -134,7 +134,7 @@ func (o *linearBlocksOp) back(g *Graph) {
 	g.arena.rewind(mark)
 }
 
-// gather copies M rows, which start stride floats apart in x, to y.
+// gather copies M rows of x, which lie stride floats apart, to y.
 func gather(y, x []float32, M, stride int) {
 	K := len(y) / M
 	for r := range M {
@@ -199,11 +199,12 @@ type expOp struct{ x, y *Tensor }
 
 func (o *expOp) back(g *Graph) {
 	if d := g.grad(o.x); d != nil {
-		kernels.NegExpGrad(d, o.y.Grad, o.y.Data) // dy·y, as that of -eˣ
+		kernels.NegExpGrad(d, o.y.Grad, o.y.Data) // dy·y, as for -eˣ
 	}
 }
 
-// Repeat is every element of x n times: one value for the channels of a head.
+// Repeat repeats every element of x n times: one value for all channels of a
+// head.
 func Repeat(g *Graph, x *Tensor, n int) *Tensor {
 	y := g.Tensor(x.Len() * n)
 	for i := range y.Data {
@@ -227,8 +228,8 @@ func (o *repeatOp) back(g *Graph) {
 	}
 }
 
-// Rows is the vector x [C] at every position of a tensor of the shape of like,
-// [B,T,C].
+// Rows repeats the vector x [C] at every position, in the shape [B,T,C] of
+// like.
 func Rows(g *Graph, x, like *Tensor) *Tensor {
 	y, C := g.like(like), x.Len()
 	for at := 0; at < len(y.Data); at += C {
@@ -246,8 +247,8 @@ func (o *rowsOp) back(g *Graph) {
 	kernels.BiasGrad(g.grad(o.x), o.y.Grad, rows(o.y), o.x.Len())
 }
 
-// Stack is a and b, of the same shape, as one tensor [2,...], which a layer can
-// hand to the next.
+// Stack returns a and b, of the same shape, as one tensor [2,...], which a
+// layer can pass to the next.
 func Stack(g *Graph, a, b *Tensor) *Tensor {
 	sameLen("Stack", a, b)
 	var shape [4]int
@@ -270,8 +271,8 @@ func (o *stackOp) back(g *Graph) {
 	g.pass(o.b, o.y.Grad[n:])
 }
 
-// Unstack takes a stack [2,...] apart. a and b are views of s, and their
-// gradients are views of its gradient.
+// Unstack splits a stack [2,...]. a and b are views of s, and their gradients
+// are views of its gradient.
 func Unstack(g *Graph, s *Tensor) (a, b *Tensor) {
 	n := s.Len() / 2
 	a, b = g.arena.header(s.Shape[1:]), g.arena.header(s.Shape[1:])

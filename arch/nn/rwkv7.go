@@ -2,10 +2,10 @@ package nn
 
 import "workbench/kernels"
 
-// Keys7 makes of the key k and the in-context rate a, both [B,T,C], what
-// RWKV-7's memory removes, what it puts there and its key; see kernels.Keys7.
-// A nil a is 1, key is then k; where kk is nil, nothing is removed, and remove
-// and replace are nil.
+// Keys7 computes, from the key k and the in-context rate a, both [B,T,C], the
+// removal key, the replacement key and the key of RWKV-7's memory; see
+// kernels.Keys7. A nil a stands for 1, and key is then k; where kk is nil,
+// nothing is removed, and remove and replace are nil.
 func Keys7(g *Graph, k, a, kk, ka *Tensor, heads int) (remove, replace, key *Tensor) {
 	R, C := rows(k), k.Dim(-1)
 	key = k
@@ -52,7 +52,7 @@ func (o *keys7Op) inputs() kernels.Keys7Inputs {
 	return kernels.Keys7Inputs{K: o.k.Data, A: data(o.a), KK: data(o.kk), KA: data(o.ka)}
 }
 
-// gradOrScratch is the gradient to add into, scratch where t wants none.
+// gradOrScratch is the gradient to add to, scratch where t gets none.
 func (g *Graph) gradOrScratch(t *Tensor) []float32 {
 	if d := g.grad(t); d != nil {
 		return d
@@ -62,8 +62,8 @@ func (g *Graph) gradOrScratch(t *Tensor) []float32 {
 	return d
 }
 
-// Gate7 is what follows RWKV-7's memory x [B,T,C]: the bonus of the present
-// token (rk [C], nil: none) and the output gate (gate, nil: none); see
+// Gate7 applies to the output x [B,T,C] of RWKV-7's memory the bonus of the
+// present token (rk [C], nil: none) and the output gate (nil: none); see
 // kernels.Gate7.
 func Gate7(g *Graph, x, r, key, rk, v, gate *Tensor, heads int) *Tensor {
 	if rk == nil && gate == nil {
@@ -101,16 +101,16 @@ func (o *gate7Op) inputs() kernels.Gate7Inputs {
 	return kernels.Gate7Inputs{X: o.x.Data, R: o.r.Data, Key: o.key.Data, V: o.v.Data, G: data(o.gate), RK: data(o.rk)}
 }
 
-// WKV7Keep is WKV7 that removes nothing: y = r·S with S ← diag(e^w)·S + kᵀv
-// done first. That is RWKV-6's memory, which reads before it writes, with
-// r⊙e^w for r, and the present token besides.
+// WKV7Keep is WKV7 without removal: y = r·S after S ← diag(e^w)·S + kᵀv. It
+// equals RWKV-6's memory, which reads before it writes, with r⊙e^w for r, plus
+// the present token.
 func WKV7Keep(g *Graph, w, r, k, v *Tensor, heads int, s *Tensor) *Tensor {
 	one, zero := g.constant(k.Dim(-1), 1), g.constant(k.Dim(-1), 0)
 	past := WKV6(g, w, zero, expMul(g, w, r), k, v, heads, s)
 	return Gate7(g, past, r, k, one, v, nil, heads)
 }
 
-// constant is a vector [n] of x.
+// constant returns a vector [n] with every element x.
 func (g *Graph) constant(n int, x float32) *Tensor {
 	t := g.Tensor(n).Fill(x)
 	t.Const = true

@@ -5,16 +5,16 @@ import "workbench/kernels"
 // MaxMixes is the most outputs of ShiftMix: RWKV-7's.
 const MaxMixes = kernels.MaxMixes
 
-// ShiftMix is RWKV's token shift: output i is mu[i]⊙x + (1-mu[i])⊙prev, where
-// prev is the position before, x [B,T,C], mu[i] [C]. What came before the first
-// position is last [B,C], which then holds the last position; a nil last is
-// zeros and keeps nothing. Where mu[i] is nil there is no shift: output i is x.
+// ShiftMix is RWKV's token shift over x [B,T,C]: output i is mu[i]⊙x +
+// (1-mu[i])⊙prev, where prev is the position before and mu[i] is [C]. last
+// [B,C] is the position before the first and receives the last position; a nil
+// last stands for zeros. Where mu[i] is nil there is no shift: output i is x.
 func ShiftMix(g *Graph, x, last *Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) {
 	return shiftMix(g, false, x, last, mu)
 }
 
-// ShiftMixPrev is ShiftMix with the weights of the token before, as RWKV-6 and
-// 7 store them: output i is x + mu[i]⊙(prev - x).
+// ShiftMixPrev is ShiftMix with the weights applied to the previous token, as
+// RWKV-6 and 7 store them: output i is x + mu[i]⊙(prev - x).
 func ShiftMixPrev(g *Graph, x, last *Tensor, mu ...*Tensor) (out [MaxMixes]*Tensor) {
 	return shiftMix(g, true, x, last, mu)
 }
@@ -52,7 +52,7 @@ func shiftMix(g *Graph, ofPrev bool, x, last *Tensor, mu []*Tensor) (out [MaxMix
 	return out
 }
 
-// keepLast makes last [B,C] the last position of x [B,T,C].
+// keepLast copies the last position of x [B,T,C] to last [B,C].
 func keepLast(last, x *Tensor) {
 	if last == nil {
 		return
@@ -81,7 +81,8 @@ func (o *shiftMixOp) back(g *Graph) {
 			n++
 		}
 	}
-	// Note: called through a variable, the arrays above would be allocated.
+	// Note: called through a function variable, the arrays above would be
+	// allocated on the heap.
 	if o.ofPrev {
 		kernels.ShiftMixPrevGrad(d, dy[:n], in, x.Dim(0), x.Dim(1), x.Dim(2))
 	} else {
@@ -89,15 +90,15 @@ func (o *shiftMixOp) back(g *Graph) {
 	}
 }
 
-// WKV4State is the memory of one RWKV-4 time mixing: the true state is
-// (A·eᴾ, B·eᴾ), each [B,C].
+// WKV4State is the state of one RWKV-4 time mixing: the true state is (A·eᴾ,
+// B·eᴾ), each [B,C].
 type WKV4State struct {
 	A *Tensor `s:"aa"`
 	B *Tensor `s:"bb"`
 	P *Tensor `s:"pp"`
 }
 
-// NewWKV4State returns the memory of B sequences that have seen nothing.
+// NewWKV4State returns the state of B fresh sequences.
 func NewWKV4State(B, C int) *WKV4State {
 	return &WKV4State{A: New(B, C), B: New(B, C), P: New(B, C).Fill(kernels.WKV4Start)}
 }

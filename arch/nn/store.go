@@ -8,9 +8,9 @@ import (
 )
 
 // Store converts the matrices of a model to a storage type, for inference
-// alone: vectors stay float32, and a matrix whose rows are not whole blocks of
-// a quantised type becomes f16. A matrix that cannot be stored leaves the
-// model half converted and is an error.
+// alone. Vectors stay float32; a matrix whose rows are not whole blocks of a
+// quantised type becomes f16. A matrix that cannot be stored is an error, and
+// leaves the model partly converted.
 func Store(model any, t kernels.DType) (err error) {
 	Walk(model, func(p Param) {
 		if err != nil {
@@ -23,11 +23,11 @@ func Store(model any, t kernels.DType) (err error) {
 	return err
 }
 
-// Matrix tells whether the weight is a matrix, which Store converts.
+// Matrix reports whether the weight is a matrix, which Store converts.
 func (p Param) Matrix() bool { return len(p.Tensor.Shape) == 2 && !p.Vector }
 
-// Store converts one weight, as the function Store does. It leaves a vector as
-// it is, and a matrix that is stored already.
+// Store converts one weight as the function Store does. It leaves vectors, and
+// matrices that are already stored, unchanged.
 func (p Param) Store(t kernels.DType) error {
 	w := p.Tensor
 	if !p.Matrix() || w.Stored != nil || t == kernels.F32 {
@@ -42,7 +42,7 @@ func (p Param) Store(t kernels.DType) error {
 	return nil
 }
 
-// storedAs is the type that a matrix gets where t is wanted: quantised ones need
+// storedAs is the type in which Store(t) stores a matrix: quantised types need
 // whole blocks.
 func (p Param) storedAs(t kernels.DType) kernels.DType {
 	if (t == kernels.Q8_0 || t == kernels.Q4_0) && p.Tensor.Dim(1)%32 != 0 {
@@ -51,8 +51,8 @@ func (p Param) storedAs(t kernels.DType) kernels.DType {
 	return t
 }
 
-// BytesAs is about what the weight takes once it is stored as t: rows are filled
-// up to what kernels read at once.
+// BytesAs is the approximate size of the weight once it is stored as t: rows
+// are padded to what kernels read at once.
 func (p Param) BytesAs(t kernels.DType) float64 {
 	if !p.Matrix() || t == kernels.F32 {
 		return 4 * Elements(p.Tensor.Shape)

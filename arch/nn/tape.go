@@ -4,14 +4,14 @@ import "reflect"
 
 // operation is an operation on the tape, with the tensors that it read and made.
 type operation interface {
-	// back adds to the gradients of the tensors that the operation read; those
-	// of the tensors it made are complete.
+	// back adds to the gradients of the tensors that the operation read, given
+	// the complete gradients of the tensors that it made.
 	back(g *Graph)
 }
 
 // entry is an operation and its output y. Backward skips the operation where y
-// got no gradient, as the loss does not depend on it; it never skips one whose y
-// is nil, which has several outputs.
+// has no gradient, as the loss does not depend on it. It never skips an
+// operation with several outputs, whose y is nil.
 type entry struct {
 	y  *Tensor
 	op operation
@@ -39,8 +39,8 @@ func record[O any, P interface {
 	}
 }
 
-// slab hands out operations of one kind and takes them back all at once, so
-// that a step after the first allocates none.
+// slab allocates operations of one kind and reclaims all of them at once, so
+// that steps after the first allocate none.
 type slab[O any] struct {
 	chunks []*[slabChunk]O
 	n      int

@@ -1,8 +1,7 @@
-// Package nn holds tensors, the tape and the coarse differentiable operations
-// that architectures are written with. An operation is a pair, kernel and
-// kernel gradient, and is as large as the paper's own words: a linear layer, a
-// time mixing, an attention. What is measured is then the architecture and not
-// the framework.
+// Package nn holds tensors, the tape and the differentiable operations that
+// architectures are written with. An operation is a kernel with its gradient,
+// and as coarse as the terms of the papers: a linear layer, a time mixing, an
+// attention. A measurement then shows the architecture and not the framework.
 package nn
 
 import (
@@ -17,12 +16,12 @@ import (
 type Tensor struct {
 	Shape []int
 	Data  []float32
-	// Stored is the matrix in its storage type, nil for float32. Data is then
-	// nil: only Linear, Embedding, Positions, Elman, LSTM and GRU read such a weight,
-	// and nothing trains it.
+	// Stored is the matrix in its storage type, nil for float32. Data is nil
+	// where Stored is not: only Linear, Embedding, Positions, Elman, LSTM and GRU
+	// read such a weight, and it cannot be trained.
 	Stored *kernels.Matrix
-	// Grad is the gradient of the loss, nil until wanted: ZeroGrad makes that
-	// of a weight, Backward those of the tensors between weights and loss.
+	// Grad is the gradient of the loss, nil until needed: ZeroGrad allocates it
+	// for weights, Backward for tensors between weights and loss.
 	Grad []float32
 	// Const marks a tensor that gets no gradient: a frozen weight.
 	Const bool
@@ -50,7 +49,7 @@ func (t *Tensor) Len() int {
 	if t.Stored != nil {
 		return t.Stored.N * t.Stored.K
 	}
-	if t.Data == nil && len(t.Shape) > 0 { // of an Outline
+	if t.Data == nil && len(t.Shape) > 0 { // made in an Outline
 		return int(min(Elements(t.Shape), math.MaxInt64/8))
 	}
 	return len(t.Data)

@@ -14,11 +14,11 @@ type Param struct {
 	// Embed marks an embedding or output head: not counted when models are
 	// compared at equal size.
 	Embed bool
-	// InOut marks a matrix that the files of its authors hold [in,out]; ours is
-	// [out,in], as Linear wants it.
+	// InOut marks a matrix that official files store as [in,out]; ours is
+	// [out,in], as Linear takes it.
 	InOut bool
-	// Vector marks a vector written as [heads, head size]: no matrix that Store
-	// or a file of another storage type may turn into something else.
+	// Vector marks a vector that is stored as [heads, head size]: Store and files
+	// of other storage types keep it in float32.
 	Vector bool
 }
 
@@ -33,7 +33,7 @@ func Walk(model any, f func(Param)) {
 	})
 }
 
-// WalkState visits the slots of a state likewise, by the tag `s:"name"`.
+// WalkState visits the slots of a state in the same way, by the tag `s:"name"`.
 func WalkState(state any, f func(name string, t *Tensor)) {
 	walk(reflect.ValueOf(state), "s", "", func(name, _ string, t *Tensor) { f(name, t) })
 }
@@ -84,8 +84,8 @@ func join(a, b string) string {
 	return a + "." + b
 }
 
-// ZeroGrad clears the gradients of a model's weights, making them first where
-// there are none.
+// ZeroGrad clears the gradients of a model's weights, and allocates those that
+// are missing.
 func ZeroGrad(model any) {
 	Walk(model, func(p Param) {
 		switch t := p.Tensor; {

@@ -46,7 +46,8 @@ type wkv6Op struct {
 	perStep          bool
 }
 
-// start returns the state to run in, keeping a copy where it is recorded.
+// start returns the state to run in; when recording, it stores a copy for the
+// gradient.
 func (o *wkv6Op) start(g *Graph, s *Tensor, n int) []float32 {
 	if s == nil {
 		zeros := g.floats(n)

@@ -12,8 +12,9 @@ import (
 	"workbench/arch/nn"
 )
 
-// TestForm: a layer with everything is x + f(LN(x)) before a last LN, f being
-// the layer of a plain stack; a part that is off is left out.
+// TestForm checks that a layer with residual and LayerNorm is x + f(LN(x)) with
+// a last LN, where f is the layer of a plain stack, and that a part that is off
+// is left out.
 func TestForm(t *testing.T) {
 	const H = 8
 	tok := nn.Tokens{IDs: []int32{3, 1, 4, 1, 5, 9}, B: 2, T: 3}
@@ -49,13 +50,13 @@ func TestForm(t *testing.T) {
 	}
 }
 
-// opened is a model beside its weights.
+// opened is a model and its weights by name.
 type opened struct {
 	arch.Model
 	*weights
 }
 
-// build1 returns a model whose weights follow from their names alone.
+// build1 returns a model whose weights are determined by their names.
 func build1(t *testing.T, name string, config map[string]any) opened {
 	m, _, err := arch.New(name, config, 1)
 	if err != nil {
@@ -68,7 +69,7 @@ func build1(t *testing.T, name string, config map[string]any) opened {
 	return opened{m, &m.(*model[hidden]).weights}
 }
 
-// by is LN of one row, in place, in float64.
+// by computes LN of one row in place, in float64.
 func (n *norm) by(row []float32) {
 	var mean, variance float64
 	C := float64(len(row))
@@ -83,8 +84,9 @@ func (n *norm) by(row []float32) {
 	}
 }
 
-// TestDropout: as torch's it falls on what a layer hands to the next and not on
-// the last, and with a residual on all that is added.
+// TestDropout checks that dropout applies, as in torch.nn.RNN, to what a layer
+// passes to the next and not to the last output, and with a residual to all
+// that is added.
 func TestDropout(t *testing.T) {
 	tok := nn.Tokens{IDs: []int32{3, 1, 4, 1}, B: 1, T: 4}
 	for _, name := range []string{"rnn", "lstm", "gru"} {

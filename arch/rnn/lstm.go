@@ -14,7 +14,7 @@ func NewLSTM(c Config, seed uint64) (arch.Model, error) {
 	})
 }
 
-// hiddenCell is what an LSTM remembers.
+// hiddenCell is the state of an LSTM layer.
 type hiddenCell struct {
 	H *nn.Tensor `s:"h"` // [B,H]
 	C *nn.Tensor `s:"c"` // [B,H]

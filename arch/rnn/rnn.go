@@ -11,11 +11,11 @@ import (
 // Residual nor LayerNorm it is exactly torch.nn.RNN, LSTM or GRU between an
 // embedding and a head.
 //
-// With both, a layer is x + f(LN(x)) and the head reads LN of the last: the
-// pre-LayerNorm residual block of Xiong et al., arXiv 2002.04745, figure 1b,
-// around the residual recurrent layer of Wu et al., arXiv 1609.08144, eq. 6.
-// LN is of Ba et al., arXiv 1607.06450. Residual alone leaves out every LN,
-// LayerNorm alone every sum.
+// With both, a layer is x + f(LN(x)) and the head reads LN of the last output:
+// the pre-LayerNorm residual block of Xiong et al., arXiv 2002.04745, figure
+// 1b, around the residual recurrent layer of Wu et al., arXiv 1609.08144, eq.
+// 6. LN is from Ba et al., arXiv 1607.06450. Residual alone leaves out every
+// LN, LayerNorm alone every residual sum.
 type Config struct {
 	Dim       int  `json:"dim" doc:"hidden units H of each layer"`
 	Emb       int  `json:"emb" doc:"channels of the embedding; 0 means dim"`

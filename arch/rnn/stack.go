@@ -8,7 +8,7 @@ import (
 	"workbench/arch/nn"
 )
 
-// model is a stack of layers that remember an S each.
+// model is a stack of layers, each with a state S.
 type model[S any] struct {
 	weights `w:""`
 
@@ -34,15 +34,16 @@ type cells struct {
 	HiddenB []*nn.Tensor `w:"bias_hh_l"`   // [G·H]
 }
 
-// A cell is layer l's network: x [B,T,E] to h [B,T,H], continuing from s and
-// updating it. Slots of s that are nil start from zeros and keep nothing.
+// A cell runs the recurrent network of layer l: x [B,T,E] to h [B,T,H],
+// continuing from s and updating it. Nil slots of s stand for zeros.
 type cell[S any] func(g *nn.Graph, w *cells, l int, x *nn.Tensor, s S) *nn.Tensor
 
-// A join makes what the next layer reads from a layer's input x and output h.
+// A join computes the input of the next layer from the input x and the output h
+// of a layer.
 type join func(g *nn.Graph, x, h *nn.Tensor) *nn.Tensor
 
-// plain and dropped are torch's: dropout falls on the output of every layer but
-// the last.
+// plain and dropped are the joins of torch.nn.RNN: dropout applies to the
+// output of every layer but the last.
 func plain(_ *nn.Graph, _, h *nn.Tensor) *nn.Tensor { return h }
 
 func dropped(g *nn.Graph, _, h *nn.Tensor) *nn.Tensor { return nn.Dropout(g, h) }
@@ -54,7 +55,7 @@ type norm struct {
 	Bias   *nn.Tensor `w:"bias"`   // [C]
 }
 
-// forward is LN(x), or x where there is none.
+// forward is LN(x), or x where n is nil.
 func (n *norm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
 	if n == nil {
 		return x
@@ -62,12 +63,12 @@ func (n *norm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
 	return nn.LayerNorm(g, n.Weight, n.Bias, x)
 }
 
-// state is one memory S a layer: hidden, or hiddenCell of an LSTM.
+// state is one S for each layer: hidden, or hiddenCell of an LSTM.
 type state[S any] struct {
 	Layers []*S `s:""`
 }
 
-// hidden is what an Elman network and a GRU remember.
+// hidden is the state of an Elman network or GRU layer.
 type hidden struct {
 	H *nn.Tensor `s:"h"` // [B,H]
 }
@@ -117,7 +118,7 @@ func (m *model[S]) Vocab() int { return m.Head.Dim(0) }
 // Channels implements arch.Model.
 func (m *model[S]) Channels() int { return m.Head.Dim(1) }
 
-// build makes a stack of layers of that many gates with PyTorch's initial
+// build builds a stack of layers of that many gates with PyTorch's initial
 // weights: U(±1/√H) in the cells and the head, N(0,1) in the embedding.
 // Source: torch.nn.RNNBase, torch.nn.Linear and torch.nn.Embedding,
 // reset_parameters.

@@ -11,7 +11,7 @@ import (
 	"workbench/arch/nn"
 )
 
-// drawn is a random small model and a text for it.
+// drawn is a small random model and a text for it.
 type drawn struct {
 	name   string
 	config map[string]any
@@ -56,8 +56,9 @@ func (d drawn) part(b0, b1, from, to int) nn.Tokens {
 
 const models = 60
 
-// TestStateRestores: wherever a state is saved, what follows is the same to the
-// bit from the saved copy, whatever was read in between and however it is cut.
+// TestStateRestores checks that reading on from a saved copy of a state gives
+// the same bits, wherever it was saved, whatever was read in between and
+// however the text is cut.
 func TestStateRestores(t *testing.T) {
 	for seed := range uint64(models) {
 		d := draw(t, seed)
@@ -82,9 +83,8 @@ func TestStateRestores(t *testing.T) {
 	}
 }
 
-// TestStateIsRows: the rows of a state are sequences that know nothing of each
-// other: read alone, token by token, a row leaves the same state within
-// rounding.
+// TestStateIsRows checks that the rows of a state are independent: a row read
+// alone, token by token, leaves the same state within rounding.
 func TestStateIsRows(t *testing.T) {
 	for seed := range uint64(models) {
 		d := draw(t, models+seed)
@@ -109,7 +109,8 @@ func TestStateIsRows(t *testing.T) {
 	}
 }
 
-// TestStateBytes: a layer remembers H floats a sequence, an LSTM twice as many.
+// TestStateBytes checks that a layer stores H floats for a sequence, an LSTM
+// twice as many.
 func TestStateBytes(t *testing.T) {
 	for seed := range uint64(models) {
 		d := draw(t, seed)

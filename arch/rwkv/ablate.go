@@ -24,7 +24,7 @@ var activations = map[string]kernels.Activation{
 	"relu2": kernels.ActReLUSq, "relu": kernels.ActReLU, "gelu": kernels.ActGELU, "silu": kernels.ActSiLU,
 }
 
-// without removes the weights of parts that are off.
+// without removes the weights of an ablated part.
 func without(setting string, weights ...**nn.Tensor) {
 	if setting == off {
 		for _, w := range weights {
@@ -33,8 +33,8 @@ func without(setting string, weights ...**nn.Tensor) {
 	}
 }
 
-// ablateShift resolves a token shift: fixed weights stay at their initial
-// values, and where there are none, the mix is the present token alone.
+// ablateShift resolves a token shift: fixed weights keep their initial values,
+// and without weights there is no shift.
 func ablateShift(kind string, mus ...**nn.Tensor) {
 	for _, mu := range mus {
 		switch {
@@ -46,8 +46,8 @@ func ablateShift(kind string, mus ...**nn.Tensor) {
 	}
 }
 
-// channelShift is the shift of the channel mixing where it is the same as the
-// time mixing's.
+// channelShift resolves the setting of the channel mixing, which may be the
+// same as that of the time mixing.
 func channelShift(channel, time string) string {
 	switch {
 	case channel != same:
@@ -58,8 +58,8 @@ func channelShift(channel, time string) string {
 	return time
 }
 
-// spread moves the initial decays from their mean outwards: 0 puts all of them
-// there, 1 leaves them as they are.
+// spread scales the distance of the initial decays from their mean: 0 sets all
+// to the mean, 1 leaves them unchanged.
 func spread(w *nn.Tensor, by float64) *nn.Tensor {
 	m := mean(w)
 	for i, v := range w.Data {
@@ -75,9 +75,9 @@ func mean(w *nn.Tensor) (m float64) {
 	return m
 }
 
-// ablateDecay resolves the decay of channels that all tokens share. It takes
-// the official parameter away or changes it, and returns the log-decay [C],
-// which log makes of the parameter:
+// ablateDecay resolves a decay that does not depend on the token. It removes or
+// changes the official parameter, and returns the log-decay [C], which log
+// computes from the parameter:
 //
 //	learned, static  trained
 //	fixed            left at its initial value

@@ -1,5 +1,5 @@
-// Package rwkv holds the RWKV family, one file a version; what they share is
-// in common.go, ablate.go and docs.go.
+// Package rwkv holds RWKV-4 to RWKV-7, one file a version; shared parts are in
+// common.go, ablate.go and docs.go.
 package rwkv
 
 import (
@@ -11,8 +11,8 @@ import (
 	"workbench/kernels"
 )
 
-// stack is a whole model: every version has these parts, blocks of its own, and
-// a state S of each block.
+// stack is a whole model: all versions share these parts, each with blocks of
+// its own and a state S of each block.
 type stack[S layerState] struct {
 	Emb    *nn.Tensor `w:"emb.weight,embed"` // [V,C]
 	LN0    *norm      `w:"blocks.0.ln0"`
@@ -20,32 +20,32 @@ type stack[S layerState] struct {
 	LNOut  *norm      `w:"ln_out"`
 	Head   *nn.Tensor `w:"head.weight,embed"` // [V,C]
 
-	stateless S // has no slot: a block starts from nothing and keeps nothing
+	stateless S // state without slots: a block starts from zeros and stores nothing
 }
 
 // layer is one block.
 type layer[S layerState] interface {
-	// forward maps the output x of the layer before it, [B,T,C] or what block7
-	// has in its place, to its own, continuing from s and updating it.
+	// forward maps the output x of the layer before, [B,T,C] or the stream of
+	// block7, to its own output, continuing from s and updating it.
 	forward(g *nn.Graph, x *nn.Tensor, s S) *nn.Tensor
-	// newState returns the memory of B sequences that have seen nothing.
+	// newState returns the state of B fresh sequences.
 	newState(B int) S
 }
 
-// layerState is what a block remembers: the struct of its version, state4 to
-// state7, which embeds shiftState.
+// layerState is the state of a block: state4 to state7, each of which embeds
+// shiftState.
 type layerState interface{ shifts() *shiftState }
 
-// shiftState is what the token shifts of a block remember: what each read at
-// the last position, absent without token shift.
+// shiftState is the state of the token shifts of a block: the last position
+// that each has read, nil without token shift.
 type shiftState struct {
-	AttX *nn.Tensor `s:"att_x_prev"` // [B,C], of the time mixing
-	FFNX *nn.Tensor `s:"ffn_x_prev"` // [B,C], of the channel mixing
+	AttX *nn.Tensor `s:"att_x_prev"` // [B,C], read by the time mixing
+	FFNX *nn.Tensor `s:"ffn_x_prev"` // [B,C], read by the channel mixing
 }
 
 func (s *shiftState) shifts() *shiftState { return s }
 
-// state is that of a whole model.
+// state is the state of a whole model.
 type state[S layerState] struct {
 	Layers []S `s:""`
 }
@@ -93,8 +93,8 @@ func (m *stack[S]) Vocab() int { return m.Head.Dim(0) }
 // Channels implements arch.Model.
 func (m *stack[S]) Channels() int { return m.Head.Dim(1) }
 
-// block is a time mixing and a channel mixing, each over a norm of its own and
-// beside a residual.
+// block is a time mixing and a channel mixing, each behind a norm and with a
+// residual connection.
 type block[S layerState] struct {
 	LN1 *norm      `w:"ln1"`
 	LN2 *norm      `w:"ln2"`
@@ -107,18 +107,17 @@ type timeMix[S layerState] interface {
 	// forward is residual + the time mixing of x [B,T,C], continuing from s and
 	// updating it.
 	forward(g *nn.Graph, residual, x *nn.Tensor, s S) *nn.Tensor
-	// newState returns the time mixing's memory of B sequences.
+	// newState returns the state of the time mixing for B sequences.
 	newState(B int) S
 }
 
 // channelMix is the half of a block that mixes channels.
 type channelMix interface {
-	// forward is residual + the channel mixing of x [B,T,C]. The position before
-	// the first is last [B,C], which then becomes the last of x; a nil last is
-	// zeros and keeps nothing.
+	// forward is residual + the channel mixing of x [B,T,C]. last [B,C] is the
+	// position before the first and receives the last position of x; a nil last
+	// stands for zeros.
 	forward(g *nn.Graph, residual, x, last *nn.Tensor) *nn.Tensor
-	// newLast returns last for B sequences that have seen nothing, nil without
-	// token shift.
+	// newLast returns last for B fresh sequences, nil without token shift.
 	newLast(B int) *nn.Tensor
 }
 
@@ -166,7 +165,7 @@ func (n *headNorm) forward(g *nn.Graph, x *nn.Tensor) *nn.Tensor {
 	return nn.GroupNorm(g, n.Weight, n.Bias, x, n.heads, n.eps)
 }
 
-// channelMix4 is the feed-forward part of versions 4 and 5. Without receptance
+// channelMix4 is the feed-forward layer of versions 4 and 5. Without Receptance
 // it has no gate.
 type channelMix4 struct {
 	MuK        *nn.Tensor `w:"time_mix_k"`        // [C]
@@ -191,8 +190,8 @@ func feedForward(g *nn.Graph, residual *nn.Tensor, x [nn.MaxMixes]*nn.Tensor, ke
 	return nn.LinearThen(g, value, p[0], nn.Then{Gate: p[1], Residual: residual})
 }
 
-// lastOf returns the slot [B,C] of the last position, nil where there is no token
-// shift and so no mix weight mu [C].
+// lastOf returns the state slot [B,C] of the last position, nil without token
+// shift, where the mix weight mu is nil.
 func lastOf(B int, mu *nn.Tensor) *nn.Tensor {
 	if mu == nil {
 		return nil
@@ -200,14 +199,14 @@ func lastOf(B int, mu *nn.Tensor) *nn.Tensor {
 	return nn.New(B, mu.Len())
 }
 
-// matrices is the memory of a time mixing of C channels that keeps a matrix a
-// head: [B,heads,N key,N value].
+// matrices returns the state of a time mixing of C channels with a matrix for
+// each head: [B,heads,N key,N value].
 func matrices(B, C, heads int) *nn.Tensor {
 	N := C / heads
 	return nn.New(B, heads, N, N)
 }
 
-// sized are the settings that every version has.
+// sized holds the settings that every version has.
 type sized struct {
 	dim, layers, vocab int
 	seed               uint64
@@ -220,9 +219,9 @@ func (c sized) check() error {
 	return nil
 }
 
-// newStack makes the parts around the blocks. The embedding is drawn from
-// U(-r, r), or without small init from N(0, 0.02²), as in GPT-2. stateless is a
-// state of a block that has no slot.
+// newStack builds the parts around the blocks. The embedding is drawn from
+// U(-r, r) or, without small init, from N(0, 0.02²) as in GPT-2. stateless is
+// the state of a block without slots.
 func newStack[S layerState](c sized, stateless S, r float64, smallInit, ln0 string) *stack[S] {
 	m := &stack[S]{Emb: nn.New(c.vocab, c.dim), LN0: newNorm(c.dim), LNOut: newNorm(c.dim), Head: nn.New(c.vocab, c.dim), stateless: stateless}
 	if smallInit == on {
@@ -237,12 +236,13 @@ func newStack[S layerState](c sized, stateless S, r float64, smallInit, ln0 stri
 	return m
 }
 
-// layerRatios are r0, from 0 at the first layer to 1, and r1, from 1 to nearly 0.
+// layerRatios returns r0, which rises from 0 at the first layer to 1, and r1,
+// which falls from 1 to nearly 0.
 func (c sized) layerRatios(l int) (r0, r1 float64) {
 	return float64(l) / float64(max(1, c.layers-1)), 1 - float64(l)/float64(c.layers)
 }
 
-// orthogonal is a new matrix [rows,cols] of that gain.
+// orthogonal returns an orthogonal matrix [rows,cols] of that gain.
 func (c sized) orthogonal(name string, rows, cols int, gain float64) *nn.Tensor {
 	return nn.Orthogonal(nn.New(rows, cols), nn.Rand(c.seed, name), gain)
 }
@@ -266,19 +266,19 @@ func ramp(C int, power, plus float64) *nn.Tensor {
 	return each(C, func(i int) float64 { return math.Pow(float64(i)/float64(C), power) + plus })
 }
 
-// restOf is 1 - x: the weight of the previous token.
+// restOf returns 1 - x, the weight of the previous token.
 func restOf(x *nn.Tensor) *nn.Tensor {
 	return each(x.Len(), func(i int) float64 { return 1 - float64(x.Data[i]) })
 }
 
-// shaped gives x other axes.
+// shaped returns x under another shape.
 func shaped(x *nn.Tensor, shape ...int) *nn.Tensor {
 	x.Shape = shape
 	return x
 }
 
-// headSize is what a size of 0 stands for: the largest of 64, 32, … that
-// divides the channels.
+// headSize resolves a size of 0: the largest of 64, 32, … that divides the
+// channels.
 func headSize(size, dim int) int {
 	if size > 0 {
 		return size

@@ -10,25 +10,26 @@ import (
 	"workbench/arch/archtest"
 )
 
-// ablation is one setting and by how many weights it changes a model.
+// ablation is one setting and the number of weights that it adds to a model.
 type ablation struct {
 	key    string
 	value  any
 	params int
 }
 
-// smooth is a group_norm_eps for the contract. After one token a head's memory
-// is its value times a number; the norm then knows little but that number's
-// sign, and with the official eps its slope near 0 is too steep for finite
-// differences, and for the rounding of stored weights. Golden cases have that.
+// smooth is a group_norm_eps for the contract. After one token the memory of a
+// head is its value times a number, so the norm depends on little but the sign
+// of that number; with the official eps it is too steep near 0 for finite
+// differences and for rounded weights. Golden cases test the official eps.
 const smooth = 1
 
-// rounding is archtest.Spec's: from version 5 on r, k, v and the gate are
-// multiplied, in version 7 the removal's key besides.
+// rounding is Rounding of archtest.Spec: from version 5 on r, k, v and the gate
+// are multiplied with each other, in version 7 also the removal key.
 var rounding = map[string]float64{"rwkv5": 2, "rwkv6": 2, "rwkv7": 2}
 
-// contract checks the architecture as configured, with that many weights, and
-// with each ablation; every named value of every setting must be among them.
+// contract checks the architecture with config, which has that many weights,
+// and with each ablation. Every named value of every setting must be among the
+// ablations.
 func contract(t *testing.T, name string, config map[string]any, params int, ablations []ablation) {
 	t.Helper()
 	for _, o := range arch.Options(name) {

@@ -1,7 +1,7 @@
 package rwkv
 
-// docs says what a setting of Config4 to Config7 means where its field has no
-// doc of its own.
+// docs documents the settings of Config4 to Config7 whose fields have no doc of
+// their own.
 var docs = map[string]string{
 	"dim":                "channels C",
 	"layers":             "blocks L",
@@ -21,13 +21,13 @@ var docs = map[string]string{
 	"group_norm":         "the norm of each head's memory",
 }
 
-// docs56 goes before docs in versions 5 and 6.
+// docs56 takes precedence over docs in versions 5 and 6.
 var docs56 = map[string]string{
 	"ffn":   "hidden channels of the channel mixing; 0 means 3.5·dim, down to whole 32s",
 	"bonus": "whether the present token has a weight of its own, or counts like a past one",
 }
 
-// docs67 goes before docs in versions 6 and 7.
+// docs67 takes precedence over docs in versions 6 and 7.
 var docs67 = map[string]string{
 	"time_decay": "how fast each channel forgets: as the token says, trained but the same for all tokens, that left at its initial value, one trained value a layer, or never",
 }

@@ -10,9 +10,9 @@ import (
 	"workbench/kernels"
 )
 
-// BenchmarkLayer4 times one RWKV-4 block forward and backward on the tape and
-// by the same kernels called by hand on memory of their own, in turn, and
-// reports what the tape costs.
+// BenchmarkLayer4 times one RWKV-4 block forward and backward, on the tape and
+// by calling the same kernels on preallocated memory, in turn. It reports the
+// overhead of the tape.
 func BenchmarkLayer4(b *testing.B) {
 	const B, T, C = 8, 256, 256
 	m, _, err := arch.New("rwkv4", map[string]any{"dim": C, "layers": 2}, 1)
@@ -61,8 +61,8 @@ func BenchmarkLayer4(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// handBlock is one block's kernels called by hand, forward and backward, on
-// buffers made once.
+// handBlock calls the kernels of one block, forward and backward, on
+// preallocated buffers.
 type handBlock struct {
 	LN1, LN2      *norm
 	Att           *timeMix4
@@ -173,7 +173,8 @@ func (h *handBlock) backward(x *nn.Tensor, dy []float32) {
 	kernels.LayerNormGrad(x.Grad, h.LN1.Weight.Grad, h.LN1.Bias.Grad, h.dln1, h.norm1(x.Data))
 }
 
-// projectionGrad goes back through a [C,C] projection of the time mixing.
+// projectionGrad computes the gradients of a [C,C] projection of the time
+// mixing.
 func (h *handBlock) projectionGrad(w *nn.Tensor, dy, x, dx []float32) {
 	kernels.MatMulNN(dx, dy, w.Data, h.R, h.C, h.C, false)
 	kernels.MatMulTN(w.Grad, dy, x, h.C, h.C, h.R, true)

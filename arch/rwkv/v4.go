@@ -42,12 +42,13 @@ func (c Config4) Resolve() any {
 	return c
 }
 
-// timeMix4 is the long-term memory: a decaying, key-weighted mean of values.
+// timeMix4 is the time mixing of RWKV-4: a decaying, key-weighted mean of
+// values.
 type timeMix4 struct {
 	MuK        *nn.Tensor `w:"time_mix_k"`        // [C]
 	MuV        *nn.Tensor `w:"time_mix_v"`        // [C]
 	MuR        *nn.Tensor `w:"time_mix_r"`        // [C]
-	Decay      *nn.Tensor `w:"time_decay"`        // [C], the log-decay a step is -exp of it
+	Decay      *nn.Tensor `w:"time_decay"`        // [C], the log-decay of a step is -exp(Decay)
 	First      *nn.Tensor `w:"time_first"`        // [C]
 	Key        *nn.Tensor `w:"key.weight"`        // [C,C]
 	Value      *nn.Tensor `w:"value.weight"`      // [C,C]
@@ -55,10 +56,10 @@ type timeMix4 struct {
 	Output     *nn.Tensor `w:"output.weight"`     // [C,C]
 
 	logDecay func(g *nn.Graph) *nn.Tensor // [C] ≤ 0
-	bonus    *nn.Tensor                   // [C], First where there is one
+	bonus    *nn.Tensor                   // [C], First unless it is ablated
 }
 
-// state4 is what a block remembers: five vectors [B,C].
+// state4 is the state of a block: five vectors [B,C].
 type state4 struct {
 	shiftState `s:""`
 	WKV        *nn.WKV4State `s:""` // aa, bb and pp of the recurrence

@@ -9,9 +9,9 @@ import (
 	"workbench/kernels"
 )
 
-// Config5 is the configuration of RWKV-5 "Eagle": 5.2, and by per_head,
-// exp_bonus and output_gate 5.1 and 5.0. Without decay and shifts it is plain
-// causal linear attention.
+// Config5 is the configuration of RWKV-5 "Eagle": version 5.2 and, with
+// per_head, exp_bonus and output_gate, 5.1 and 5.0. Without decay and token
+// shift it is plain causal linear attention.
 // Source: Peng et al., arXiv 2404.05892; BlinkDL/RWKV-LM RWKV-v5/src/model.py.
 type Config5 struct {
 	Dim               int     `json:"dim"`
@@ -50,18 +50,20 @@ func (c Config5) Resolve() any {
 	return c
 }
 
-// hidden35 is the hidden channels of RWKV-5 and 6.
+// hidden35 is the number of hidden channels of the channel mixing in RWKV-5 and
+// 6: 3.5·dim in multiples of 32.
 func hidden35(dim int) int { return max(32, 7*dim/2/32*32) }
 
-// timeMix5 is the long-term memory: a decaying sum of kᵀv a head, read by r.
+// timeMix5 is the time mixing of RWKV-5: a decaying sum of kᵀv for each head,
+// read by r.
 type timeMix5 struct {
 	MuK        *nn.Tensor `w:"time_mix_k"`        // [C]
 	MuV        *nn.Tensor `w:"time_mix_v"`        // [C]
 	MuR        *nn.Tensor `w:"time_mix_r"`        // [C]
 	MuG        *nn.Tensor `w:"time_mix_g"`        // [C]
-	Decay      *nn.Tensor `w:"time_decay,vector"` // [H,N] or [H], the log-decay a step is -exp of it
+	Decay      *nn.Tensor `w:"time_decay,vector"` // [H,N] or [H], the log-decay of a step is -exp(Decay)
 	Faaaa      *nn.Tensor `w:"time_faaaa,vector"` // [H,N] or [H], the bonus
-	First      *nn.Tensor `w:"time_first,vector"` // its logarithm, in 5.0
+	First      *nn.Tensor `w:"time_first,vector"` // the logarithm of the bonus, in 5.0
 	Receptance *nn.Tensor `w:"receptance.weight"` // [C,C]
 	Key        *nn.Tensor `w:"key.weight"`        // [C,C]
 	Value      *nn.Tensor `w:"value.weight"`      // [C,C]
@@ -74,7 +76,7 @@ type timeMix5 struct {
 	bonus    func(g *nn.Graph) *nn.Tensor // [C], nil for 1
 }
 
-// state5 is what a block remembers: two vectors, and a matrix a head, the
+// state5 is the state of a block: two vectors and, for each head, a matrix, the
 // decaying sum of kᵀv.
 type state5 struct {
 	shiftState `s:""`
@@ -149,23 +151,24 @@ func newTimeMix5(c Config5, size sized, l int) *timeMix5 {
 	return m
 }
 
-// decay56 is the initial time_decay of n channels, or heads.
+// decay56 returns the initial time_decay of n channels or heads.
 func decay56(n int, r0 float64) *nn.Tensor {
 	return each(n, func(i int) float64 { return -6 + 5*math.Pow(float64(i)/float64(max(1, n-1)), 0.7+1.3*r0) })
 }
 
-// bonus56 is the initial time_faaaa.
+// bonus56 returns the initial time_faaaa.
 func bonus56(C int, r0 float64) *nn.Tensor {
 	return each(C, func(i int) float64 { return r0*(1-float64(i)/float64(max(1, C-1))) + 0.1*float64((i+1)%3-1) })
 }
 
-// newHeadNorm is the ln_x of layer l.
+// newHeadNorm returns the ln_x of layer l.
 func newHeadNorm(size sized, l, heads int, eps float64) *headNorm {
 	w := float32(math.Pow(float64(l+1)/float64(size.layers), 0.7))
 	return &headNorm{Weight: nn.New(size.dim).Fill(w), Bias: nn.New(size.dim), heads: heads, eps: float32(eps)}
 }
 
-// bonusOf is the bonus [C] from its weight, from its logarithm, or nil for 1.
+// bonusOf returns the bonus [C] from its weight or from its logarithm, nil for
+// a bonus of 1.
 func bonusOf(faaaa, first *nn.Tensor, C int) func(g *nn.Graph) *nn.Tensor {
 	return func(g *nn.Graph) *nn.Tensor {
 		u := faaaa

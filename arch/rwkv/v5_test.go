@@ -27,8 +27,8 @@ func TestContract5(t *testing.T) {
 	contract(t, "rwkv5", config, full+L*2*(H-C)-L*(C*C+C), nil)
 }
 
-// TestLinearAttention: without decay, shifts and bonus a token's memory is
-// the plain sum of kᵀv, as in linear attention without a kernel function.
+// TestLinearAttention checks that without decay, token shift and bonus the
+// memory is the plain sum of kᵀv, as in linear attention without a feature map.
 // Source: Katharopoulos et al., arXiv 2006.16236, equation 9.
 func TestLinearAttention(t *testing.T) {
 	const C, N, V, T = 24, 8, 17, 9

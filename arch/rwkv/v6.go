@@ -59,9 +59,9 @@ func (c Config6) Resolve() any {
 	return c
 }
 
-// timeMix6 is timeMix5 with a token shift and a decay that the tokens choose.
+// timeMix6 is timeMix5 with a data-dependent token shift and decay.
 type timeMix6 struct {
-	MuX        *nn.Tensor `w:"time_maa_x"`          // [C], of what chooses the mixes
+	MuX        *nn.Tensor `w:"time_maa_x"`          // [C], mix of the input of MixDown
 	MuW        *nn.Tensor `w:"time_maa_w"`          // [C]
 	MuK        *nn.Tensor `w:"time_maa_k"`          // [C]
 	MuV        *nn.Tensor `w:"time_maa_v"`          // [C]
@@ -69,7 +69,7 @@ type timeMix6 struct {
 	MuG        *nn.Tensor `w:"time_maa_g"`          // [C]
 	MixDown    *nn.Tensor `w:"time_maa_w1,inout"`   // [mixes·rank,C]
 	MixUp      *nn.Tensor `w:"time_maa_w2,inout"`   // [mixes,C,rank]
-	Decay      *nn.Tensor `w:"time_decay"`          // [C], the log-decay a step is -exp of it
+	Decay      *nn.Tensor `w:"time_decay"`          // [C], the log-decay of a step is -exp(Decay + DecayUp·h)
 	DecayDown  *nn.Tensor `w:"time_decay_w1,inout"` // [rank,C]
 	DecayUp    *nn.Tensor `w:"time_decay_w2,inout"` // [C,rank]
 	Faaaa      *nn.Tensor `w:"time_faaaa,vector"`   // [H,N], the bonus
@@ -81,15 +81,16 @@ type timeMix6 struct {
 	LNX        *headNorm  `w:"ln_x"`
 
 	heads int
-	// shift makes what the decay, k, v, r and the gate read of x [B,T,C].
+	// shift computes the inputs of the decay, k, v, r and the gate from x
+	// [B,T,C].
 	shift func(g *nn.Graph, x, last *nn.Tensor) [nn.MaxMixes]*nn.Tensor
-	// recall is the recurrence, whose decay may depend on h, the output of
+	// recall runs the recurrence, whose decay may depend on h, the output of
 	// DecayDown.
 	recall func(g *nn.Graph, h, r, k, v, s *nn.Tensor) *nn.Tensor
 }
 
-// state6 is what a block remembers: as in RWKV-5, two vectors and a matrix a
-// head.
+// state6 is the state of a block: as in RWKV-5, two vectors and a matrix for
+// each head.
 type state6 struct {
 	shiftState `s:""`
 	WKV        *nn.Tensor `s:"wkv"` // [B,H,N key,N value]
@@ -106,7 +107,7 @@ func (m *timeMix6) forward(g *nn.Graph, residual, x *nn.Tensor, s *state6) *nn.T
 	return nn.LinearThen(g, m.Output, y, nn.Then{Residual: residual})
 }
 
-// ddlerp is the shift with mixes that follow from both tokens.
+// ddlerp is the token shift whose mix weights depend on both tokens.
 func (m *timeMix6) ddlerp(g *nn.Graph, x, last *nn.Tensor) [nn.MaxMixes]*nn.Tensor {
 	z := nn.ShiftMixPrev(g, x, nn.Snapshot(g, last), m.MuX)[0]
 	h := nn.LinearThen(g, m.MixDown, z, nn.Then{F: kernels.ActTanh})
@@ -118,7 +119,7 @@ func (m *timeMix6) lerp(g *nn.Graph, x, last *nn.Tensor) [nn.MaxMixes]*nn.Tensor
 	return nn.ShiftMixPrev(g, x, last, m.MuW, m.MuK, m.MuV, m.MuR, m.MuG)
 }
 
-// decaying is the recurrence in which each token has a decay of its own.
+// decaying is the recurrence with a decay of its own for each token.
 func (m *timeMix6) decaying(g *nn.Graph, h, r, k, v, s *nn.Tensor) *nn.Tensor {
 	w := nn.LinearThen(g, m.DecayUp, h, nn.Then{Bias: m.Decay, F: kernels.ActNegExp})
 	return nn.WKV6(g, w, m.Faaaa, r, k, v, m.heads, s)
@@ -128,7 +129,7 @@ func (m *timeMix6) newState(B int) *state6 {
 	return &state6{shiftState{AttX: lastOf(B, m.MuK)}, matrices(B, m.Output.Dim(0), m.heads)}
 }
 
-// channelMix6 is channelMix4 with weights of the token before.
+// channelMix6 is channelMix4 with mix weights applied to the previous token.
 type channelMix6 struct {
 	MuK        *nn.Tensor `w:"time_maa_k"`        // [C]
 	MuR        *nn.Tensor `w:"time_maa_r"`        // [C]
@@ -168,10 +169,10 @@ func New6(c Config6, seed uint64) (arch.Model, error) {
 	return m, nil
 }
 
-// rescaled is the factor of the eps of a norm that comes after that many layers,
-// in a model whose residual stream is halved after every n of them. The stream
-// is not halved here: a norm of x/2^k with some eps equals, to the bit, the norm
-// of x with 4^k times that eps.
+// rescaled is the factor of the eps of a norm behind that many layers, in a
+// model whose residual stream is halved after every n of them. Here the stream
+// is not halved: a norm of x/2^k with some eps equals, to the bit, the norm of
+// x with 4^k times that eps.
 func rescaled(layers, n int) float32 {
 	if n == 0 {
 		return 1
@@ -210,8 +211,9 @@ func newTimeMix6(c Config6, size sized, l int) *timeMix6 {
 	return m
 }
 
-// ablateDecay resolves a decay that does not depend on the token: the weights
-// that only a data-dependent one needs go, and the recurrence is RWKV-5's.
+// ablateDecay resolves a decay that does not depend on the token: it removes
+// the weights of the data-dependent decay, and the recurrence becomes that of
+// RWKV-5.
 func (m *timeMix6) ablateDecay(kind string) {
 	m.recall = m.decaying
 	if kind == learned {
@@ -224,8 +226,8 @@ func (m *timeMix6) ablateDecay(kind string) {
 	}
 }
 
-// ablateShift resolves the token shift: a data-dependent one gets its matrices,
-// for as many mixes as are left, and any other loses MuX.
+// ablateShift resolves the token shift: a data-dependent one gets low-rank
+// matrices for the remaining mixes, any other loses MuX.
 func (m *timeMix6) ablateShift(c Config6, r *rand.Rand) {
 	mus := []**nn.Tensor{&m.MuW, &m.MuK, &m.MuV, &m.MuR, &m.MuG}
 	if c.TokenShift != dataDependent {

@@ -61,14 +61,15 @@ func (c Config7) Resolve() any {
 	return c
 }
 
-// state7 is what a block remembers: two vectors, and a matrix a head that maps
-// a key to its value.
+// state7 is the state of a block: two vectors and, for each head, a matrix that
+// maps a key to its value.
 type state7 struct {
 	shiftState `s:""`
 	WKV        *nn.Tensor `s:"wkv"` // [B,H,N key,N value]
 }
 
-// block7 is a block whose layers after the first also read that one's values.
+// block7 is a block that, behind the first layer, also reads the values of the
+// first layer.
 type block7 struct {
 	LN1 *norm        `w:"ln1"`
 	LN2 *norm        `w:"ln2"`
@@ -78,9 +79,9 @@ type block7 struct {
 	values valuePath
 }
 
-// valuePath is how the first layer's values come to a block and go on from it.
-// What one layer hands to the next is then a stack [2,B,T,C]: the residual
-// stream x and those values.
+// valuePath says whether a block takes the values of the first layer from the
+// layer before and gives them to the next. What layers pass on is then a stack
+// [2,B,T,C]: the residual stream x and these values.
 type valuePath struct{ takes, gives bool }
 
 func (b *block7) forward(g *nn.Graph, stream *nn.Tensor, s *state7) *nn.Tensor {
@@ -90,8 +91,8 @@ func (b *block7) forward(g *nn.Graph, stream *nn.Tensor, s *state7) *nn.Tensor {
 	return b.values.give(g, x, first, v)
 }
 
-// take splits the stream into x and the first layer's values, nil in the first
-// layer.
+// take splits the stream into x and the values of the first layer, which are
+// nil in the first layer.
 func (p valuePath) take(g *nn.Graph, stream *nn.Tensor) (x, first *nn.Tensor) {
 	if p.takes {
 		return nn.Unstack(g, stream)
@@ -99,7 +100,7 @@ func (p valuePath) take(g *nn.Graph, stream *nn.Tensor) (x, first *nn.Tensor) {
 	return stream, nil
 }
 
-// give makes the stream that the next layer takes.
+// give returns the stream for the next layer.
 func (p valuePath) give(g *nn.Graph, x, first, v *nn.Tensor) *nn.Tensor {
 	switch {
 	case !p.gives:
@@ -115,8 +116,9 @@ func (b *block7) newState(B int) *state7 {
 	return &state7{shifts, matrices(B, b.Att.Output.Dim(0), b.Att.heads)}
 }
 
-// timeMix7 is the long-term memory: a matrix a head, from which every token
-// removes the value that its key finds there before it adds its own kᵀv.
+// timeMix7 is the time mixing of RWKV-7: a matrix for each head, from which
+// every token removes the value stored under its key before it adds its own
+// kᵀv.
 type timeMix7 struct {
 	MuR        *nn.Tensor `w:"x_r"`               // [C]
 	MuW        *nn.Tensor `w:"x_w"`               // [C]
@@ -135,7 +137,7 @@ type timeMix7 struct {
 	V2         *nn.Tensor `w:"v2,inout"`          // [C,rank]
 	G1         *nn.Tensor `w:"g1,inout"`          // [rank,C], the output gate: g2·σ(g1·x)
 	G2         *nn.Tensor `w:"g2,inout"`          // [C,rank]
-	KK         *nn.Tensor `w:"k_k"`               // [C], of the key that removes
+	KK         *nn.Tensor `w:"k_k"`               // [C], weight of the removal key
 	KA         *nn.Tensor `w:"k_a"`               // [C], how far the rate scales the key
 	RK         *nn.Tensor `w:"r_k,vector"`        // [H,N], the bonus
 	Receptance *nn.Tensor `w:"receptance.weight"` // [C,C]
@@ -145,15 +147,16 @@ type timeMix7 struct {
 	LNX        *headNorm  `w:"ln_x"`
 
 	heads int
-	// logDecay and rate return the log-decay and the in-context rate [B,T,C]: own,
-	// which the low-rank weights made, or what all tokens share, in the shape of k.
+	// logDecay and rate return the log-decay and the in-context rate [B,T,C]:
+	// own, computed by the low-rank weights, or a vector shared by all tokens, in
+	// the shape of k.
 	logDecay, rate func(g *nn.Graph, own, k *nn.Tensor) *nn.Tensor
-	// recall is the recurrence: nn.WKV7, or one that removes nothing.
+	// recall runs the recurrence: nn.WKV7, or one without removal.
 	recall func(g *nn.Graph, w, r, k, v, remove, replace *nn.Tensor, heads int, s *nn.Tensor) *nn.Tensor
 }
 
 // forward returns residual + the time mixing of x, and the values v of this
-// layer. first are the values of the first layer, nil in that layer itself.
+// layer. first holds the values of the first layer, nil in that layer itself.
 func (m *timeMix7) forward(g *nn.Graph, residual, x, first *nn.Tensor, s *state7) (y, v *nn.Tensor) {
 	mixed := nn.ShiftMixPrev(g, x, s.AttX, m.MuR, m.MuW, m.MuK, m.MuV, m.MuA, m.MuG)
 	xr, xw, xk, xv, xa, xg := mixed[0], mixed[1], mixed[2], mixed[3], mixed[4], mixed[5]
@@ -176,7 +179,7 @@ func (m *timeMix7) forward(g *nn.Graph, residual, x, first *nn.Tensor, s *state7
 	return nn.LinearThen(g, m.Output, y, nn.Then{Residual: residual}), v
 }
 
-// channelMix7 is the feed-forward part, without a gate.
+// channelMix7 is the feed-forward layer, without a gate.
 type channelMix7 struct {
 	MuK   *nn.Tensor `w:"x_k"`          // [C]
 	Key   *nn.Tensor `w:"key.weight"`   // [F,C]
@@ -264,7 +267,7 @@ func newChannelMix7(c Config7, size sized, l int) *channelMix7 {
 	return m
 }
 
-// ablate resolves the ablations of layer l.
+// ablate applies the ablations of layer l.
 func (m *timeMix7) ablate(c Config7, l int) {
 	if c.ValueResidual == off || l == 0 {
 		m.V0, m.V1, m.V2 = nil, nil, nil
@@ -290,13 +293,13 @@ func (m *timeMix7) ablate(c Config7, l int) {
 	ablateShift(c.TokenShift, &m.MuR, &m.MuW, &m.MuK, &m.MuV, &m.MuA, &m.MuG)
 }
 
-// ablateRate resolves iclr.
+// ablateRate applies the setting iclr.
 func (m *timeMix7) ablateRate(kind string) {
 	if kind == learned {
 		return
 	}
 	m.MuA, m.A1, m.A2 = nil, nil, nil
-	if kind == off { // a is 1, of which nothing is left to scale the key by
+	if kind == off { // a is 1, so that k·(1 + (a-1)·ka) = k
 		m.A0, m.KA = nil, nil
 		return
 	}
@@ -304,7 +307,7 @@ func (m *timeMix7) ablateRate(kind string) {
 	m.rate = rowsOf(func(g *nn.Graph) *nn.Tensor { return nn.Activate(g, kernels.ActSigmoid, m.A0) })
 }
 
-// rowsOf gives a vector [C] to every token.
+// rowsOf repeats a vector [C] for every token.
 func rowsOf(f func(g *nn.Graph) *nn.Tensor) func(g *nn.Graph, own, k *nn.Tensor) *nn.Tensor {
 	return func(g *nn.Graph, _, k *nn.Tensor) *nn.Tensor { return nn.Rows(g, f(g), k) }
 }

@@ -19,21 +19,22 @@ type bpe struct {
 	tokens   [][]byte
 	single   [256]int32 // the token of a byte
 	merges   map[[2]int32]merge
-	prefix   bool      // a space before a text that has none
-	compose  bool      // Unicode's composed form first
-	raw      []special // found before the text is composed
-	composed []special // and after
+	prefix   bool      // puts a space before a text without one
+	compose  bool      // converts the text to NFC first
+	raw      []special // special tokens found before NFC
+	composed []special // special tokens found after NFC
 	end      int32
-	ends     bool // there is an end
-	most     int  // tokens there may be
+	ends     bool // the vocabulary has an end token
+	most     int  // limit of the number of tokens
 	sha256   string
 }
 
-// merge is the token that two neighbours become; the lowest rank is merged first.
+// merge is the token that replaces two neighbours; the lowest rank is merged
+// first.
 type merge struct{ rank, token int32 }
 
-// special is a token that is looked for as it is written, before the text is cut
-// into words.
+// special is a token that is found verbatim before the text is split into
+// words.
 type special struct {
 	text []byte
 	id   int32
@@ -67,11 +68,10 @@ type tokenizerJSON struct {
 	} `json:"model"`
 }
 
-// endOfText is GPT-2's and GPT-NeoX's token between texts.
+// endOfText separates texts in GPT-2 and GPT-NeoX.
 const endOfText = "<|endoftext|>"
 
-// maxID bounds a token's number; a file has at most gaps times as many numbers
-// as it has tokens.
+// maxID bounds token numbers; gaps is the largest ratio of numbers to tokens.
 const maxID, gaps = 1 << 22, 16
 
 func parseBPE(data []byte) (Tokenizer, error) {
@@ -116,8 +116,8 @@ func parseBPE(data []byte) (Tokenizer, error) {
 	return t, t.addMerges(m.Vocab, pairs)
 }
 
-// addSpecial adds a special token: one that is looked for before the text is
-// composed (Unicode's NFC), or after it, when normalized.
+// addSpecial adds a special token, which is found before NFC or, when
+// normalized, after it.
 func (t *bpe) addSpecial(id int32, text []byte, normalized bool) error {
 	if err := t.set(id, text); err != nil {
 		return err
@@ -134,7 +134,7 @@ func (t *bpe) addSpecial(id int32, text []byte, normalized bool) error {
 	return nil
 }
 
-// sortSpecials puts the longest first, which is the one that is found.
+// sortSpecials sorts the longest first, because the longest match wins.
 func (t *bpe) sortSpecials() {
 	for _, list := range [][]special{t.raw, t.composed} {
 		slices.SortStableFunc(list, func(a, b special) int { return len(b.text) - len(a.text) })
@@ -160,7 +160,7 @@ func mergePairs(merges []json.RawMessage) (pairs [][2]string, err error) {
 	return pairs, nil
 }
 
-// set gives a token its bytes.
+// set sets the bytes of a token.
 func (t *bpe) set(id int32, text []byte) error {
 	if id < 0 || int(id) >= t.most {
 		return fmt.Errorf("token %.40q has the number %d", text, id)
@@ -181,7 +181,7 @@ func (t *bpe) addVocab(vocab map[string]int32) error {
 	}
 	for _, s := range slices.Sorted(maps.Keys(vocab)) {
 		id := vocab[s]
-		text, err := fromVisible(s)
+		text, err := bytesOf(s)
 		if err != nil {
 			text = []byte(s) // special, as it stands
 		} else if len(text) == 1 {
@@ -207,29 +207,31 @@ func (t *bpe) addMerges(vocab map[string]int32, pairs [][2]string) error {
 		if !okA || !okB || !okAB {
 			return fmt.Errorf("merge %d, %.40q and %.40q: not in the vocabulary", rank, pair[0], pair[1])
 		}
-		t.merges[[2]int32{a, b}] = merge{int32(rank), ab} // of two the last, as Hugging Face's
+		t.merges[[2]int32{a, b}] = merge{int32(rank), ab} // the last of duplicates wins, as in Hugging Face
 	}
 	return nil
 }
 
-// visible holds the character that GPT-2 writes for each byte: itself where it
-// shows, else one from U+0100 on.
-var visible, invisible = func() (to [256]rune, from map[rune]byte) {
-	from = map[rune]byte{}
+// byteOf is the byte that each character of GPT-2's vocabulary stands for: a
+// printable byte is its own character, the others are numbered from U+0100 on.
+// Source: openai/gpt-2 src/encoder.py, bytes_to_unicode.
+var byteOf = func() map[rune]byte {
+	of := make(map[rune]byte, 256)
 	next := rune(256)
 	for b := range 256 {
-		if to[b] = rune(b); b < 33 || b > 126 && b < 161 || b == 173 {
-			to[b] = next
+		r := rune(b)
+		if b < 33 || b > 126 && b < 161 || b == 173 {
+			r = next
 			next++
 		}
-		from[to[b]] = byte(b)
+		of[r] = byte(b)
 	}
-	return to, from
+	return of
 }()
 
-func fromVisible(s string) (text []byte, err error) {
+func bytesOf(s string) (text []byte, err error) {
 	for _, r := range s {
-		b, ok := invisible[r]
+		b, ok := byteOf[r]
 		if !ok {
 			return nil, fmt.Errorf("%q stands for no byte", r)
 		}
@@ -258,7 +260,7 @@ func (t *bpe) Encode(ids []int32, text []byte) ([]int32, error) {
 		}
 	}
 	w := words{bpe: t, seen: map[string][]int32{}}
-	around(text, t.raw, func(part []byte, id int32) {
+	splitSpecials(text, t.raw, func(part []byte, id int32) {
 		if id >= 0 {
 			ids = append(ids, id)
 			return
@@ -266,7 +268,7 @@ func (t *bpe) Encode(ids []int32, text []byte) ([]int32, error) {
 		if t.compose {
 			part = norm.NFC.Bytes(part)
 		}
-		around(part, t.composed, func(part []byte, id int32) {
+		splitSpecials(part, t.composed, func(part []byte, id int32) {
 			if id >= 0 {
 				ids = append(ids, id)
 				return
@@ -283,9 +285,9 @@ func (t *bpe) Encode(ids []int32, text []byte) ([]int32, error) {
 	return ids, nil
 }
 
-// around calls f for every special token in text, the longest at the leftmost
-// place, and with -1 for the text around them.
-func around(text []byte, list []special, f func(part []byte, id int32)) {
+// splitSpecials calls f for every special token in text, leftmost and longest first,
+// and with -1 for the text in between.
+func splitSpecials(text []byte, list []special, f func(part []byte, id int32)) {
 	var starts [256]bool
 	for _, s := range list {
 		starts[s.text[0]] = true
@@ -312,13 +314,13 @@ func around(text []byte, list []special, f func(part []byte, id int32)) {
 	}
 }
 
-// words remembers the tokens of words it has seen.
+// words caches the tokens of words.
 type words struct {
 	*bpe
 	seen map[string][]int32
 }
 
-// maxSeen is the most words that are remembered, maxWord the longest.
+// maxSeen is the most cached words, maxWord the length of the longest.
 const maxSeen, maxWord = 1 << 16, 64
 
 func (w *words) tokensOf(word []byte) []int32 {
@@ -332,8 +334,8 @@ func (w *words) tokensOf(word []byte) []int32 {
 	return ids
 }
 
-// pair is two neighbours that may be merged: the left one's place and what
-// both were when the pair was found.
+// pair is a candidate merge of two neighbours: the index of the left one and
+// both tokens when the pair was found.
 type pair struct {
 	merge
 	at          int
@@ -388,7 +390,7 @@ func (t *bpe) join(word []byte) []int32 {
 		p := heap.Pop(&queue).(pair)
 		r := next[p.at]
 		if ids[p.at] != p.left || r >= n || ids[r] != p.right {
-			continue // merged otherwise meanwhile
+			continue // one of the two has been merged meanwhile
 		}
 		ids[p.at], ids[r] = p.token, -1
 		if next[p.at] = next[r]; next[r] < n {

@@ -17,13 +17,13 @@ func allocated() uint64 {
 	return s[0].Value.Uint64()
 }
 
-// fuzzed reads a vocabulary of some bytes, at a cost in proportion, and holds
-// what comes of it against what every vocabulary must do.
+// fuzzed reads a vocabulary of size bytes, checks that the cost is
+// proportional, and checks the rules that every vocabulary must obey.
 func fuzzed(t *testing.T, size int, read func() (Tokenizer, error)) {
 	var tok Tokenizer
 	var err error
 	cost, limit := uint64(math.MaxUint64), 4<<20+1024*uint64(size)
-	for range 3 { // the counter is the process's: what others allocate meanwhile is not there again
+	for range 3 { // the counter covers the whole process: allocations of others do not repeat
 		if cost > limit {
 			before := allocated()
 			tok, err = read()
@@ -61,7 +61,7 @@ func fuzzed(t *testing.T, size int, read func() (Tokenizer, error)) {
 	}
 }
 
-// seedFile adds a file beside the project, as far as it is short.
+// seedFile adds the first bytes of a file beside the project to the corpus.
 func seedFile(f *testing.F, path string, most int) {
 	if b, err := os.ReadFile(filepath.Join("../../../shared/data", path)); err == nil {
 		f.Add(b[:min(len(b), most)])
@@ -86,8 +86,8 @@ func FuzzTokenizerJSON(f *testing.F) {
 	})
 }
 
-// FuzzGGUF reads lines as tokens, those behind an empty line as merges; the
-// first byte says of which kind they are.
+// FuzzGGUF reads lines as tokens, and lines after an empty one as merges; the
+// first byte selects the kind of vocabulary.
 func FuzzGGUF(f *testing.F) {
 	add := func(kind string, s Stored) {
 		f.Add([]byte(kind + strings.Join(s.Tokens, "\n") + "\n\n" + strings.Join(s.Merges, "\n")))

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// Stored is a vocabulary as a GGUF file holds it, by the keys of its metadata.
+// Stored is a vocabulary in a GGUF file, by metadata keys.
 // Source: ggml-org/ggml docs/gguf.md, "Tokenizer".
 type Stored struct {
 	Model  string   // tokenizer.ggml.model: rwkv or gpt2
-	Pre    string   // tokenizer.ggml.pre: how gpt2 cuts a text into words
+	Pre    string   // tokenizer.ggml.pre: pre-tokenizer of gpt2
 	Tokens []string // tokenizer.ggml.tokens
 	Types  []int32  // tokenizer.ggml.token_type, nil: all are text
 	Merges []string // tokenizer.ggml.merges: "left right"
@@ -27,13 +27,13 @@ const (
 	typeUnused  = 5
 )
 
-// gptPatterns are the names under which GGUF files know GPT-2's pattern for
-// words; files from before there were names have none.
+// gptPatterns are the names of GPT-2's word pattern in GGUF files; older files
+// have none.
 // Source: ggml-org/llama.cpp src/llama-vocab.cpp.
 var gptPatterns = []string{"", "gpt-2", "phi-2", "mpt", "olmo"}
 
-// FromGGUF is the vocabulary of a GGUF file: RWKV's, or byte-level BPE cut
-// into words as GPT-2 does. Other kinds are refused by name.
+// FromGGUF returns the vocabulary of a GGUF file: that of RWKV, or byte-level
+// BPE with GPT-2's word pattern. Other kinds are refused by name.
 func FromGGUF(s Stored) (Tokenizer, error) {
 	if len(s.Types) != 0 && len(s.Types) != len(s.Tokens) {
 		return nil, fmt.Errorf("the vocabulary has %d tokens and %d types", len(s.Tokens), len(s.Types))
@@ -52,8 +52,8 @@ func FromGGUF(s Stored) (Tokenizer, error) {
 	return nil, fmt.Errorf("the file's vocabulary is of kind %.40q: rwkv and byte-level BPE (gpt2) are read; give --tokenizer FILE", s.Model)
 }
 
-// kind is the type of token i. Where none is given, the first token of an RWKV
-// vocabulary and what fills it up are known by their text.
+// kind returns the type of token i. Where types are absent, the first token of
+// an RWKV vocabulary and padding tokens are recognised by their text.
 func (s Stored) kind(i int) int32 {
 	if len(s.Types) > 0 {
 		return s.Types[i]
@@ -67,7 +67,7 @@ func (s Stored) kind(i int) int32 {
 	return 1
 }
 
-// rwkv reads tokens that are the inside of Python's bytes literals.
+// rwkv reads tokens written as the inside of Python bytes literals.
 func (s Stored) rwkv() (Tokenizer, error) {
 	w := &world{end: 0, sha256: s.sum()}
 	if s.EOS > 0 && s.EOS < len(s.Tokens) {
@@ -92,7 +92,7 @@ func (s Stored) rwkv() (Tokenizer, error) {
 	return w, w.build()
 }
 
-// unescaped is the bytes that the inside of a Python bytes literal stands for.
+// unescaped decodes the inside of a Python bytes literal.
 func unescaped(s string) (out []byte, err error) {
 	for len(s) > 0 {
 		plain := strings.IndexByte(s, '\\')
@@ -112,7 +112,7 @@ func unescaped(s string) (out []byte, err error) {
 	return out, nil
 }
 
-// bpe reads tokens spelled in GPT-2's visible characters.
+// bpe reads tokens written in GPT-2's characters for bytes.
 func (s Stored) bpe() (Tokenizer, error) {
 	t := &bpe{merges: map[[2]int32]merge{}, most: len(s.Tokens), sha256: s.sum()}
 	vocab := map[string]int32{}
@@ -146,7 +146,8 @@ func (s Stored) bpe() (Tokenizer, error) {
 		if !ok {
 			return nil, fmt.Errorf("merge %d, %.40q, is not a pair", i, m)
 		}
-		// Note: a merge of something that is no token never applies, and llama.cpp accepts files with such merges.
+		// Note: a merge of strings that are not tokens never applies; llama.cpp
+		// accepts files with such merges.
 		_, okLeft := vocab[left]
 		if _, okRight := vocab[right]; okLeft && okRight {
 			pairs = append(pairs, [2]string{left, right})
@@ -155,7 +156,7 @@ func (s Stored) bpe() (Tokenizer, error) {
 	return t, t.addMerges(vocab, pairs)
 }
 
-// sum names the vocabulary.
+// sum returns the hash of the vocabulary.
 func (s Stored) sum() string {
 	h := sha256.New()
 	line := func(text string) {

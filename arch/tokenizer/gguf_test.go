@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// storedWorld is tiny as a GGUF file holds it, and one token that is not used.
+// storedWorld is tiny as in a GGUF file, with one unused token.
 func storedWorld() Stored {
 	s := Stored{Model: "rwkv", Tokens: []string{"<s>"}, EOS: 0}
 	for b := range 256 {
@@ -17,7 +17,7 @@ func storedWorld() Stored {
 	return s
 }
 
-// storedBPE is tinyBPE as a GGUF file holds it.
+// storedBPE is tinyBPE as in a GGUF file.
 func storedBPE() Stored {
 	s := Stored{Model: "gpt2", Pre: "gpt-2", EOS: 263}
 	for _, r := range visible {

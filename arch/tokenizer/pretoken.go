@@ -8,8 +8,8 @@ import (
 
 var contractions = [][]byte{[]byte("'s"), []byte("'t"), []byte("'re"), []byte("'ve"), []byte("'m"), []byte("'ll"), []byte("'d")}
 
-// wordLength is the length in bytes of the word that text, not empty, begins
-// with, by GPT-2's pattern:
+// wordLength is the length in bytes of the first word of text, which is not
+// empty, by GPT-2's pattern:
 //
 //	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //
@@ -65,7 +65,7 @@ func kindAt(text []byte) (k kind, size int) {
 	return other, size
 }
 
-// run is the length of the characters of one kind that text begins with.
+// run is the length of the leading characters of text that are of kind k.
 func run(text []byte, k kind) (n int) {
 	for n < len(text) {
 		at, size := kindAt(text[n:])

@@ -17,21 +17,21 @@ import (
 	"workbench/arch/files"
 )
 
-// A Tokenizer is a vocabulary. It may be used by several goroutines.
+// A Tokenizer is a vocabulary. It is safe for concurrent use.
 type Tokenizer interface {
-	// Vocab is how many tokens a model over this vocabulary knows.
+	// Vocab is the vocabulary size of models with this tokenizer.
 	Vocab() int
-	// Encode appends the tokens of text to ids. What the vocabulary does not
-	// hold is an error: a character, or a byte that is never in UTF-8.
+	// Encode appends the tokens of text to ids. A character that the vocabulary
+	// lacks, or a byte that never occurs in UTF-8, is an error.
 	Encode(ids []int32, text []byte) ([]int32, error)
-	// Token is the bytes that a token stands for, none for one that ends a
-	// text or is not in use. Tokens from Vocab on are a mistake.
+	// Token returns the bytes of a token, none for an end token and for an unused
+	// number. An id of Vocab or more panics.
 	Token(id int32) []byte
-	// SHA256 names the vocabulary: the same sum, the same tokens.
+	// SHA256 identifies the vocabulary: equal sums have equal tokens.
 	SHA256() string
 }
 
-// Decode is the text of tokens.
+// Decode returns the text of tokens.
 func Decode(t Tokenizer, ids []int32) (text []byte) {
 	for _, id := range ids {
 		text = append(text, t.Token(id)...)
@@ -39,7 +39,7 @@ func Decode(t Tokenizer, ids []int32) (text []byte) {
 	return text
 }
 
-// End is the token that ends a text, where the vocabulary has one.
+// End returns the token that ends a text, where the vocabulary has one.
 func End(t Tokenizer) (id int32, ok bool) {
 	if e, is := t.(interface{ End() (int32, bool) }); is {
 		return e.End()
@@ -47,9 +47,9 @@ func End(t Tokenizer) (id int32, ok bool) {
 	return 0, false
 }
 
-// Fit is t without its tokens from size on, for a model of size tokens. At most
-// one of those may be in use, as models of 65,529 tokens lack the last of World;
-// with more, Fit returns t as it is.
+// Fit returns t without the tokens from size on, for a model of size tokens. At
+// most one of those may be in use (models of 65,529 tokens lack the last token
+// of World); with more, Fit returns t unchanged.
 func Fit(t Tokenizer, size int) Tokenizer {
 	if size < 1 || size >= t.Vocab() {
 		return t
@@ -125,15 +125,15 @@ func (byteTokens) Token(id int32) []byte { return everyByte[id : id+1] }
 // SHA256 implements Tokenizer.
 func (byteTokens) SHA256() string { return sum(everyByte[:]) }
 
-// Characters is a vocabulary of characters in the order of their code points:
-// nanoGPT's character-level one.
+// Characters is a vocabulary of characters in the order of their code points,
+// like nanoGPT's character-level one.
 type Characters struct {
 	alphabet string
 	ids      map[rune]int32
 	text     [][]byte
 }
 
-// Chars is the vocabulary of the characters that text has, which is UTF-8.
+// Chars returns the vocabulary of the characters of text, which must be UTF-8.
 func Chars(text []byte) (*Characters, error) {
 	seen := map[rune]bool{}
 	for at := 0; at < len(text); {
@@ -158,7 +158,8 @@ func Chars(text []byte) (*Characters, error) {
 	return c, nil
 }
 
-// Alphabet is every character in order: Chars of it is the same vocabulary.
+// Alphabet returns every character in order: Chars of it gives the same
+// vocabulary.
 func (c *Characters) Alphabet() string { return c.alphabet }
 
 // Vocab implements Tokenizer.
@@ -184,14 +185,14 @@ func (c *Characters) Token(id int32) []byte { return c.text[id] }
 // SHA256 implements Tokenizer.
 func (c *Characters) SHA256() string { return sum([]byte("chars\x00" + c.alphabet)) }
 
-// The World vocabulary's file, with LF at the end of every line.
+// File of the World vocabulary, with LF line ends.
 const (
 	worldFile = "rwkv_vocab_v20230424.txt"
 	worldSum  = "e6dee3d4e31b4d5c40ac99508ac6c701ceef4bed681bf2167ce9a908552bca89"
 )
 
-// Find opens a vocabulary by name: bytes; world, whose file is looked for in
-// the folders beside and then in the user's cache; or a file's path for Read.
+// Find opens a vocabulary by name: bytes; world, whose file is looked up in the
+// folders beside and then in the user's cache; or the path of a file for Read.
 func Find(name string, beside ...string) (Tokenizer, error) {
 	switch name {
 	case "bytes":
@@ -226,10 +227,10 @@ func findWorld(beside []string) (Tokenizer, error) {
 		strings.Join(paths, " nor at "), worldFile, worldSum)
 }
 
-// maxFile is the largest vocabulary that is read.
+// maxFile is the size limit of a vocabulary.
 const maxFile = 64 << 20
 
-// Read opens a vocabulary's file, or a pipe of one: a tokenizer.json, or World's
+// Read reads a vocabulary from a file or a pipe: a tokenizer.json, or World's
 // lines of a number, a Python literal and a length.
 func Read(path string) (Tokenizer, error) {
 	data, err := files.Read(path, maxFile)

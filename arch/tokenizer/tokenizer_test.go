@@ -72,7 +72,7 @@ func TestWorldGolden(t *testing.T) {
 	}
 }
 
-// TestWorldForms: the same vocabulary with other line ends is the same.
+// TestWorldForms checks that line ends do not change the vocabulary.
 func TestWorldForms(t *testing.T) {
 	data, err := os.ReadFile(shared(t, "rwkv.cpp/"+worldFile))
 	if err != nil {
@@ -104,7 +104,7 @@ func TestFindWorldSaysWhere(t *testing.T) {
 	}
 }
 
-// tiny is a vocabulary in World's format: every byte, and some more.
+// tiny is a vocabulary in World's format: every byte and a few longer tokens.
 func tiny() []byte {
 	var b strings.Builder
 	for i := range 256 {
@@ -193,6 +193,14 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+// visible is the character of each byte.
+var visible = func() (to [256]rune) {
+	for r, b := range byteOf {
+		to[b] = r
+	}
+	return to
+}()
+
 // tinyMerges are those of tinyBPE when none are given.
 const tinyMerges = `"a a","aa b",["b","b"],"Ġ a","aa aa","bb bb","b a"`
 
@@ -236,7 +244,7 @@ func TestBPEByHand(t *testing.T) {
 	}
 }
 
-// slowJoin merges the pair of the lowest rank, the leftmost, one at a time.
+// slowJoin merges one pair at a time: the lowest rank, the leftmost of those.
 func slowJoin(t *bpe, word []byte) (ids []int32) {
 	for _, b := range word {
 		ids = append(ids, t.single[b])

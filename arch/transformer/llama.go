@@ -9,8 +9,8 @@ import (
 )
 
 // LlamaConfig is the configuration of a Llama-style transformer: pre-RMSNorm
-// blocks of attention with rotary positions and shared heads of keys and
-// values, and a SwiGLU feed-forward layer; no biases.
+// blocks of grouped-query attention with rotary embeddings, and a SwiGLU
+// feed-forward layer; no biases.
 // Source: Touvron et al. (2302.13971, 2307.09288), Jiang et al. (2310.06825);
 // karpathy/llama2.c model.py; names of Hugging Face's LlamaForCausalLM.
 type LlamaConfig struct {
@@ -162,11 +162,12 @@ func (c LlamaConfig) check() error {
 	return nil
 }
 
-// NewLlama builds a Llama with the initial weights of GPT-2: N(0, 0.02²), the
-// matrices that end a residual branch divided by √(2L), norms 1.
+// NewLlama builds a Llama with the initial weights of GPT-2: N(0, 0.02²),
+// divided by √(2L) for the matrices that end a residual branch, and norms 1.
 // Source: karpathy/llama2.c model.py, _init_weights.
 //
-// Note: llama2.c divides w3, our up_proj, in place of w2, which ends the branch.
+// Note: llama2.c divides w3, our up_proj, in place of w2, which ends the
+// branch.
 func NewLlama(c LlamaConfig, seed uint64) (arch.Model, error) {
 	if err := c.check(); err != nil {
 		return nil, err

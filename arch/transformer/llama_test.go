@@ -41,7 +41,8 @@ func TestLlamaContract(t *testing.T) {
 	}
 }
 
-// TestLlamaWindowBytes wants the state of a long text no larger than the window.
+// TestLlamaWindowBytes checks that the state of a long text is no larger than
+// the window.
 func TestLlamaWindowBytes(t *testing.T) {
 	m, _, err := arch.New("llama", map[string]any{"dim": 16, "layers": 2, "vocab": 19, "heads": 4, "kv_heads": 2, "window": 4}, 1)
 	if err != nil {

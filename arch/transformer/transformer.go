@@ -1,7 +1,6 @@
-// Package transformer holds the baselines with attention. In GPT-2's form:
-// pre-LayerNorm blocks of causal multi-head attention with a key-value cache,
-// and a GELU MLP. In Llama's, beside it: RMSNorm, rotary positions, heads of
-// keys and values that query heads share, and a SwiGLU layer.
+// Package transformer holds the attention baselines. GPT-2: pre-LayerNorm
+// blocks of causal multi-head attention with a key-value cache, and a GELU MLP.
+// Llama: RMSNorm, rotary embeddings, grouped-query attention and SwiGLU.
 package transformer
 
 import (
@@ -150,8 +149,8 @@ func (m *model) Layer(g *nn.Graph, i int, x *nn.Tensor, s arch.State) *nn.Tensor
 // Finish implements arch.Layered.
 func (m *model) Finish(g *nn.Graph, x *nn.Tensor) *nn.Tensor { return m.LNF.forward(g, x) }
 
-// cacheOf is the cache of layer i and the positions it holds; nil without a
-// state.
+// cacheOf returns the cache of layer i and the number of positions in it; nil
+// without a state.
 func cacheOf(s arch.State, i int) (*nn.KVCache, int) {
 	if s == nil {
 		return nil, 0
@@ -181,11 +180,11 @@ func (m *mlp) forward(g *nn.Graph, residual, x *nn.Tensor) *nn.Tensor {
 	return m.Out.forward(g, h, nn.Then{Residual: residual})
 }
 
-// unrotated leaves positions to the embedding.
+// unrotated is the rotation of a model with learned positions: none.
 func unrotated(_ *nn.Graph, qkv *nn.Tensor, _, _ int) *nn.Tensor { return qkv }
 
-// New builds a transformer with GPT-2's initial weights: N(0, 0.02²), the
-// matrices that end a residual branch divided by √(2L), biases 0.
+// New builds a transformer with the initial weights of GPT-2: N(0, 0.02²),
+// divided by √(2L) for the matrices that end a residual branch, and biases 0.
 // Source: karpathy/nanoGPT model.py, _init_weights.
 func New(c Config, seed uint64) (arch.Model, error) {
 	if c.Dim < 1 || c.Layers < 1 || c.Vocab < 1 || c.Heads < 1 || c.Dim%c.Heads != 0 {

@@ -14,22 +14,23 @@ import (
 	"workbench/kernels"
 )
 
-// Ceilings are the best rates this machine reached.
+// Ceilings are the highest rates that this machine reached.
 type Ceilings struct {
 	FMA map[int]float64 // GFLOP/s by threads
-	// Read is GB/s by level ("L1d", "L2", "L3", "memory") and threads. Of a
-	// cache every thread reads a part of its own.
+	// Read is GB/s by level ("L1d", "L2", "L3", "memory") and threads. For a
+	// cache, every thread reads a part of its own.
 	Read map[string]map[int]float64
 	// Caches are the sizes of the levels in bytes.
 	Caches map[string]int64
-	// Now is what the last measurement found, higher or not: the FMA rate under
-	// "FMA", read rates under their levels.
+	// Now holds the rates of the last measurement, even where lower: the FMA rate
+	// under "FMA", read rates under their levels.
 	Now map[string]map[int]float64
 
-	buf []float32 // for the memory, kept between measurements
+	buf []float32 // read to measure memory, kept between measurements
 }
 
-// NewCeilings prepares to measure the machine that this process runs on.
+// NewCeilings returns ceilings without a measurement, for the machine of this
+// process.
 func NewCeilings() *Ceilings {
 	return newCeilings(here().caches())
 }
@@ -46,7 +47,7 @@ func newCeilings(caches map[string]int64) *Ceilings {
 	c.buf = make([]float32, bandwidthFloats(caches))
 	kernels.HugePages(c.buf)
 	for i := range c.buf {
-		c.buf[i] = 1 // every page must exist: an untouched one is the same zero page
+		c.buf[i] = 1 // touches every page: untouched pages all map to one zero page
 	}
 	return c
 }
@@ -57,8 +58,8 @@ const (
 	memory = "memory"
 )
 
-// Measure takes about d for each ceiling and keeps the higher of what it finds
-// and what was found before.
+// Measure measures each ceiling for about d, and keeps the higher of the new
+// and the earlier rate.
 func (c *Ceilings) Measure(threads []int, d time.Duration) {
 	defer kernels.SetThreads(kernels.Threads())
 	for _, t := range threads {
@@ -67,7 +68,7 @@ func (c *Ceilings) Measure(threads []int, d time.Duration) {
 		c.note(memory, c.Read[memory], t, kernels.ReadBandwidth(c.buf, d))
 		for level, size := range c.Caches {
 			n := size / 2 / 4
-			if level == "L3" { // one for all
+			if level == "L3" { // shared by all threads
 				n = max(size/4, 2*c.Caches["L2"]) / 4 / int64(t)
 			}
 			c.note(level, c.Read[level], t, kernels.ReadCached(int(n), d/2))
@@ -75,14 +76,14 @@ func (c *Ceilings) Measure(threads []int, d time.Duration) {
 	}
 }
 
-// note takes in a rate of that many threads.
+// note records a rate of that many threads.
 func (c *Ceilings) note(key string, best map[int]float64, threads int, rate float64) {
 	c.Now[key][threads] = rate
 	best[threads] = max(best[threads], rate)
 }
 
-// Level is where that many bytes lie that so many threads go through in parts:
-// the smallest cache that could hold them, or memory.
+// Level returns the smallest cache that can hold that many bytes, which so many
+// threads read in parts, or memory.
 func (c *Ceilings) Level(bytes float64, threads int) string {
 	for _, level := range []string{"L1d", "L2", "L3"} {
 		room := float64(c.Caches[level])
@@ -96,7 +97,7 @@ func (c *Ceilings) Level(bytes float64, threads int) string {
 	return memory
 }
 
-// measureCeilings fills in the best arithmetic rate and read bandwidth of one
+// measureCeilings sets the highest arithmetic rate and read bandwidth of one
 // thread and of all, and the noise floor of the clock.
 func measureCeilings(h *record.Host, quick bool) {
 	d, aa := 200*time.Millisecond, time.Second
@@ -111,7 +112,7 @@ func measureCeilings(h *record.Host, quick bool) {
 		h.ReadLevels[level] = byThreads(c.Read[level])
 	}
 	c = nil
-	debug.FreeOSMemory() // the buffer would count in this process's later resident sets
+	debug.FreeOSMemory() // the buffer would count in later readings of resident memory
 	floor, err := stats.NoiseFloor(identicalArms(aa))
 	if err != nil {
 		h.Warnings = append(h.Warnings, fmt.Sprintf("no noise floor: %v", err))
@@ -120,7 +121,7 @@ func measureCeilings(h *record.Host, quick bool) {
 	h.NoiseFloor = &floor
 }
 
-// byThreads has the number of threads as JSON keys.
+// byThreads converts rates to a map whose keys, the threads, are JSON strings.
 func byThreads(rates map[int]float64) map[string]float64 {
 	m := make(map[string]float64)
 	for t, v := range rates {
@@ -129,9 +130,9 @@ func byThreads(rates map[int]float64) map[string]float64 {
 	return m
 }
 
-// bandwidthFloats is the length of a buffer eight times the largest cache, as
-// caches keep a part of what is read over and over, from 64 to 512 MiB and at
-// most a quarter of the memory there is.
+// bandwidthFloats is the length of a buffer of eight times the largest cache,
+// since caches keep a part of a buffer that is read repeatedly: from 64 to 512
+// MiB and at most a quarter of the memory.
 func bandwidthFloats(caches map[string]int64) int {
 	var largest int64
 	for _, size := range caches {
@@ -144,8 +145,8 @@ func bandwidthFloats(caches map[string]int64) int {
 	return max(int(size/4), 1<<16)
 }
 
-// identicalArms times one small matrix product as if it were two competitors:
-// 20 rounds, both arms in each in random order, for about d altogether. It
+// identicalArms times one small matrix product as if it were two arms: 20
+// rounds, both arms in each round in random order, for about d in total. It
 // returns seconds by arm and round.
 func identicalArms(d time.Duration) [][]float64 {
 	const rounds, m, n = 20, 16, 256
@@ -157,7 +158,7 @@ func identicalArms(d time.Duration) [][]float64 {
 		}
 		return time.Since(start).Seconds()
 	}
-	sample(4) // warm up
+	sample(4) // warm-up
 	once := max(sample(4)/4, 1e-7)
 	times := max(1, int(d.Seconds()/(2*rounds)/once))
 	rng := rand.New(rand.NewPCG(1, 0))

@@ -12,41 +12,40 @@ import (
 )
 
 const (
-	// minWindow is the shortest window in which a counter that moves about
-	// once a millisecond says something.
+	// minWindow is the shortest window that a counter resolves which is updated
+	// about once a millisecond.
 	minWindow = 100 * time.Millisecond
-	// enough is how long a sample's window is made: a counter that is a
-	// millisecond behind at one end is then wrong by half a percent.
+	// enough is the length of the window of a sample: a counter that is a
+	// millisecond late at one end is then off by half a percent.
 	enough = 200 * time.Millisecond
-	// A counter must show a power within these bounds, in watts, to be believed.
+	// A counter is plausible if its power is within these bounds, in watts.
 	minWatts, maxWatts = 0.1, 2000
-	// pollEvery bounds the time between readings, so that no wrap is missed.
+	// pollEvery is the longest time between readings, so that no wrap is missed.
 	pollEvery = 30 * time.Second
 	selfTest  = 200 * time.Millisecond
 )
 
-// Domain names of record.Energy that are not a single counter's.
+// Domains of record.Energy that are not single counters.
 const (
 	DomainTotal    = "cpu"          // packages and their memory, each counted once
 	DomainEstimate = "cpu estimate" // see Energy
 )
 
-// Energy holds the energy sources of this machine. Counters are RAPL zones; a
-// group of them, DomainTotal, comes first and is marked as the total. Nested
-// zones (cores and uncore in a package, packages in psys) are listed and never
-// summed. Beside them, under its own tier, stands an estimate from processor
-// time.
+// Energy is the energy sources of this machine. Counters are RAPL zones. The
+// group DomainTotal comes first and is marked as the total. Nested zones (cores
+// and uncore in a package, packages in psys) are listed and never summed. The
+// last source is an estimate from processor time, with a tier of its own.
 type Energy struct {
 	mu       sync.Mutex
 	zones    []*zone
 	groups   []*group
-	reason   string // why there is no counter
+	reason   string // reason why there is no counter
 	estimate estimate
 	env      environment
 	stop     func()
 }
 
-// environment is what Energy needs of the world; tests replace it.
+// environment is the access of Energy to the system; tests replace it.
 type environment struct {
 	sysfs string
 	read  func(path string) (string, error)
@@ -57,19 +56,18 @@ type environment struct {
 	cpu   func() (time.Duration, error)
 }
 
-// A group is one entry of a report: the sum of zones.
+// A group is a sum of zones, one entry of a result.
 type group struct {
 	domain, source string
-	total          bool   // counts everything once
-	reason         string // why the sum is not available
+	total          bool   // the zones count everything once
+	reason         string // reason why the sum is not available
 	zones          []*zone
 	idleW, idleSD  *float64
 }
 
-// NewEnergy finds the sources under sysfs ("" for that of this machine: /sys,
-// or what WORKBENCH_SYSFS names). Where there are counters it keeps one core
-// busy for 200 ms to see them move, and reads them in the background until
-// Close.
+// NewEnergy finds the sources under sysfs ("" for /sys, or the folder in
+// WORKBENCH_SYSFS). Where there are counters it keeps one core busy for 200 ms
+// to test them, and reads them in the background until Close.
 func NewEnergy(sysfs string) *Energy {
 	if sysfs == "" {
 		sysfs = here().sys
@@ -97,8 +95,8 @@ func spin(d time.Duration) {
 	}
 }
 
-// check takes the first readings, marks the counters that stand still or move
-// beyond belief, and drops those that mirror another.
+// check takes the first readings, marks counters that stand still or are
+// implausible, and drops those that duplicate another.
 func (e *Energy) check() {
 	if len(e.zones) == 0 {
 		return
@@ -118,8 +116,8 @@ func (e *Energy) check() {
 	e.zones = dropTwins(e.zones, twins)
 }
 
-// group makes the report's entries of the zones: the total, then the single
-// zones where there are several.
+// group makes the entries of the result: the total, then the single zones where
+// there are several.
 func (e *Energy) group() {
 	if len(e.zones) == 0 {
 		e.reason = "no RAPL counters in " + e.env.sysfs + "/class/powercap, as is usual in virtual machines"
@@ -135,7 +133,7 @@ func (e *Energy) group() {
 	}
 }
 
-// counting tells whether any counter is read.
+// counting reports whether any counter can be read.
 func (e *Energy) counting() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -147,8 +145,8 @@ func (e *Energy) counting() bool {
 	return false
 }
 
-// background reads the counters often enough that none can wrap twice: within
-// half the time that maxWatts need to fill the smallest range.
+// background reads the counters often enough that none wraps twice: within half
+// the time in which maxWatts fill the smallest range.
 func (e *Energy) background() {
 	every := pollEvery
 	for _, z := range e.zones {
@@ -173,8 +171,8 @@ func (e *Energy) background() {
 	}()
 }
 
-// poll reads every counter and returns the totals in µJ, by zone, and when it
-// began to read.
+// poll reads every counter and returns the totals in µJ by zone, and the time
+// when it began.
 func (e *Energy) poll() (at time.Time, totals []uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -186,8 +184,8 @@ func (e *Energy) poll() (at time.Time, totals []uint64) {
 	return at, totals
 }
 
-// instant reads every counter at once: where the processor was taken away
-// meanwhile, it reads them again.
+// instant reads all counters close together in time: if the thread was
+// preempted in between, it reads them again.
 func (e *Energy) instant() (at time.Time, totals []uint64) {
 	for range 5 {
 		at, totals = e.poll()
@@ -198,7 +196,7 @@ func (e *Energy) instant() (at time.Time, totals []uint64) {
 	return at, totals
 }
 
-// A Window is a time whose energy is asked for.
+// A Window is an interval whose energy is measured.
 type Window struct {
 	e      *Energy
 	at     time.Time
@@ -215,8 +213,8 @@ func (e *Energy) Start() Window {
 	return w
 }
 
-// Least is how long a window must last for its energy to be told to within a
-// percent: 0 where no counter tells the total.
+// Least is the shortest window whose energy is exact to a percent; 0 where no
+// counter gives the total.
 func (e *Energy) Least() time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -226,16 +224,16 @@ func (e *Energy) Least() time.Duration {
 	return enough
 }
 
-// Enough tells whether the window has lasted for Least.
+// Enough reports whether the window has lasted for Least.
 func (w Window) Enough() bool {
 	least := w.e.Least()
 	return least == 0 || w.e.env.now().Sub(w.at) >= least
 }
 
-// Stop ends the window and returns an entry for each source: joules with the
-// tier they were obtained at, or nil with the reason. Net joules are gross
-// minus the power that Idle measured times the window; their standard
-// deviation is IdleSDW times the window.
+// Stop ends the window and returns an entry for each source: joules with their
+// tier, or nil with the reason. Net joules are gross joules minus the power
+// that Idle measured times the window; their standard deviation is IdleSDW
+// times the window.
 func (w Window) Stop() []record.Energy {
 	e := w.e
 	end, totals := e.instant()
@@ -276,8 +274,8 @@ func (g *group) sum(joules map[*zone]float64) (sum float64) {
 	return sum
 }
 
-// Sources lists what there is, without a measurement: the tier of each source,
-// or the reason why it is unavailable. The last entry is the estimate.
+// Sources lists the sources without a measurement: the tier of each, or the
+// reason why it is unavailable. The last one is the estimate.
 func (e *Energy) Sources() []record.Energy {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -307,9 +305,9 @@ func (g *group) lost() string {
 	return ""
 }
 
-// sample fills in the energy of a window of length d. A counter that stood
-// still or jumped spoils the sums it belongs to, for they would be too small
-// or too large without a word.
+// sample sets the energy of a window of length d. A counter that stood still or
+// jumped invalidates the sums that it belongs to, which would be silently too
+// small or too large.
 func (g *group) sample(s record.Energy, joules map[*zone]float64, d time.Duration) record.Energy {
 	if d < minWindow {
 		s.Reason = fmt.Sprintf("a window of %v is shorter than the %v that the counter resolves: repeat the work within one window", d.Round(time.Microsecond), minWindow)
@@ -334,11 +332,11 @@ func (g *group) sample(s record.Energy, joules map[*zone]float64, d time.Duratio
 	return s
 }
 
-// Idle measures the power of each counter over d while this process sleeps:
-// the mean over d, and the standard deviation between up to 20 parts of it.
-// Later windows report net energy with it; it returns the sources with their
-// idle power. A d too short for two parts, or a counter that jumps meanwhile,
-// leaves the idle power unknown, and without a counter Idle returns at once.
+// Idle measures the power of each counter over d while this process sleeps: the
+// mean, and the standard deviation between up to 20 parts of d. Later windows
+// report net energy with it. It returns the sources with their idle power.
+// Where d is too short for two parts, or a counter jumps, the idle power is
+// unknown; without a counter Idle returns at once.
 func (e *Energy) Idle(d time.Duration) []record.Energy {
 	parts := min(20, int(d/enough))
 	if parts < 2 || !e.counting() {
@@ -367,8 +365,8 @@ func (e *Energy) Idle(d time.Duration) []record.Energy {
 	return e.Sources()
 }
 
-// weighted returns the mean of xs weighted by w, and the standard deviation
-// of one x.
+// weighted returns the mean of xs weighted by w, and the standard deviation of
+// a single x.
 func weighted(xs, w []float64) (mean, sd float64) {
 	var sum, square float64
 	for i, x := range xs {

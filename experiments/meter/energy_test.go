@@ -16,8 +16,8 @@ import (
 	"workbench/experiments/record"
 )
 
-// A fake is a powercap tree whose counters follow a clock that only sleeping
-// and spinning move on.
+// A fake is a powercap tree whose counters follow a clock that only sleep and
+// work advance.
 type fake struct {
 	t      *testing.T
 	root   string
@@ -29,8 +29,8 @@ type fake struct {
 	uj     map[string]uint64
 	denied map[string]bool
 	env    map[string]string
-	reads  atomic.Int64 // of counters
-	mu     sync.Mutex   // guards now and the files, which the background reads
+	reads  atomic.Int64 // number of counter reads
+	mu     sync.Mutex   // guards now and the files, which the background goroutine reads
 }
 
 func newFake(t *testing.T) *fake {
@@ -42,7 +42,7 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
-// zone adds a counter that begins at uj and draws busy and idle watts.
+// zone adds a counter that starts at uj and draws busy and idle watts.
 func (f *fake) zone(id, name string, uj, max uint64, busy, idle float64) *fake {
 	f.busyW[id], f.idleW[id], f.max[id], f.uj[id] = busy, idle, max, uj
 	f.write(id, "name", name)
@@ -104,8 +104,8 @@ func (f *fake) open() *Energy {
 	return e
 }
 
-// measure returns the entries of d of work by domain, after checking what must
-// hold for every entry.
+// measure returns the entries of d of work by domain, after checking the
+// invariants of every entry.
 func (f *fake) measure(e *Energy, d time.Duration) map[string]record.Energy {
 	f.t.Helper()
 	w := e.Start()
@@ -217,13 +217,13 @@ func TestMMIODuplicate(t *testing.T) {
 }
 
 func TestMirroredDie(t *testing.T) {
-	// Two zones of one name are one package whatever they show.
+	// Two zones of one name are one package, whatever they show.
 	f := newFake(t).
 		zone("intel-rapl:0", "package-0", 123, big, 60, 10).
 		zone("intel-rapl:1", "package-0", 7e9, big, 60, 10)
 	wantJ(t, "same name", f.measure(f.open(), time.Second)[DomainTotal].Joules, 60)
-	// Other names over one register show the same value, but for the time
-	// between the two readings.
+	// Zones of other names that share one register show the same value, apart
+	// from the time between two reads.
 	f = newFake(t).
 		zone("intel-rapl:0", "package-0-die-0", 4e9, big, 60, 10).
 		zone("intel-rapl:0:0", "core", 1e9, big, 20, 10).
@@ -250,7 +250,7 @@ func TestWrap(t *testing.T) {
 	e := f.open()
 	wantJ(t, "across one wrap", f.measure(e, 2*time.Second)[DomainTotal].Joules, 100)
 	w := e.Start()
-	for range 10 { // 500 J: readings in between see each wrap
+	for range 10 { // 500 J: reads in between see each wrap
 		f.work(time.Second)
 		e.poll()
 	}
@@ -284,7 +284,7 @@ func TestStuckCounter(t *testing.T) {
 		f := newFake(t).zone("intel-rapl:0", "package-0", 0, big, w, w)
 		wantNone(t, f.measure(f.open(), time.Second)[DomainTotal], "not between")
 	}
-	// A stuck nested counter takes nothing from the package.
+	// A stuck nested counter does not affect the package.
 	f = newFake(t).
 		zone("intel-rapl:0", "package-0", 0, big, 50, 10).
 		zone("intel-rapl:0:0", "core", 0, big, 0, 0).

@@ -9,19 +9,19 @@ import (
 	"workbench/experiments/record"
 )
 
-// wattsPerThread is what CodeCarbon assumes for a thread of a processor whose
-// thermal design power it does not know.
+// wattsPerThread is the power that CodeCarbon assumes for a thread of a
+// processor of unknown thermal design power.
 const wattsPerThread = 4
 
-// An estimate is processor time times a constant.
+// An estimate of energy is processor time times a constant power.
 type estimate struct {
 	watts  float64 // for one busy thread
 	source string
-	reason string // what it assumes
+	reason string // the assumption
 }
 
-// newEstimate takes the thermal design power in watts of the processors this
-// machine sees, as text ("" for unknown), and why there is no counter.
+// newEstimate takes the thermal design power in watts of the processors of this
+// machine, as text ("" for unknown), and the reason why there is no counter.
 func newEstimate(tdp, locked string) estimate {
 	n := runtime.NumCPU()
 	e := estimate{watts: wattsPerThread, source: fmt.Sprintf("%d W for each busy thread (CodeCarbon's constant for an unknown CPU)", wattsPerThread)}
@@ -42,8 +42,8 @@ func (e estimate) entry() record.Energy {
 	return record.Energy{Tier: record.TierEstimated, Domain: DomainEstimate, Source: e.source, Total: true, Reason: e.reason}
 }
 
-// sample fills in the energy of the processor time cpu. There is no net: an
-// estimate knows no idle power.
+// sample sets the energy from the processor time cpu. There is no net energy,
+// as an estimate has no idle power.
 func (e estimate) sample(s record.Energy, cpu, d time.Duration, err error) record.Energy {
 	switch {
 	case err != nil:

@@ -13,14 +13,14 @@ import (
 	"workbench/experiments/record"
 )
 
-// A machine is the two file systems in which Linux describes one.
+// A machine is the /proc and /sys that describe it.
 type machine struct {
 	proc proc
 	sys  string
 }
 
-// here is the machine this process runs on. WORKBENCH_SYSFS names a folder
-// that stands in for /sys, in tests and in containers.
+// here is the machine of this process. WORKBENCH_SYSFS names a folder that
+// stands in for /sys, in tests and in containers.
 func here() machine {
 	if dir := os.Getenv("WORKBENCH_SYSFS"); dir != "" {
 		return machine{system, dir}
@@ -28,23 +28,23 @@ func here() machine {
 	return machine{system, "/sys"}
 }
 
-// Describe returns the machine, its settings and its ceilings, measured in
-// this process: in about 2.5 s, or 0.7 s with quick.
+// Describe returns the machine, its settings and its ceilings, which it
+// measures in this process in about 2.5 s, or 0.7 s with quick.
 func Describe(quick bool) record.Host {
 	m := here()
-	before := Now()
+	before := readClocks()
 	h := m.describe()
 	measureCeilings(&h, quick)
 	e := NewEnergy(m.sys)
 	h.Energy = e.Sources()
 	e.Close()
-	if u, err := before.Since(); err == nil {
-		h.Warnings = append(h.Warnings, u.Warnings()...)
+	if u, err := before.since(); err == nil {
+		h.Warnings = append(h.Warnings, u.warnings()...)
 	}
 	return h
 }
 
-// describe reads what the machine says of itself.
+// describe reads the description of the machine.
 func (m machine) describe() record.Host {
 	info, _ := m.proc.read("cpuinfo") // absent outside Linux
 	mem, _ := m.proc.kilobytes("meminfo", "MemTotal")
@@ -60,7 +60,7 @@ func (m machine) describe() record.Host {
 		h.OS += " " + kernel
 	}
 	if m.sys != "/sys" {
-		h.Warnings = append(h.Warnings, "WORKBENCH_SYSFS: "+m.sys+" stands in for /sys: energy, caches and clocks are what it says")
+		h.Warnings = append(h.Warnings, "WORKBENCH_SYSFS: "+m.sys+" stands in for /sys: energy, caches and clocks are read from it")
 	}
 	if slices.Contains(flags(info), "hypervisor") {
 		h.Warnings = append(h.Warnings, "virtual machine: neighbours and the clock frequency cannot be seen")
@@ -78,7 +78,8 @@ func field(info, key string) string {
 	return ""
 }
 
-// flags returns the instruction sets, as x86 and ARM name the line.
+// flags returns the instruction sets, listed under "flags" on x86 and
+// "Features" on ARM.
 func flags(info string) []string {
 	return strings.Fields(field(info, "flags") + " " + field(info, "Features"))
 }
@@ -149,7 +150,7 @@ func (m machine) warnings() []string {
 	return w
 }
 
-// clockWarnings tells what is known of the clock frequency's steadiness.
+// clockWarnings warns of an unsteady clock frequency.
 func (m machine) clockWarnings() []string {
 	var w []string
 	cpu := filepath.Join(m.sys, "devices/system/cpu")
@@ -176,9 +177,9 @@ func (m machine) clockWarnings() []string {
 	return w
 }
 
-// quota returns the CPUs that the control groups of this process allow, +Inf
-// without a limit. Source: cgroups(7); cpu.max in version 2, cpu.cfs_quota_us
-// in version 1; a parent's limit binds its children.
+// quota returns the number of CPUs that the control groups of this process
+// allow, +Inf without a limit. The limit of a parent binds its children.
+// Source: cgroups(7); cpu.max in version 2, cpu.cfs_quota_us in version 1.
 func (m machine) quota() float64 {
 	limit := math.Inf(1)
 	text, err := m.proc.read("self/cgroup")

@@ -21,8 +21,8 @@ var (
 )
 
 // joules reads the energy counters around a sample, and estimates energy from
-// time. What is done in the window beside the work is taken to draw as much
-// power as the work: the work has its share by time.
+// processor time. Everything in the window is assumed to draw the same power,
+// so the work gets its share of the energy by time.
 type joules struct {
 	energy *Energy
 	window Window
@@ -34,7 +34,7 @@ func (m *joules) Close() { m.energy.Close() }
 // Begin implements Around.
 func (m *joules) Begin() { m.window = m.energy.Start() }
 
-// Enough tells whether the counters can tell the energy of what was done.
+// Enough reports whether the window is long enough for the counters.
 func (m *joules) Enough() bool { return m.window.Enough() }
 
 // End implements Around.
@@ -72,8 +72,8 @@ func (m *joules) End(w Work) Reading {
 	return out
 }
 
-// TakeIdle adds to a record with measured energy what is left of it without
-// the idle power of the total that Energy.Idle measured.
+// TakeIdle adds the net energy to a record with measured energy: without the
+// idle power of the total that Energy.Idle measured.
 func TakeIdle(r *record.Record, idle []record.Energy) {
 	gross, ok1 := r.Value(windowJoules.Name)
 	window, ok2 := r.Value(windowSeconds.Name)

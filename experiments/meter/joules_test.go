@@ -9,8 +9,8 @@ import (
 	"workbench/experiments/record"
 )
 
-// sampleOf is a record of work in the fake's time, so many tokens in busy, and
-// whether that was enough for the counters.
+// sampleOf returns a record of that many tokens in busy of the fake's time, and
+// whether the counters had enough time.
 func sampleOf(f *fake, e *Energy, tokens int, busy time.Duration) (*record.Record, bool) {
 	m := &joules{energy: e}
 	m.Begin()
@@ -28,8 +28,9 @@ func wantValue(t *testing.T, r *record.Record, name string, want float64) {
 	}
 }
 
-// TestJoules: the energy of a token is the total's, the work has its share of
-// the window, and parts of the machine stand beside it.
+// TestJoules checks that the energy of a token comes from the total, that the
+// work gets its share of the window by time, and that single domains are listed
+// beside it.
 func TestJoules(t *testing.T) {
 	f := newFake(t).zone("intel-rapl:0", "package-0", 0, big, 50, 10).zone("intel-rapl:0:0", "core", 0, big, 30, 1)
 	e := f.open()
@@ -50,7 +51,7 @@ func TestJoules(t *testing.T) {
 
 	m := &joules{energy: e}
 	m.Begin()
-	f.work(3 * time.Second) // of which a third is another's
+	f.work(3 * time.Second) // a third of it is not the work
 	r = &record.Record{}
 	m.End(Work{Tokens: 10, Duration: 2 * time.Second}).add(r)
 	wantValue(t, r, "joules_per_token", 10)
@@ -61,11 +62,12 @@ func TestJoules(t *testing.T) {
 	}
 }
 
-// enoughLess is a window that is too short.
+// enoughLess is a window that is just too short.
 const enoughLess = enough - time.Millisecond
 
-// TestTakeIdle: what a token took is less the idle power of the same total;
-// where that is not known, or is more, there is none, with the reason.
+// TestTakeIdle checks that the net energy of a token is its energy less the
+// idle power of the same total, and that it is n/a with the reason where the
+// idle power is unknown or higher.
 func TestTakeIdle(t *testing.T) {
 	sample := func() *record.Record { // 10 J in 2 s, half of them of the 5 tokens
 		return &record.Record{Values: []record.Value{joulesPerToken.Of(1), windowJoules.Of(10), windowSeconds.Of(2)}}

@@ -11,24 +11,24 @@ import (
 	"strings"
 )
 
-// A Need is the memory that some work is going to take, in bytes, known before
-// any of it is taken.
+// A Need is the memory that some work will take, in bytes, known before any of
+// it is allocated.
 type Need struct {
-	What string // that needs it
-	// Parts are what the memory is for, each with what makes it smaller.
+	What string // what needs it
+	// Parts are the uses of the memory, each with a way to reduce it.
 	Parts []Part
-	// Reserved is address space beside these that is never touched.
+	// Reserved is further address space that is never touched.
 	Reserved float64
 }
 
-// A Part is what some of a Need is for.
+// A Part is one use of the memory of a Need.
 type Part struct {
 	Name    string // "weights"
 	Bytes   float64
 	Smaller string // "a smaller dim"
 }
 
-// Sum is the parts together.
+// Sum is the total of the parts.
 func (n Need) Sum() (bytes float64) {
 	for _, p := range n.Parts {
 		bytes += p.Bytes
@@ -36,18 +36,18 @@ func (n Need) Sum() (bytes float64) {
 	return bytes
 }
 
-// What a process takes beside what it was asked for: memory, and the address
-// space of its runtime.
+// What a process takes beyond a Need: memory, and the address space of its
+// runtime.
 const (
 	besideMemory  = 32 << 20
 	besideAddress = 256 << 20
 )
 
-// Fits tells whether a need can be met by the memory at hand. Where a system
-// does not tell what there is, everything fits.
+// Fits returns an error where the available memory is too small for a need. On
+// a system that does not report its memory, everything fits.
 func (n Need) Fits() error { return n.Within(AtHand()) }
 
-// Within is Fits with what AtHand said before.
+// Within is Fits for rooms that AtHand returned earlier.
 func (n Need) Within(rooms []Room) error {
 	for _, r := range rooms {
 		parts, beside := n.Parts, float64(besideMemory)
@@ -74,7 +74,7 @@ func (n Need) parts() string {
 	return strings.Join(list, ", ")
 }
 
-// advice is what makes the largest part smaller.
+// advice says how to reduce the largest part.
 func (n Need) advice(r Room) string {
 	var largest Part
 	for _, p := range n.Parts {
@@ -91,7 +91,7 @@ func (n Need) advice(r Room) string {
 	return "raise that limit, or take " + largest.Smaller
 }
 
-// Size is a number of bytes in binary units.
+// Size formats a number of bytes in binary units.
 func Size(bytes float64) string {
 	for _, u := range []struct {
 		name string
@@ -107,17 +107,17 @@ func Size(bytes float64) string {
 	return fmt.Sprintf("%.0f KiB", math.Ceil(bytes/(1<<10)))
 }
 
-// A Room is memory that is free, in bytes, as far as one bound goes.
+// A Room is free memory in bytes, under one bound.
 type Room struct {
 	Free  int64
-	Bound string // what bounds it, in words
+	Bound string // the bound, in words
 
-	address bool // address space, taken or not
+	address bool // bounds address space, resident or not
 }
 
-// AtHand lists what bounds the memory that this process can still take: the
-// machine, its control groups and the limits of its shell. WORKBENCH_SYSFS
-// stands in for /sys.
+// AtHand lists the bounds of the memory that this process can still take: of
+// the machine, of its control groups and of the limits of its shell.
+// WORKBENCH_SYSFS stands in for /sys.
 func AtHand() []Room {
 	return machine{system, cmp.Or(os.Getenv("WORKBENCH_SYSFS"), "/sys")}.atHand()
 }
@@ -130,8 +130,8 @@ func (m machine) atHand() []Room {
 	return append(append(rooms, m.groups()...), m.limits()...)
 }
 
-// Free is the least memory of rooms, in bytes, that is not address space; an
-// error where the system does not tell.
+// Free returns the least free memory of all bounds on resident memory, in
+// bytes. It is an error where the system does not report it.
 func Free() (int64, error) {
 	least, found := int64(math.MaxInt64), false
 	for _, r := range AtHand() {
@@ -140,12 +140,12 @@ func Free() (int64, error) {
 		}
 	}
 	if !found {
-		return 0, fmt.Errorf("%s/meminfo does not tell the free memory", system)
+		return 0, fmt.Errorf("%s/meminfo does not report the free memory", system)
 	}
 	return least, nil
 }
 
-// limits are those of setrlimit(2) that bound memory.
+// limits returns the bounds of setrlimit(2) on memory.
 func (m machine) limits() (rooms []Room) {
 	for _, l := range []struct{ limit, used, bound string }{
 		{"Max address space", "VmSize", "of its limit of address space, ulimit -v"},
@@ -160,7 +160,7 @@ func (m machine) limits() (rooms []Room) {
 	return rooms
 }
 
-// limit reads a soft limit, in bytes; none is not ok.
+// limit reads a soft limit in bytes; ok is false where there is none.
 func (m machine) limit(name string) (int64, bool) {
 	text, _ := m.proc.read("self/limits") // absent outside Linux
 	for line := range strings.Lines(text) {
@@ -173,9 +173,10 @@ func (m machine) limit(name string) (int64, bool) {
 	return 0, false
 }
 
-// groups are the control groups around this process that limit memory, of
-// either version. Source: cgroups(7); Documentation/admin-guide/cgroup-v2.rst
-// and cgroup-v1/memory.rst.
+// groups returns the bounds of the control groups around this process, of
+// version 1 or 2.
+// Source: cgroups(7); Documentation/admin-guide/cgroup-v2.rst and
+// cgroup-v1/memory.rst.
 func (m machine) groups() (rooms []Room) {
 	paths, _ := m.proc.read("self/cgroup")
 	mounts, _ := m.proc.read("self/mountinfo")
@@ -212,8 +213,9 @@ func (m machine) groups() (rooms []Room) {
 	return rooms
 }
 
-// groupMount finds where the hierarchy of a controller, "" for version 2, is
-// mounted, and which of its groups is the root there. Source: proc(5).
+// groupMount finds where the hierarchy of a controller ("" for version 2) is
+// mounted, and which of its groups is the root there.
+// Source: proc(5).
 func groupMount(mounts, controller string) (root, at string) {
 	for line := range strings.Lines(mounts) {
 		before, after, ok := strings.Cut(line, " - ")
@@ -230,8 +232,8 @@ func groupMount(mounts, controller string) (root, at string) {
 	return "", ""
 }
 
-// groupFiles are the names of a group's limit and use, and that of the pages
-// of files in its memory.stat that it gives back first.
+// groupFiles are the names of the files of a group's limit and use, and of the
+// entry of its memory.stat for file pages, which the kernel reclaims first.
 type groupFiles struct{ limit, use, cache string }
 
 func (g groupFiles) room(dir string) (Room, bool) {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// boxed is a machine of 8 GiB free, whose process lies in a control group two
-// levels deep and has a limit of 4 GB of address space.
+// boxed is a machine with 8 GiB free, whose process runs in a control group two
+// levels deep with a limit of 4 GB of address space.
 func boxed(t *testing.T) machine {
 	root := tree(t, map[string]string{
 		"proc/meminfo":     "MemTotal: 16777216 kB\nMemAvailable: 8388608 kB\n",
@@ -36,7 +36,7 @@ func boxed(t *testing.T) machine {
 func TestMemoryAtHand(t *testing.T) {
 	want := map[string]int64{
 		"this machine's": 8 << 30,
-		"of the limit of its control group /jobs":  2 << 30, // pages of files are given back
+		"of the limit of its control group /jobs":  2 << 30, // file pages are reclaimable
 		"of the limit of its control group /one":   512 << 20,
 		"of its limit of address space, ulimit -v": 4096000000 - 1000000<<10,
 	}
@@ -51,7 +51,7 @@ func TestMemoryAtHand(t *testing.T) {
 		t.Errorf("not found: %v", want)
 	}
 	if rooms := (machine{proc(t.TempDir()), t.TempDir()}).atHand(); rooms != nil {
-		t.Errorf("a system that tells nothing: %v", rooms)
+		t.Errorf("a system that reports nothing: %v", rooms)
 	}
 }
 
@@ -74,7 +74,7 @@ func TestNeed(t *testing.T) {
 	}
 	need.Reserved = 8 << 40
 	if err := need.Within([]Room{{512 << 20, "this machine's", false}}); err != nil {
-		t.Errorf("what is reserved alone counts as memory: %v", err)
+		t.Errorf("reserved address space counts as memory: %v", err)
 	}
 	if err := need.Within([]Room{{1 << 40, "ulimit -v", true}}); err == nil {
 		t.Error("what is reserved does not count as address space")

@@ -8,24 +8,24 @@ import (
 	"workbench/experiments/record"
 )
 
-// A Meter reads an instrument around the work of a sample. It is an Around, a
-// Once, or both.
+// A Meter is an instrument that is read around the work of a sample: an Around,
+// a Once, or both.
 type Meter any
 
-// An Around reads before and after every sample.
+// An Around is read before and after every sample.
 type Around interface {
 	Begin()
 	End(w Work) Reading
 }
 
-// A Once does the work itself, one time a point before any sample: for what
-// costs too much to read while the clock runs.
+// A Once runs the work itself, once for each point before any sample: for
+// instruments that would disturb a timed sample.
 type Once interface {
 	Once(work func() error) (Reading, error)
 }
 
-// Work is what was done between Begin and End. Between its parts there may have
-// been other things, which the times leave out.
+// Work is what was done between Begin and End. The times leave out other
+// activities between the parts of the work.
 type Work struct {
 	Tokens   int
 	Duration time.Duration
@@ -33,7 +33,7 @@ type Work struct {
 	NoCPU    error         // why CPU is not known
 }
 
-// A Reading is what a meter says.
+// A Reading is the result of a meter.
 type Reading struct {
 	Values   []record.Value
 	Warnings []string
@@ -48,10 +48,10 @@ type entry struct {
 
 var registry []entry
 
-// Register makes a meter known. Meters begin in rising order and end in falling
-// order, so that those of high order read nearest to the work. open is called
-// once in every process that measures; a meter with a Close is closed at its
-// end. yields are the quantities that it reads.
+// Register adds a meter. Meters begin in rising and end in falling order, so
+// that those of high order are read closest to the work. open is called once in
+// every process that measures; a meter with a method Close is closed at the
+// end. yields are the quantities that the meter reads.
 func Register(name string, order int, open func() Meter, yields ...record.Quantity) {
 	if slices.ContainsFunc(registry, func(e entry) bool { return e.name == name }) {
 		panic("meter: " + name + " is registered twice")
@@ -60,23 +60,14 @@ func Register(name string, order int, open func() Meter, yields ...record.Quanti
 	slices.SortStableFunc(registry, func(a, b entry) int { return cmp.Compare(a.order, b.order) })
 }
 
-// Names lists the registered meters in their order.
-func Names() []string {
-	var names []string
-	for _, e := range registry {
-		names = append(names, e.name)
-	}
-	return names
-}
-
-// Yields tells whether a meter reads the quantity of that name.
+// Yields reports whether a meter reads the quantity of that name.
 func Yields(name string) bool {
 	return slices.ContainsFunc(registry, func(e entry) bool {
 		return slices.ContainsFunc(e.yields, func(q record.Quantity) bool { return q.Is(name) })
 	})
 }
 
-// A Set is all meters at work in this process.
+// A Set is all meters of this process.
 type Set struct{ meters []Meter }
 
 // Open opens every registered meter.
@@ -88,8 +79,8 @@ func Open() *Set {
 	return s
 }
 
-// Enough tells whether the sample has lasted long enough for every meter: one
-// with a method Enough asks for more work until it says so.
+// Enough reports whether the sample has lasted long enough for every meter: a
+// meter with a method Enough asks for more work until it returns true.
 func (s *Set) Enough() bool {
 	for _, m := range s.meters {
 		if e, ok := m.(interface{ Enough() bool }); ok && !e.Enough() {
@@ -117,8 +108,8 @@ func (s *Set) End(w Work, r *record.Record) {
 	}
 }
 
-// Once lets each Once do the work, and adds what they read to r. It returns how
-// long the work took the last time.
+// Once lets each Once meter run the work, and adds their readings to r. It
+// returns the duration of the last run.
 func (s *Set) Once(work func() error, r *record.Record) (took time.Duration, err error) {
 	timed := func() error {
 		begin := time.Now()
@@ -140,7 +131,7 @@ func (s *Set) Once(work func() error, r *record.Record) (took time.Duration, err
 	return took, nil
 }
 
-// Close ends the meters.
+// Close closes the meters.
 func (s *Set) Close() {
 	for _, m := range s.meters {
 		if c, ok := m.(interface{ Close() }); ok {

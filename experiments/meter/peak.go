@@ -14,15 +14,15 @@ var (
 	heapBytes = record.Define(record.Quantity{Name: "heap_bytes", Title: "Go heap", Unit: "B", Kind: record.Timed, Better: record.Lower})
 )
 
-// footprint reads the process's high-water mark while a point's work is done for
-// the first time, and the heap after every sample.
+// footprint reads the high-water mark of resident memory while a point's work
+// is done for the first time, and the heap after every sample.
 type footprint struct{}
 
 // Once implements Once.
 func (footprint) Once(work func() error) (Reading, error) {
 	var out Reading
 	debug.FreeOSMemory()
-	if err := ResetPeak(); err != nil {
+	if err := resetPeak(); err != nil {
 		out.Warnings = append(out.Warnings, "peak memory is that of the process so far: "+err.Error())
 	}
 	if err := work(); err != nil {
@@ -41,5 +41,5 @@ func (footprint) Begin() {}
 
 // End implements Around.
 func (footprint) End(Work) Reading {
-	return Reading{Values: []record.Value{heapBytes.Of(float64(Heap()))}}
+	return Reading{Values: []record.Value{heapBytes.Of(float64(heap()))}}
 }

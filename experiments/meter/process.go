@@ -1,5 +1,5 @@
-// Package meter holds the instruments: memory, processor time, energy, the
-// machine's own ceilings. What cannot be measured is an error or a reason,
+// Package meter holds the instruments: memory, processor time, energy, and the
+// ceilings of the machine. What cannot be measured is an error or a reason,
 // never 0.
 package meter
 
@@ -27,17 +27,14 @@ const system proc = "/proc"
 // that Go runs on.
 const userHz = 100
 
-// maxFile bounds what is read of a file in /proc or /sys, in bytes.
+// maxFile is the size limit of a file in /proc or /sys, in bytes.
 const maxFile = 4 << 20
 
 // RSS returns the peak resident set of this process in bytes (VmHWM).
 func RSS() (peak int64, err error) { return system.status("VmHWM") }
 
-// CurrentRSS returns the resident set of this process in bytes (VmRSS).
-func CurrentRSS() (int64, error) { return system.status("VmRSS") }
-
-// ResetPeak makes RSS count from the current resident set on.
-func ResetPeak() error {
+// resetPeak resets the peak of RSS to the current resident set.
+func resetPeak() error {
 	if err := system.present(); err != nil {
 		return err
 	}
@@ -45,20 +42,17 @@ func ResetPeak() error {
 	return os.WriteFile(filepath.Join(string(system), "self/clear_refs"), []byte("5"), 0)
 }
 
-// Heap returns the bytes in objects of the Go heap, dead ones not yet swept
-// included. It does not stop the world.
-func Heap() int64 {
+// heap returns the bytes of objects on the Go heap, including dead objects not
+// yet swept, without stopping the world.
+func heap() int64 {
 	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(s)
 	return int64(s[0].Value.Uint64())
 }
 
-// LoadAverage returns the mean number of runnable tasks of the last minute.
-func LoadAverage() (float64, error) { return system.loadAverage() }
-
-// A Mark is a reading of the processor clocks: of this process and of the
-// whole machine.
-type Mark struct {
+// clocks is a reading of the processor clocks, of this process and of the whole
+// machine.
+type clocks struct {
 	at    time.Time
 	cpu   time.Duration
 	busy  time.Duration // all processes, all CPUs
@@ -66,37 +60,37 @@ type Mark struct {
 	err   error
 }
 
-// Now reads the clocks.
-func Now() Mark { return system.mark() }
+// readClocks reads the clocks.
+func readClocks() clocks { return system.clocks() }
 
-// Usage is what happened between two Marks. Others is the time other
-// processes ran and Steal the time the hypervisor took, summed over the CPUs.
-type Usage struct{ Wall, CPU, Others, Steal time.Duration }
+// usage is what happened between two readings of the clocks: others is the time
+// other processes ran and steal the time the hypervisor took, over all CPUs.
+type usage struct{ wall, cpu, others, steal time.Duration }
 
-// Since returns the use of the processors since m.
-func (m Mark) Since() (Usage, error) { return m.until(Now()) }
+// since returns the use of the processors since that reading.
+func (m clocks) since() (usage, error) { return m.until(readClocks()) }
 
-func (m Mark) until(n Mark) (Usage, error) {
+func (m clocks) until(n clocks) (usage, error) {
 	if err := errors.Join(m.err, n.err); err != nil {
-		return Usage{}, err
+		return usage{}, err
 	}
-	u := Usage{Wall: n.at.Sub(m.at), CPU: n.cpu - m.cpu, Steal: n.steal - m.steal}
+	u := usage{wall: n.at.Sub(m.at), cpu: n.cpu - m.cpu, steal: n.steal - m.steal}
 	// Note: the machine counts in ticks of 10 ms, the process does not.
-	u.Others = max(0, n.busy-m.busy-u.CPU)
+	u.others = max(0, n.busy-m.busy-u.cpu)
 	return u, nil
 }
 
-// Warnings tells in words what disturbed a measurement with this use: a
-// hypervisor or other processes taking more than 2 % of the processors.
-func (u Usage) Warnings() []string {
+// warnings describes what disturbed a measurement: a hypervisor or other
+// processes that took more than 2 % of the processors.
+func (u usage) warnings() []string {
 	const share = 0.02
 	var w []string
-	all := u.Wall.Seconds() * float64(runtime.NumCPU())
-	// Below 10 ticks the machine's clock says nothing.
-	if s := u.Steal; s > 100*time.Millisecond && s.Seconds() > share*all {
+	all := u.wall.Seconds() * float64(runtime.NumCPU())
+	// Below 10 ticks the machine's clock is too coarse.
+	if s := u.steal; s > 100*time.Millisecond && s.Seconds() > share*all {
 		w = append(w, fmt.Sprintf("the hypervisor took %.0f %% of the processors", 100*s.Seconds()/all))
 	}
-	if o := u.Others; o > 100*time.Millisecond && o.Seconds() > share*all {
+	if o := u.others; o > 100*time.Millisecond && o.Seconds() > share*all {
 		w = append(w, fmt.Sprintf("other processes took %.0f %% of the processors", 100*o.Seconds()/all))
 	}
 	return w
@@ -162,8 +156,8 @@ func (p proc) loadAverage() (float64, error) {
 	return v, nil
 }
 
-func (p proc) mark() Mark {
-	m := Mark{at: time.Now()}
+func (p proc) clocks() clocks {
+	m := clocks{at: time.Now()}
 	var err1, err2 error
 	m.cpu, err1 = CPUTime()
 	m.busy, m.steal, err2 = p.cpuTicks()

@@ -55,8 +55,8 @@ func TestMarks(t *testing.T) {
 		t.Errorf("%v, %v", l, err)
 	}
 	at := time.Unix(0, 0)
-	u, err := Mark{at: at, cpu: 1, busy: 2, steal: 3}.until(Mark{at: at.Add(10), cpu: 4, busy: 9, steal: 8})
-	if err != nil || u != (Usage{Wall: 10, CPU: 3, Others: 4, Steal: 5}) {
+	u, err := clocks{at: at, cpu: 1, busy: 2, steal: 3}.until(clocks{at: at.Add(10), cpu: 4, busy: 9, steal: 8})
+	if err != nil || u != (usage{wall: 10, cpu: 3, others: 4, steal: 5}) {
 		t.Errorf("%+v, %v", u, err)
 	}
 	for _, bad := range []string{"", "cpu 1 2 3\n", "intr 1 2 3 4 5 6 7 8 9\n", "cpu a b c d e f g h i\n", "cpu -1 2 3 4 5 6 7 8 9\n"} {
@@ -64,7 +64,7 @@ func TestMarks(t *testing.T) {
 		if _, _, err := p.cpuTicks(); err == nil {
 			t.Errorf("stat %q accepted", bad)
 		}
-		if _, err := p.mark().until(Now()); err == nil {
+		if _, err := p.clocks().until(readClocks()); err == nil {
 			t.Errorf("a mark without a clock: %q", bad)
 		}
 	}
@@ -72,19 +72,19 @@ func TestMarks(t *testing.T) {
 
 func TestUsageWarnings(t *testing.T) {
 	n := time.Duration(numCPU())
-	quiet := Usage{Wall: 10 * time.Second, CPU: time.Second, Others: 50 * time.Millisecond, Steal: 90 * time.Millisecond}
-	if w := quiet.Warnings(); len(w) != 0 {
+	quiet := usage{wall: 10 * time.Second, cpu: time.Second, others: 50 * time.Millisecond, steal: 90 * time.Millisecond}
+	if w := quiet.warnings(); len(w) != 0 {
 		t.Errorf("%q", w)
 	}
-	loud := Usage{Wall: 10 * time.Second, Others: n * time.Second, Steal: n * 2 * time.Second}
-	w := strings.Join(loud.Warnings(), "\n")
+	loud := usage{wall: 10 * time.Second, others: n * time.Second, steal: n * 2 * time.Second}
+	w := strings.Join(loud.warnings(), "\n")
 	if !strings.Contains(w, "hypervisor took 20 %") || !strings.Contains(w, "processes took 10 %") {
 		t.Errorf("%q", w)
 	}
 }
 
 func TestProcessHere(t *testing.T) {
-	before := Now()
+	before := readClocks()
 	spin(30 * time.Millisecond)
 	if cpu, err := CPUTime(); runtime.GOOS == "linux" && (err != nil || cpu < 20*time.Millisecond) {
 		t.Errorf("%v, %v", cpu, err)
@@ -93,7 +93,7 @@ func TestProcessHere(t *testing.T) {
 	for i := range held {
 		held[i] = 1
 	}
-	if h := Heap(); h < 8<<20 {
+	if h := heap(); h < 8<<20 {
 		t.Errorf("heap %d holds 8 MiB", h)
 	}
 	runtime.KeepAlive(held)
@@ -103,14 +103,14 @@ func TestProcessHere(t *testing.T) {
 		}
 		return
 	}
-	if u, err := before.Since(); err != nil || u.Wall <= 0 || u.CPU <= 0 {
+	if u, err := before.since(); err != nil || u.wall <= 0 || u.cpu <= 0 {
 		t.Errorf("%+v, %v", u, err)
 	}
 	free, err := Free()
 	if err != nil || free < 1<<20 {
 		t.Errorf("%d, %v", free, err)
 	}
-	if l, err := LoadAverage(); err != nil || l < 0 {
+	if l, err := system.loadAverage(); err != nil || l < 0 {
 		t.Errorf("%v, %v", l, err)
 	}
 }

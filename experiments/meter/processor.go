@@ -14,18 +14,18 @@ var (
 	schedShare  = record.Define(record.Quantity{Name: "sched_share", Title: "share of goroutine time spent waiting to run", Kind: record.Timed, Better: record.Lower})
 )
 
-// processor tells the processor time of the work, and warns of what others took
-// meanwhile.
-type processor struct{ mark Mark }
+// processor measures the processor time of the work, and warns of processor
+// time that others took meanwhile.
+type processor struct{ begin clocks }
 
 // Begin implements Around.
-func (p *processor) Begin() { p.mark = Now() }
+func (p *processor) Begin() { p.begin = readClocks() }
 
 // End implements Around.
 func (p *processor) End(w Work) Reading {
 	var out Reading
-	if use, err := p.mark.Since(); err == nil {
-		out.Warnings = use.Warnings()
+	if use, err := p.begin.since(); err == nil {
+		out.Warnings = use.warnings()
 	}
 	if w.NoCPU != nil {
 		out.Values = []record.Value{coresBusy.Missing(w.NoCPU.Error()), cpuPerToken.Missing(w.NoCPU.Error())}
@@ -42,7 +42,7 @@ type shares struct{}
 // Once implements Once.
 func (shares) Once(work func() error) (Reading, error) {
 	var workErr error
-	gc, sched, err := RuntimeShares(func() { workErr = work() })
+	gc, sched, err := runtimeShares(func() { workErr = work() })
 	if workErr != nil || err != nil {
 		return Reading{}, workErr
 	}

@@ -17,26 +17,27 @@ import (
 // Documentation/ABI/testing/sysfs-class-powercap.
 type zone struct {
 	domain string // "package-0", "package-0/dram"
-	path   string // of energy_uj
+	path   string // path of energy_uj
 	read   func(path string) (string, error)
 	top    bool // not inside another zone
-	named  bool // domain is what the system calls it
-	// lost tells why the counter cannot be used, "" while it can.
+	named  bool // the name of the zone could be read
+	// lost is the reason why the counter cannot be used, "" while it can.
 	lost  string
-	zero  bool   // it began at 0
-	max   uint64 // highest value before the counter starts again, µJ
+	zero  bool   // the first reading was 0
+	max   uint64 // largest value before the counter wraps, µJ
 	last  uint64 // raw value at the last reading, µJ
 	total uint64 // µJ since the first reading
 }
 
 var zoneName = regexp.MustCompile(`^intel-rapl(-mmio)?:\d+(:\d+)?$`)
 
-// maxZones is more than any machine has.
+// maxZones is more than the zones of any machine.
 const maxZones = 256
 
-// findZones lists the counters under sysfs, one for each domain: the memory
-// mapped registers repeat the model specific ones under the same names, and so
-// do the dies of some processors. A zone that hides its name is listed as lost.
+// findZones lists the counters under sysfs, one for each domain: the
+// memory-mapped registers repeat the model-specific ones under the same names,
+// as do the dies of some processors. A zone whose name cannot be read is listed
+// as lost.
 func findZones(sysfs string, read func(path string) (string, error)) []*zone {
 	var zones []*zone
 	names := make(map[string]string) // zone directory -> domain
@@ -62,7 +63,7 @@ func findZones(sysfs string, read func(path string) (string, error)) []*zone {
 	return zones
 }
 
-// name reads what the system calls the zone.
+// name reads the name of the zone.
 func (z *zone) name(dir, id string) {
 	name, err := z.read(filepath.Join(dir, "name"))
 	if err == nil && name == "" {
@@ -74,8 +75,8 @@ func (z *zone) name(dir, id string) {
 	}
 }
 
-// zoneDirs lists the zones' directories, parents before children, model
-// specific registers before memory mapped ones.
+// zoneDirs lists the directories of zones, parents before children,
+// model-specific registers before memory-mapped ones.
 func zoneDirs(sysfs string) []string {
 	base := filepath.Join(sysfs, "class/powercap")
 	// The class folder is flat; a mounted copy of the device tree is nested.
@@ -103,15 +104,15 @@ func zoneDirs(sysfs string) []string {
 	return dirs[:min(len(dirs), maxZones)]
 }
 
-// counterSource is where a counter's value comes from.
+// counterSource describes the source of a counter's value.
 const counterSource = "RAPL counter, powercap"
 
-// totalOf is the sum of the zones that together hold everything once, or the
-// reason why there is none: a sum of the zones that happen to be readable
-// would be too small without a word. Packages hold their cores and uncore,
-// memory stands beside them, and psys holds all, so that it counts only where
-// nothing else does. Memory whose counter stays at 0 is memory that this
-// processor does not count.
+// totalOf returns the group of zones that together count everything once, or a
+// group with the reason why there is none: a sum of only the readable zones
+// would be silently too small. Packages include their cores and uncore but not
+// memory; psys includes everything, so it counts only where there is no
+// package. A memory counter that stays at 0 means that this processor does not
+// measure memory.
 func totalOf(zones []*zone) *group {
 	total := &group{domain: DomainTotal, source: counterSource, total: true}
 	var with, without []string
@@ -149,16 +150,17 @@ func (z *zone) open() {
 		return
 	}
 	if text, err := z.read(filepath.Join(filepath.Dir(z.path), "max_energy_range_uj")); err == nil {
-		z.max, _ = strconv.ParseUint(text, 10, 64) // 0 where it is unreadable: a fall is then an error
+		z.max, _ = strconv.ParseUint(text, 10, 64) // 0 where it is unreadable: a falling counter is then an error
 	}
 	z.last, z.lost = z.raw()
 	z.zero = z.lost == "" && z.last == 0
 }
 
-// raw reads the counter in µJ, or the reason why it cannot be read.
+// raw reads the counter in µJ, or returns the reason why it cannot be read.
 func (z *zone) raw() (uint64, string) {
 	text, err := z.read(z.path)
-	// Note: a file that stands in for a counter is empty while it is rewritten.
+	// Note: a file that stands in for a counter is empty while it is being
+	// rewritten.
 	for try := 0; text == "" && err == nil && try < 5; try++ {
 		time.Sleep(200 * time.Microsecond)
 		text, err = z.read(z.path)
@@ -176,9 +178,9 @@ func (z *zone) raw() (uint64, string) {
 	return v, ""
 }
 
-// unlock is the command that lets everyone read the counters, of which path is
-// one: in the class folder they lie side by side, in a copy of the device tree
-// some lie inside others.
+// unlock returns the command that lets all users read the counters, of which
+// path is one: in the class folder they lie side by side, in a copy of the
+// device tree some are nested.
 func unlock(path string) string {
 	base, nested, _ := strings.Cut(path, "/class/powercap/")
 	glob := filepath.Join(base, "class/powercap/intel-rapl*")
@@ -189,7 +191,8 @@ func unlock(path string) string {
 	return command
 }
 
-// poll adds what the counter moved since the last reading, across one wrap.
+// poll adds the increase of the counter since the last reading, across at most
+// one wrap.
 func (z *zone) poll() {
 	if z.lost != "" {
 		return
@@ -208,8 +211,8 @@ func (z *zone) poll() {
 	z.last = v
 }
 
-// implausible returns why a counter that moved by uj in a busy time is not to
-// be believed. A nested zone may draw next to nothing, but must move.
+// implausible returns the reason why an increase of uj in a busy interval is
+// not plausible. A nested zone may draw almost nothing, but must increase.
 func implausible(uj uint64, seconds float64, top bool) string {
 	w := float64(uj) * 1e-6 / seconds
 	switch {
@@ -221,14 +224,14 @@ func implausible(uj uint64, seconds float64, top bool) string {
 	return ""
 }
 
-// twins are two dies of one package, which on some processors show the same
-// counter, with readings of b between two of a.
+// twins are two dies a and b of one package, which on some processors show the
+// same counter: a reading of b between two readings of a.
 type twins struct {
 	a, b      *zone
 	lo, v, hi uint64
 }
 
-// findTwins reads the dies of every package.
+// findTwins reads the counters of the dies of every package.
 func findTwins(zones []*zone) []twins {
 	var found []twins
 	for i, b := range zones {
@@ -249,11 +252,12 @@ func (t twins) read() twins {
 	return t
 }
 
-// same tells whether b shows what a shows, to within slack µJ.
+// same reports whether both show the same counter, to within slack µJ.
 func (t twins) same(slack uint64) bool { return t.v+slack >= t.lo && t.v <= t.hi+slack }
 
-// dropTwins removes the dies that show another die's counter, and what is in
-// them: the same value before and after the self-test, to within what 10 ms add.
+// dropTwins removes the dies that show the counter of another die, with the
+// zones inside them: those with the same value before and after the self-test,
+// to within the energy of 10 ms.
 func dropTwins(zones []*zone, before []twins) []*zone {
 	gone := map[string]bool{}
 	for _, t := range before {

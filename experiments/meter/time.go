@@ -13,8 +13,7 @@ var (
 	tokensPerSecond = record.Define(record.Quantity{Name: "tokens_per_second", Title: "speed", Unit: "tokens/s", Kind: record.Timed, Better: record.Higher})
 )
 
-// clock is the time that the harness took: the only instrument that reads
-// nothing of its own.
+// clock reports the times of the harness, and reads nothing itself.
 type clock struct{}
 
 // Begin implements Around.

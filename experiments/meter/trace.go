@@ -12,7 +12,7 @@ import (
 	exptrace "golang.org/x/exp/trace"
 )
 
-// maxTrace bounds the memory of a trace, in bytes: some minutes of a program
+// maxTrace is the size limit of a trace, in bytes: some minutes of a program
 // with few goroutines.
 const maxTrace = 256 << 20
 
@@ -21,13 +21,13 @@ const (
 	sweepRange = "GC incremental sweep"
 )
 
-// RuntimeShares runs fn once, traced by the Go runtime, and returns two shares
-// of the time in fn. gc is the share of the running time of all goroutines
-// spent in the garbage collector: its workers, the assists and sweeps it asks
-// of other goroutines, and its stops of the world. sched is the share of the
-// running and runnable time of all other goroutines in which they were
-// runnable and waited for a processor. On an error fn has run all the same.
-func RuntimeShares(fn func()) (gc, sched float64, err error) {
+// runtimeShares runs fn once under the Go execution tracer and returns two
+// shares of the time in fn. gc is the share of the running time of all
+// goroutines spent in the garbage collector: in its workers, in assists and
+// sweeps by other goroutines, and in stopping the world. sched is the share of
+// the running and runnable time of all other goroutines in which they were
+// runnable and waited for a processor. Even on an error, fn has run once.
+func runtimeShares(fn func()) (gc, sched float64, err error) {
 	buf := &boundedBuffer{}
 	if err := trace.Start(buf); err != nil {
 		fn()
@@ -57,10 +57,11 @@ func (b *boundedBuffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-// parseShares reads a trace with one region fnRegion.
+// parseShares reads a trace with one region named fnRegion.
 func parseShares(r io.Reader) (gc, sched float64, err error) {
 	defer func() {
-		// Note: the reader validates, but a damaged trace may still break it.
+		// Note: the reader validates the trace, but may still panic on a damaged
+		// one.
 		if p := recover(); p != nil {
 			gc, sched, err = 0, 0, fmt.Errorf("the runtime's trace cannot be read: %v", p)
 		}
@@ -92,9 +93,9 @@ func parseShares(r io.Reader) (gc, sched float64, err error) {
 	return gc, sched, nil
 }
 
-// account adds up, within the region, the running time of the garbage
-// collector and of everything else, and the time runnable goroutines waited,
-// in ns.
+// account sums, within the region and in ns, the running time of the garbage
+// collector and of everything else, and the time that runnable goroutines
+// waited.
 type account struct {
 	goroutines       map[exptrace.GoID]*goroutine
 	begun, ended     bool
@@ -104,7 +105,7 @@ type account struct {
 type goroutine struct {
 	state   exptrace.GoState
 	since   exptrace.Time
-	ranges  map[string]bool // garbage collector ranges it is in
+	ranges  map[string]bool // active ranges of the garbage collector
 	worker  bool            // belongs to the garbage collector
 	ignored bool            // belongs to the tracer
 }
@@ -118,7 +119,7 @@ func (a *account) of(id exptrace.GoID) *goroutine {
 	return g
 }
 
-// settle books the time of g up to t.
+// settle adds the time of g up to t to the account.
 func (a *account) settle(g *goroutine, t exptrace.Time) {
 	d := t.Sub(g.since).Nanoseconds()
 	g.since = t
@@ -165,9 +166,9 @@ func (a *account) add(ev exptrace.Event) {
 	}
 }
 
-// addRange follows a goroutine into and out of the collector's work: assists,
-// sweeps and stops of the world. The phases of the collection as a whole are
-// nobody's running time.
+// addRange tracks when a goroutine enters and leaves work of the garbage
+// collector: assists, sweeps and stops of the world. Phases of the collection
+// as a whole are not running time of a goroutine.
 func (a *account) addRange(ev exptrace.Event, inside bool) {
 	r := ev.Range()
 	if r.Scope.Kind == exptrace.ResourceNone || !strings.Contains(r.Name, "GC") {
@@ -203,15 +204,15 @@ func (a *account) transition(ev exptrace.Event) {
 	a.settle(g, ev.Time())
 	g.state = to
 	if to != exptrace.GoRunning {
-		delete(g.ranges, sweepRange) // belongs to the processor that g has left
+		delete(g.ranges, sweepRange) // a sweep belongs to the processor that g has left
 	}
 	if to == exptrace.GoNotExist {
 		delete(a.goroutines, t.Resource.Goroutine())
 	}
 }
 
-// classify tells the runtime's own goroutines by the function they began in,
-// the outermost of their stack.
+// classify identifies the runtime's own goroutines by the function that they
+// started in, the outermost of their stack.
 func (g *goroutine) classify(s exptrace.Stack) {
 	first := ""
 	for f := range s.Frames() {

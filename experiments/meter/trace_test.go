@@ -13,14 +13,14 @@ import (
 var kept [][]byte
 
 func TestSharesOfGarbage(t *testing.T) {
-	quiet, _, err := RuntimeShares(func() { spin(50 * time.Millisecond) })
+	quiet, _, err := runtimeShares(func() { spin(50 * time.Millisecond) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if quiet > 0.05 {
 		t.Errorf("spinning spends %.3f in the collector", quiet)
 	}
-	littered, sched, err := RuntimeShares(func() {
+	littered, sched, err := runtimeShares(func() {
 		for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); {
 			kept = nil
 			for range 2000 {
@@ -39,11 +39,11 @@ func TestSharesOfGarbage(t *testing.T) {
 
 func TestSharesOfWaiting(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	_, alone, err := RuntimeShares(func() { spin(30 * time.Millisecond) })
+	_, alone, err := runtimeShares(func() { spin(30 * time.Millisecond) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, crowded, err := RuntimeShares(func() {
+	_, crowded, err := runtimeShares(func() {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() { spin(100 * time.Millisecond) })
@@ -53,8 +53,8 @@ func TestSharesOfWaiting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Four on one processor: each runs a quarter of the time. A loaded machine
-	// makes the one wait for the tracer as well.
+	// Four goroutines on one processor: each runs a quarter of the time. On a
+	// loaded machine a single goroutine waits for the tracer as well.
 	if alone > crowded-0.1 || crowded < 0.5 || crowded > 0.95 {
 		t.Errorf("waiting share %.3f alone, %.3f of four on one processor", alone, crowded)
 	}
@@ -65,12 +65,12 @@ func TestSharesAlwaysRun(t *testing.T) {
 		t.Skip(err)
 	}
 	ran := 0
-	_, _, err := RuntimeShares(func() { ran++ })
+	_, _, err := runtimeShares(func() { ran++ })
 	trace.Stop()
 	if ran != 1 || err == nil {
 		t.Errorf("ran %d times, %v", ran, err)
 	}
-	if _, _, err := RuntimeShares(func() { ran++ }); ran != 2 || err != nil {
+	if _, _, err := runtimeShares(func() { ran++ }); ran != 2 || err != nil {
 		t.Errorf("ran %d times, %v", ran, err)
 	}
 }

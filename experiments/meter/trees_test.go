@@ -12,7 +12,7 @@ import (
 	"workbench/experiments/record"
 )
 
-// plant makes the fake's counters those of a tree.
+// plant sets up the fake's counters as in a tree.
 func (f *fake) plant(t metertest.Tree) *fake {
 	for _, z := range t.Zones {
 		limit := z.Max
@@ -25,8 +25,8 @@ func (f *fake) plant(t metertest.Tree) *fake {
 	return f
 }
 
-// TestTrees: on every machine the total is what it draws, each thing once, in
-// every window, or n/a with the zone that is to blame.
+// TestTrees checks that the total of every machine counts each part once, in
+// every window, or is n/a with the name of the lost zone.
 func TestTrees(t *testing.T) {
 	for _, tree := range metertest.Trees() {
 		t.Run(tree.Name, func(t *testing.T) {
@@ -59,8 +59,8 @@ func TestTrees(t *testing.T) {
 	}
 }
 
-// TestSpoiledWindow: a counter that jumps or stands still in one window spoils
-// the total of that window alone.
+// TestSpoiledWindow checks that a counter that jumps or stands still in one
+// window invalidates the total of that window alone.
 func TestSpoiledWindow(t *testing.T) {
 	for reason, spoil := range map[string]func(f *fake){
 		"package-1: the counter shows":        func(f *fake) { f.uj["intel-rapl:1"] += 1e10 },
@@ -77,8 +77,8 @@ func TestSpoiledWindow(t *testing.T) {
 	}
 }
 
-// TestHiddenName: a zone whose name cannot be read may be anything, so there is
-// no total without it.
+// TestHiddenName checks that there is no total without a zone whose name cannot
+// be read, as it may be any zone.
 func TestHiddenName(t *testing.T) {
 	f := newFake(t).plant(metertest.Named("two packages, dram"))
 	if err := os.Remove(filepath.Join(f.root, "class/powercap/intel-rapl:1/name")); err != nil {
@@ -88,8 +88,8 @@ func TestHiddenName(t *testing.T) {
 	wantNone(t, got[DomainTotal], "intel-rapl:1: the counter's name cannot be read")
 }
 
-// TestRewritten: a stand-in for a counter that is empty while it is rewritten
-// is read again.
+// TestRewritten checks that a stand-in for a counter that is empty, while it is
+// being rewritten, is read again.
 func TestRewritten(t *testing.T) {
 	texts := []string{"", "", "17"}
 	z := &zone{path: "energy_uj", read: func(string) (text string, err error) {
@@ -101,7 +101,8 @@ func TestRewritten(t *testing.T) {
 	}
 }
 
-// TestUnlock: the command names every counter, in either shape of the tree.
+// TestUnlock checks that the command names every counter, in both shapes of the
+// tree.
 func TestUnlock(t *testing.T) {
 	for path, want := range map[string]string{
 		"/sys/class/powercap/intel-rapl:0/energy_uj":              "sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj",
@@ -113,8 +114,8 @@ func TestUnlock(t *testing.T) {
 	}
 }
 
-// TestEnough: a window is enough once a counter tells its energy well, and at
-// once where there is none.
+// TestEnough checks that a window is long enough once a counter resolves its
+// energy, and at once where there is no counter.
 func TestEnough(t *testing.T) {
 	f := newFake(t).plant(metertest.Named("one package"))
 	w := f.open().Start()
@@ -129,7 +130,8 @@ func TestEnough(t *testing.T) {
 	}
 }
 
-// TestNegativeNet: a machine that drew more while it was idle has no net energy.
+// TestNegativeNet checks that there is no net energy where the idle power was
+// higher.
 func TestNegativeNet(t *testing.T) {
 	f := newFake(t).zone("intel-rapl:0", "package-0", 0, big, 50, 60)
 	e := f.open()
@@ -141,7 +143,7 @@ func TestNegativeNet(t *testing.T) {
 	}
 }
 
-// TestJumpWhileIdle: an idle power that is beyond belief is not taken off.
+// TestJumpWhileIdle checks that an implausible idle power is not subtracted.
 func TestJumpWhileIdle(t *testing.T) {
 	f := newFake(t).plant(metertest.Named("one package"))
 	e := f.open()
@@ -154,7 +156,8 @@ func TestJumpWhileIdle(t *testing.T) {
 	}
 }
 
-// TestStandIn: WORKBENCH_SYSFS stands in for /sys, and the host says so.
+// TestStandIn checks that WORKBENCH_SYSFS stands in for /sys, and that the host
+// warns of it.
 func TestStandIn(t *testing.T) {
 	dir := t.TempDir()
 	feeder, err := metertest.Named("package, core, uncore").Feed(dir)

@@ -2,15 +2,15 @@ package record
 
 import "fmt"
 
-// oldTotal is the domain of the measured total in records from before the mark.
+// oldTotal is the domain of the measured total in old records, in which no
+// entry is marked.
 const oldTotal = "cpu"
 
-// Total returns the entry of a tier that counts everything once, as the meter
-// marked it, or nil. Entries none of which is marked are from before there was
-// a mark: the measured total is then the domain "cpu", or what is the only one
-// of its tier.
+// Total returns the entry of a tier that is marked as counting everything once,
+// or nil. In old records without marks, it is the domain "cpu" for measured
+// tiers, or the only entry of its tier.
 func Total(es []Energy, tier string) *Energy {
-	if total := measuredTotal(es); total != nil && Measured(tier) {
+	if total := measuredTotal(es); total != nil && measured(tier) {
 		if total.Tier == tier {
 			return total
 		}
@@ -31,8 +31,8 @@ func Total(es []Energy, tier string) *Energy {
 	return only
 }
 
-// measuredTotal is the total of the counters or meters, also where it could
-// not be had.
+// measuredTotal returns the total of the counters or meters, even where it has
+// no value.
 func measuredTotal(es []Energy) *Energy {
 	var old *Energy
 	for i := range es {
@@ -48,7 +48,8 @@ func measuredTotal(es []Energy) *Energy {
 	return old
 }
 
-// NoTotal tells why the entries hold no measured total, "" where they do.
+// NoTotal returns the reason why the entries hold no measured total, "" where
+// they do.
 func NoTotal(es []Energy) string {
 	total := measuredTotal(es)
 	for i := range es {
@@ -62,9 +63,9 @@ func NoTotal(es []Energy) string {
 	return total.Reason
 }
 
-// TakeIdle fills in the net energy of a measured window: its joules less those
-// of an idle power of w watts, which varied by sd between its parts. There is
-// none where the machine drew more while it was idle.
+// TakeIdle sets the net energy of a measured window: its joules without an idle
+// power of w watts, whose standard deviation between parts was sd. There is
+// none where the idle power was higher.
 func (e *Energy) TakeIdle(w, sd float64) {
 	net := *e.Joules - w*float64(e.WindowNS)/1e9
 	e.IdleW, e.IdleSDW = &w, &sd

@@ -21,17 +21,17 @@ const (
 	RecordsFile = "records.jsonl"
 )
 
-// Bounds on what Load accepts and Append writes, in bytes: far above any real
-// run, and low enough that a hostile file cannot exhaust the memory.
+// Size limits of what Load reads and Append writes, in bytes: far above any
+// real run, and low enough that an untrusted file cannot exhaust the memory.
 const (
 	maxRun     = 64 << 20
 	maxLine    = 16 << 20
 	maxRecords = 1 << 30
 )
 
-// Append adds r to the JSON lines file at path with one write and an fsync,
-// creating the file if needed. It stamps the schema version, and first cuts
-// off a last line that a crash left without its newline.
+// Append appends r to the JSON lines file at path with one write and an fsync,
+// creating the file if needed. It sets the schema version. If a crash left a
+// last line without a newline, that line is removed first.
 func Append(path string, r *Record) error {
 	stamped := *r
 	stamped.Schema = Schema
@@ -46,53 +46,35 @@ func Append(path string, r *Record) error {
 	if err != nil {
 		return err
 	}
-	size, _, err := cutTorn(f)
+	size, err := cutTorn(f)
 	if err == nil {
 		err = appendLine(f, size, line)
 	}
 	return errors.Join(err, f.Close())
 }
 
-// appendLine writes line at the end of f, whose size is given, and takes a
-// partial write back.
+// appendLine writes line at the end of f, which has the given size, and undoes
+// a partial write.
 func appendLine(f *os.File, size int64, line []byte) error {
 	if _, err := f.Write(line); err != nil {
-		f.Truncate(size) // Note: where this fails too, the next Append cuts the line off.
+		f.Truncate(size) // Note: where this fails too, the next Append removes the line.
 		return err
 	}
 	return f.Sync()
 }
 
-// Repair cuts off a last line without a newline in the JSON lines file at path
-// and returns the number of bytes cut. A missing file needs no repair.
-func Repair(path string) (cut int64, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	_, cut, err = cutTorn(f)
-	if cut > 0 && err == nil {
-		err = f.Sync()
-	}
-	return cut, errors.Join(err, f.Close())
-}
-
-// cutTorn truncates f after its last newline and returns the new size and the
-// number of bytes cut.
-func cutTorn(f *os.File) (size, cut int64, err error) {
+// cutTorn truncates f after its last newline and returns the new size.
+func cutTorn(f *os.File) (size int64, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	old := info.Size()
 	buf := make([]byte, 64<<10)
 	for size = old; size > 0; {
 		n := min(int64(len(buf)), size)
 		if _, err := f.ReadAt(buf[:n], size-n); err != nil {
-			return 0, 0, err
+			return 0, err
 		}
 		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
 			size += int64(i) + 1 - n
@@ -101,12 +83,12 @@ func cutTorn(f *os.File) (size, cut int64, err error) {
 		size -= n
 	}
 	if size == old {
-		return size, 0, nil
+		return size, nil
 	}
-	return size, old - size, f.Truncate(size)
+	return size, f.Truncate(size)
 }
 
-// SaveRun writes run.json in dir atomically, stamping the schema version.
+// SaveRun writes run.json in dir atomically and sets the schema version.
 func SaveRun(dir string, r *Run) error {
 	stamped := *r
 	stamped.Schema = Schema
@@ -118,10 +100,10 @@ func SaveRun(dir string, r *Run) error {
 }
 
 // Load reads the run in dir: run.json and the records so far. A last line that
-// a crash cut short is left out and a sample recorded more than once counts
-// once, both with a warning in Run.Warnings; any other malformed line is an
-// error naming it. Unknown keys are ignored, unknown schema versions and wrong
-// types are errors. A folder without run.json gives *NoRun.
+// a crash cut short is skipped, and repeated records of a sample are dropped,
+// both with a warning in Run.Warnings. Any other malformed line is an error
+// that names the line. Unknown keys are ignored; unknown schema versions and
+// wrong types are errors. Without run.json the error is *NoRun.
 func Load(dir string) (*Run, []Record, error) {
 	run, err := loadRun(filepath.Join(dir, RunFile))
 	if err != nil {
@@ -140,7 +122,7 @@ func Load(dir string) (*Run, []Record, error) {
 		warn("the last line was cut short by a crash (%d bytes) and is left out", torn)
 	}
 	records, repeats := once(records)
-	tellTexts(records)
+	addTextLengths(records)
 	if repeats > 0 {
 		warn("%d lines hold a sample that is recorded more than once: its first line counts", repeats)
 	}
@@ -188,8 +170,8 @@ func loadRun(path string) (*Run, error) {
 	return &run, nil
 }
 
-// loadRecords returns the records of the file at path, none if it does not
-// exist yet, and the length of a torn last line.
+// loadRecords returns the records of the file at path (none if it does not
+// exist yet) and the length of an unfinished last line.
 func loadRecords(path string) (records []Record, torn int, err error) {
 	f, err := files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -220,7 +202,7 @@ func loadRecords(path string) (records []Record, torn int, err error) {
 	}
 }
 
-// readLine returns the next line with its newline, or what is left with io.EOF.
+// readLine returns the next line with its newline, or the rest with io.EOF.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
@@ -258,7 +240,7 @@ func parse(line []byte) (Record, error) {
 	return r, r.check()
 }
 
-// check refuses keys and series that nothing could be made of.
+// check refuses keys, values and series that cannot be used.
 func (r *Record) check() error {
 	for k, v := range r.Keys {
 		switch v.(type) {

@@ -120,17 +120,12 @@ func TestTornLine(t *testing.T) {
 	}
 }
 
-func TestTornFirstLineAndRepair(t *testing.T) {
-	_, path := newRun(t)
-	if cut, err := Repair(path); cut != 0 || err != nil {
-		t.Errorf("missing file: %d, %v", cut, err)
-	}
+func TestTornFirstLine(t *testing.T) {
+	dir, path := newRun(t)
 	tail(t, path, `{"schema":2`)
-	if cut, err := Repair(path); cut != 11 || err != nil {
-		t.Errorf("cut %d, %v", cut, err)
-	}
-	if b, err := os.ReadFile(path); err != nil || len(b) != 0 {
-		t.Errorf("%q, %v", b, err)
+	put(t, path, Record{Cell: "a"})
+	if run, got, err := Load(dir); err != nil || len(got) != 1 || got[0].Cell != "a" || len(run.Warnings) != 0 {
+		t.Errorf("%v, %v, %v", got, run, err)
 	}
 }
 
@@ -209,8 +204,8 @@ func TestUnwritable(t *testing.T) {
 	}
 }
 
-// TestSamplesCountOnce: of lines that say the same sample the first counts, and
-// samples that differ in what tells them apart all do.
+// TestSamplesCountOnce checks that of repeated records of a sample the first
+// counts, and that records that differ in a distinguishing key all count.
 func TestSamplesCountOnce(t *testing.T) {
 	dir, path := newRun(t)
 	counted := func(name string) []Value { return []Value{Quantity{Name: name, Kind: Exact}.Of(1)} }
@@ -219,7 +214,7 @@ func TestSamplesCountOnce(t *testing.T) {
 		samples = append(samples, Record{Cell: "a", Keys: map[string]any{key: 1.0}}, Record{Cell: "a", Keys: map[string]any{key: "2"}})
 	}
 	took := Quantity{Name: "took", Kind: Timed}
-	for again := range 3 { // another measurement of the same sample, at another place in its block
+	for again := range 3 { // the same sample measured again, at another place in its block
 		for i, r := range samples {
 			r.Keys = maps.Clone(r.Keys)
 			if r.Keys == nil {
@@ -244,8 +239,8 @@ func TestSamplesCountOnce(t *testing.T) {
 	}
 }
 
-// TestNoRun: what is no run's folder is refused by its name, whatever its files
-// are.
+// TestNoRun checks that the error for a folder without a run names the folder,
+// whatever files it holds.
 func TestNoRun(t *testing.T) {
 	if _, _, err := Load(t.TempDir()); !errors.As(err, new(*NoRun)) {
 		t.Errorf("an empty folder: %v", err)

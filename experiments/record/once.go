@@ -5,10 +5,9 @@ import (
 	"maps"
 )
 
-// identity is what tells one sample from another: its cell, what it says of
-// what was measured and how, whether it failed, and without blocks what it
-// counted, for a cell may hold several checks. Its place in a block's order is
-// none of it.
+// identity distinguishes samples: by cell, keys, failure and, for cells without
+// blocks, the names of exact quantities, since a cell may hold several checks.
+// The place in the order of a block is not a part of it.
 func (r *Record) identity() string {
 	keys := maps.Clone(r.Keys)
 	delete(keys, KeySlot)
@@ -25,7 +24,8 @@ func (r *Record) identity() string {
 	return string(b)
 }
 
-// once returns the first record of every sample and the number of the others.
+// once returns the first record of every sample, and the number of repeated
+// records.
 func once(records []Record) (first []Record, repeats int) {
 	seen := map[string]bool{}
 	for i := range records {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// example is the line of the page about records, and the program for pandas.
+// example returns the record and the pandas program in README.md.
 func example(t *testing.T) (line []byte, program string) {
 	t.Helper()
 	page, err := os.ReadFile("README.md")
@@ -28,8 +28,8 @@ func example(t *testing.T) (line []byte, program string) {
 	return append(compact.Bytes(), '\n'), string(blocks[1][2])
 }
 
-// TestPage: the line that the page shows is a record, and it names no key that
-// a record does not have.
+// TestPage checks that the record in README.md is valid, and that README.md
+// names only keys that records have.
 func TestPage(t *testing.T) {
 	line, _ := example(t)
 	r, err := parse(line)
@@ -49,7 +49,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestPageInPandas runs the page's program where pandas is found.
+// TestPageInPandas runs the program of README.md where pandas is installed.
 func TestPageInPandas(t *testing.T) {
 	if exec.Command("python3", "-c", "import pandas").Run() != nil {
 		t.Skip("python3 has no pandas here")

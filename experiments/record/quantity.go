@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A Quantity is what a value is of, apart from its number.
+// A Quantity describes a value without its number.
 type Quantity struct {
 	Name   string `json:"name"`           // "duration_per_token"
 	Title  string `json:"title"`          // in words: "time per token"
@@ -17,8 +17,8 @@ type Quantity struct {
 
 var quantities []Quantity
 
-// Define makes a quantity known, so that lists name it and studies may ask for
-// it. A name that ends in a colon stands for all names that begin with it.
+// Define registers a quantity, so that lists show it and studies can ask for
+// it. A name that ends in a colon stands for all names with that prefix.
 func Define(q Quantity) Quantity {
 	if Known(q.Name) {
 		panic("record: quantity " + q.Name + " is defined twice")
@@ -27,24 +27,24 @@ func Define(q Quantity) Quantity {
 	return q
 }
 
-// Quantities are those defined, by name.
+// Quantities returns the registered quantities, sorted by name.
 func Quantities() []Quantity {
 	return slices.SortedFunc(slices.Values(quantities), func(a, b Quantity) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// Known tells whether a quantity of that name is defined.
+// Known reports whether a quantity of that name is registered.
 func Known(name string) bool {
 	return slices.ContainsFunc(quantities, func(q Quantity) bool { return q.Is(name) })
 }
 
-// Is tells whether the quantity, or where its name ends in a colon one of those
-// that it stands for, has that name.
+// Is reports whether the quantity has that name or, where its own name ends in
+// a colon, stands for it.
 func (q Quantity) Is(name string) bool {
 	return q.Name == name || strings.HasSuffix(q.Name, ":") && strings.HasPrefix(name, q.Name)
 }
 
-// Of is a value of the quantity; a number that is not finite is none.
+// Of returns a value of the quantity; a number that is not finite becomes n/a.
 func (q Quantity) Of(x float64) Value { return Value{Quantity: q, Value: number(x)} }
 
-// Missing is a value that could not be had.
+// Missing returns a value that could not be measured, with the reason.
 func (q Quantity) Missing(reason string) Value { return Value{Quantity: q, Reason: reason} }

@@ -1,6 +1,7 @@
-// Package record is the shape of a measurement: one JSON line a record, with
-// the keys that say what was measured and the values that came out. Ratios,
-// intervals and verdicts are computed when a report is rendered, never stored.
+// Package record defines the format of a measurement: JSON lines, one record
+// each, with keys that say what was measured and the measured values. Ratios,
+// intervals and verdicts are computed when a report is rendered, and never
+// stored.
 package record
 
 import (
@@ -17,7 +18,7 @@ import (
 // Schema is the version of the files this package writes.
 const Schema = 2
 
-// A Record is what a cell of a run yielded: a sample of a timed cell, the
+// A Record is the result of a cell of a run: one sample of a timed cell, or the
 // whole of any other.
 type Record struct {
 	Schema int    `json:"schema"`
@@ -28,21 +29,21 @@ type Record struct {
 	Keys map[string]any `json:"keys"`
 	// Values are the quantities, each name once.
 	Values []Value `json:"values,omitempty"`
-	// Samples are series of numbers behind or beside the values.
+	// Samples are series of numbers, such as the samples behind a value.
 	Samples  []Series          `json:"samples,omitempty"`
-	Notes    map[string]string `json:"notes,omitempty"` // what is no number: "weights_sha256"
+	Notes    map[string]string `json:"notes,omitempty"` // texts, such as "weights_sha256"
 	Warnings []string          `json:"warnings,omitempty"`
-	Error    string            `json:"error,omitempty"` // why the cell failed; there are then no values
+	Error    string            `json:"error,omitempty"` // why the cell failed, in which case there are no values
 	Time     time.Time         `json:"time"`
 }
 
-// The keys that every record of a study has.
+// Keys of every record of a study.
 const (
 	KeyStudy    = "study"
 	KeyPart     = "part"     // the compared group of the study
 	KeyArm      = "arm"      // the model's name in the part: "rwkv4 token_shift=none"
 	KeyArch     = "arch"     // its architecture
-	KeyWorkload = "workload" // what was done to it
+	KeyWorkload = "workload" // what was measured
 	KeySeed     = "seed"
 	KeyThreads  = "threads"
 	KeyImpl     = "impl"  // the implementation of the kernels
@@ -51,34 +52,34 @@ const (
 	KeyConfig   = "config."
 )
 
-// A Kind says what a reader may conclude from a value.
+// A Kind says which conclusions a value allows.
 type Kind string
 
 // The kinds of values.
 const (
 	Exact     Kind = "exact"     // counted: the same every time
-	Timed     Kind = "timed"     // varies with the machine: compared within blocks
+	Timed     Kind = "timed"     // varies with the state of the machine: compared within blocks
 	Seeded    Kind = "seeded"    // varies with the seed: compared within seeds
 	Estimated Kind = "estimated" // follows from an assumption: decides nothing
 )
 
-// The directions of a quantity.
+// Directions: whether a lower or a higher value is better.
 const (
 	Lower  = "lower"
 	Higher = "higher"
 )
 
-// A Value is one quantity of a record with its number. What could not be
-// measured has no number and a reason; it is not 0.
+// A Value is one quantity of a record with its number. A quantity that could
+// not be measured has no number but a reason; it is not 0.
 type Value struct {
 	Quantity
 	Value *float64 `json:"value"` // nil: n/a
-	// Source says where the number comes from, if not from counting or a clock.
+	// Source is where the number comes from, unless it was counted or timed.
 	Source string `json:"source,omitempty"`
 	Reason string `json:"reason,omitempty"` // why there is no number, or what is assumed
 }
 
-// A Series is many numbers of one quantity, along an axis or merely in order.
+// A Series is a sequence of numbers of one quantity, along an axis or in order.
 type Series struct {
 	Name     string    `json:"name"`
 	Title    string    `json:"title"`
@@ -89,7 +90,7 @@ type Series struct {
 	X        []float64 `json:"x,omitempty"` // as many as Y
 }
 
-// Add adds a quantity, whose name must be new to the record.
+// Add adds a quantity, whose name the record must not have yet.
 func (r *Record) Add(v Value) {
 	if r.Find(v.Name) != nil {
 		panic("record: quantity " + v.Name + " twice in one record")
@@ -97,7 +98,7 @@ func (r *Record) Add(v Value) {
 	r.Values = append(r.Values, v)
 }
 
-// number is nil where x is not finite.
+// number returns a pointer to x, nil where x is not finite.
 func number(x float64) *float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return nil
@@ -105,7 +106,7 @@ func number(x float64) *float64 {
 	return &x
 }
 
-// Text is the value of a key as a text, "" where there is none.
+// Text returns the value of a key as a text, "" where there is none.
 func (r *Record) Text(key string) string {
 	switch v := r.Keys[key].(type) {
 	case nil:
@@ -119,7 +120,7 @@ func (r *Record) Text(key string) string {
 	}
 }
 
-// Key is the value of a key as a number; ok tells whether it is one.
+// Key returns the value of a key as a number; ok is false where it is not one.
 func (r *Record) Key(key string) (x float64, ok bool) {
 	switch v := r.Keys[key].(type) {
 	case float64:
@@ -132,7 +133,8 @@ func (r *Record) Key(key string) (x float64, ok bool) {
 	return 0, false
 }
 
-// Value finds a quantity by its name. A value without a number is none.
+// Value returns the number of a quantity; ok is false where the record has
+// none.
 func (r *Record) Value(name string) (x float64, ok bool) {
 	if v := r.Find(name); v != nil && v.Value != nil && !math.IsNaN(*v.Value) && !math.IsInf(*v.Value, 0) {
 		return *v.Value, true
@@ -140,7 +142,7 @@ func (r *Record) Value(name string) (x float64, ok bool) {
 	return 0, false
 }
 
-// Find is a quantity of the record, nil where it has none of the name.
+// Find returns a quantity of the record by name, nil where there is none.
 func (r *Record) Find(name string) *Value {
 	i := slices.IndexFunc(r.Values, func(v Value) bool { return v.Name == name })
 	if i < 0 {
@@ -149,7 +151,7 @@ func (r *Record) Find(name string) *Value {
 	return &r.Values[i]
 }
 
-// Series finds a series by its name, nil where there is none.
+// Series returns a series by name, nil where there is none.
 func (r *Record) Series(name string) *Series {
 	i := slices.IndexFunc(r.Samples, func(s Series) bool { return s.Name == name })
 	if i < 0 {
@@ -158,15 +160,15 @@ func (r *Record) Series(name string) *Series {
 	return &r.Samples[i]
 }
 
-// SetConfig puts a resolved configuration among the keys.
+// SetConfig adds a resolved configuration to the keys.
 func (r *Record) SetConfig(config map[string]any) {
 	for k, v := range config {
 		r.Keys[KeyConfig+k] = v
 	}
 }
 
-// KeyNames are the keys of records in order: those of this package first, then
-// by name, the configuration last.
+// KeyNames returns the keys of records in order: those of this package, then
+// others by name, then the configuration.
 func KeyNames(records []Record) []string {
 	all := map[string]bool{}
 	for i := range records {

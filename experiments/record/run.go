@@ -2,7 +2,7 @@ package record
 
 import "time"
 
-// Tiers of energy, best first (spec: measured and estimated never mix).
+// Tiers of energy, best first. Measured and estimated energy are never mixed.
 const (
 	TierWall      = "measured-wall"
 	TierCounter   = "measured-counter"
@@ -12,8 +12,8 @@ const (
 	TierNone      = "unavailable"
 )
 
-// Measured tells whether a tier may decide a claim.
-func Measured(tier string) bool {
+// measured reports whether energy of a tier may decide a claim.
+func measured(tier string) bool {
 	return tier == TierWall || tier == TierCounter || tier == TierSampled
 }
 
@@ -21,7 +21,7 @@ func Measured(tier string) bool {
 type Energy struct {
 	Tier     string   `json:"tier"`
 	Domain   string   `json:"domain"`           // "package-0", "dram", "cpu estimate"
-	Total    bool     `json:"total,omitempty"`  // of its tier, the entry that counts everything once
+	Total    bool     `json:"total,omitempty"`  // marks the entry of its tier that counts everything once
 	Source   string   `json:"source"`           // where the number comes from, in words
 	Joules   *float64 `json:"joules"`           // gross; nil = n/a
 	NetJ     *float64 `json:"net_joules"`       // gross minus idle power times duration; nil = n/a
@@ -31,8 +31,7 @@ type Energy struct {
 	Reason   string   `json:"reason,omitempty"` // why Joules is nil, or what the estimate assumes
 }
 
-// A Run is what run.json holds beside the records: everything a report needs
-// and no sample knows.
+// A Run is the content of run.json: what a report needs beside the records.
 type Run struct {
 	Schema    int               `json:"schema"`
 	Study     string            `json:"study"`
@@ -42,15 +41,15 @@ type Run struct {
 	Predicts  string            `json:"predicts,omitempty"`
 	Profile   string            `json:"profile"`
 	Seed      uint64            `json:"seed"`
-	Command   string            `json:"command"`    // repeats the run exactly
+	Command   string            `json:"command"`    // command that repeats the run exactly
 	StudyYAML string            `json:"study_yaml"` // as executed, after profile and --set
 	Parts     []Part            `json:"parts"`
-	Workloads []Workload        `json:"workloads"` // of the records
+	Workloads []Workload        `json:"workloads"` // of all records
 	Claims    []Claim           `json:"claims,omitempty"`
-	Threads   int               `json:"threads"` // of timing cells, and quality cells at a time
-	Cells     []Cell            `json:"cells"`   // everything planned, so that holes show
+	Threads   int               `json:"threads"` // threads of a timing cell, and number of quality cells run concurrently
+	Cells     []Cell            `json:"cells"`   // all planned cells, so that missing ones show
 	Groups    []Group           `json:"groups,omitempty"`
-	Cuts      []string          `json:"cuts,omitempty"` // what the planner left out for time
+	Cuts      []string          `json:"cuts,omitempty"` // what the planner left out for lack of time
 	Host      Host              `json:"host"`
 	Corpora   []Corpus          `json:"corpora,omitempty"`
 	Sources   map[string]string `json:"sources,omitempty"` // commit, dirty, binary_sha256, go
@@ -59,13 +58,14 @@ type Run struct {
 	Warnings  []string          `json:"warnings,omitempty"`
 }
 
-// Part is one compared group as the report shows it.
+// Part is one group of arms that are compared.
 type Part struct {
 	Name  string   `json:"name"`
 	Title string   `json:"title"`
 	Note  string   `json:"note,omitempty"`
 	Arms  []string `json:"arms"` // in the study's order
-	// Baseline is the arm the others are compared with, the first by default.
+	// Baseline is the arm that the others are compared with, by default the
+	// first.
 	Baseline string `json:"baseline"`
 }
 
@@ -78,9 +78,9 @@ type Cell struct {
 	What     string `json:"what"` // "depth 4096", "seed 2"
 }
 
-// A Group is what was planned for the timed samples of a part in one workload,
-// as far as the time allowed: every arm takes one sample at every point in every
-// round. Points are places on the workload's axis.
+// A Group is the plan of the timed samples of a part in one workload: every arm
+// takes one sample at every point in every round, as far as time allows. Points
+// are places on the axis of the workload.
 type Group struct {
 	Part     string `json:"part"`
 	Workload string `json:"workload"`
@@ -88,21 +88,21 @@ type Group struct {
 	Rounds   int    `json:"rounds"`
 }
 
-// A Workload is what records with its name in KeyWorkload did to a model.
+// A Workload describes what records with its name in KeyWorkload measured.
 type Workload struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`          // "Generation"
-	Axis  *Axis  `json:"axis,omitempty"` // what it varies, nil: nothing
+	Axis  *Axis  `json:"axis,omitempty"` // what the workload varies, nil: nothing
 }
 
-// An Axis is a key of records along which a workload's cells lie.
+// An Axis is the key of records along which the cells of a workload are placed.
 type Axis struct {
 	Key   string `json:"key"`   // "depth"
 	Title string `json:"title"` // "Context already read"
 	Unit  string `json:"unit"`  // "tokens"
 }
 
-// Corpus is the provenance of a text.
+// Corpus is the origin of a text.
 type Corpus struct {
 	Name   string `json:"name"`
 	Source string `json:"source"` // in words: "Go 1.26.8 standard library source"
@@ -123,18 +123,18 @@ type Host struct {
 	ReadGBs  map[string]float64 `json:"read_gb_per_s,omitempty"`   // from memory, by threads
 	// ReadLevels is GB/s by cache and threads.
 	ReadLevels map[string]map[string]float64 `json:"read_gb_per_s_by_cache,omitempty"`
-	NoiseFloor *float64                      `json:"noise_floor,omitempty"` // A/A: relative difference not to be called a win
-	Energy     []Energy                      `json:"energy,omitempty"`      // sources found, with tier or reason
+	NoiseFloor *float64                      `json:"noise_floor,omitempty"` // from identical arms: a smaller relative difference is not a win
+	Energy     []Energy                      `json:"energy,omitempty"`      // energy sources, with tier or reason
 	Warnings   []string                      `json:"warnings,omitempty"`
 }
 
-// Claim is one sentence of the article with the rule that judges it, fixed
-// before the run. All rules must hold.
+// Claim is a statement of the article with the rules that decide it, fixed
+// before the run. It holds if all rules hold.
 type Claim struct {
 	ID    string `json:"id" yaml:"id"`
 	Says  string `json:"says" yaml:"says"`
 	Rules []Rule `json:"rules" yaml:"rules"`                 // none: not measured yet
-	Why   string `json:"why,omitempty" yaml:"why,omitempty"` // how to read it, or why it is not measured
+	Why   string `json:"why,omitempty" yaml:"why,omitempty"` // how to read the claim, or why it is not measured
 }
 
 // The kinds of rules.

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// record1 is a record of schema 1: one sample of one cell, a quantity that does
-// not apply or could not be measured being nil.
+// record1 is a record of schema 1: one sample of one cell. A quantity that does
+// not apply or could not be measured is nil.
 type record1 struct {
 	Schema int            `json:"schema"`
 	Study  string         `json:"study"`
@@ -40,10 +40,10 @@ type record1 struct {
 	GCShare    *float64 `json:"gc_share,omitempty"`    // share of the sample's CPU time in the garbage collector
 	SchedShare *float64 `json:"sched_share,omitempty"` // share of goroutine time runnable but not running
 
-	StateBytes   *int64 `json:"state_bytes,omitempty"`    // walked from the live state
+	StateBytes   *int64 `json:"state_bytes,omitempty"`    // measured on the live state
 	PeakRSSBytes *int64 `json:"peak_rss_bytes,omitempty"` // VmHWM of the cell's own process
 	HeapBytes    *int64 `json:"heap_bytes,omitempty"`     // live Go heap after the sample
-	ArenaBytes   *int64 `json:"arena_bytes,omitempty"`    // activations' high-water mark
+	ArenaBytes   *int64 `json:"arena_bytes,omitempty"`    // high-water mark of activations
 
 	Energy  []Energy  `json:"energy,omitempty"`
 	Quality *quality1 `json:"quality,omitempty"`
@@ -54,7 +54,7 @@ type record1 struct {
 	Time     time.Time `json:"time"`
 }
 
-// quality1 is what one training run of a quality cell says.
+// quality1 is the result of one training run of a quality cell.
 type quality1 struct {
 	Corpus      string        `json:"corpus"`
 	LR          float64       `json:"lr"`
@@ -81,13 +81,14 @@ type bucket1 struct {
 	BPB  float64 `json:"bits_per_byte"`
 }
 
-// probe1 is the held-out bits per byte when the named part of the state is put
-// back to its initial value every Every tokens: what that memory is worth.
+// probe1 is the held-out bits per byte when the named part of the state is
+// reset to its initial value every Every tokens, which measures what that
+// memory contributes.
 type probe1 struct {
 	Slots string  `json:"slots"` // "shift", "wkv"
 	Every int     `json:"every"`
 	BPB   float64 `json:"bits_per_byte"`
-	Base  float64 `json:"base_bits_per_byte"` // same tokens with nothing forgotten, or with what the probe is compared to
+	Base  float64 `json:"base_bits_per_byte"` // same tokens without a reset, or with the reset that the probe is compared to
 }
 
 // check1 is one exact property measured on the live model.
@@ -97,7 +98,7 @@ type check1 struct {
 	What  string  `json:"what"`
 }
 
-// run1 is what differs in run.json of schema 1.
+// run1 is the part of run.json that differs in schema 1.
 type run1 struct {
 	Parts []struct {
 		Labels []string `json:"labels"`
@@ -108,7 +109,7 @@ type run1 struct {
 	} `json:"cells"`
 }
 
-// workloads1 are those of schema 1, in the order of its reports.
+// workloads1 are the workloads of schema 1, in the order of its reports.
 var workloads1 = []Workload{
 	{"decode", "Generation", &Axis{"depth", "Context already read", "tokens"}},
 	{"prefill", "Prefill", &Axis{"chunk", "Piece read per call", "tokens"}},
@@ -117,7 +118,8 @@ var workloads1 = []Workload{
 	{"check", "Checks", nil},
 }
 
-// upgradeRun completes r, read from the run.json of schema 1 that b holds.
+// upgradeRun converts the fields of r that schema 1 stores differently; b is
+// its run.json.
 func upgradeRun(r *Run, b []byte) error {
 	var old run1
 	if err := json.Unmarshal(b, &old); err != nil {
@@ -133,7 +135,7 @@ func upgradeRun(r *Run, b []byte) error {
 	return nil
 }
 
-// upgrade reads a line of schema 1.
+// upgrade converts a line of schema 1.
 func upgrade(line []byte) (Record, error) {
 	var old record1
 	if err := json.Unmarshal(line, &old); err != nil {
@@ -151,7 +153,7 @@ func upgrade(line []byte) (Record, error) {
 		r.Keys["depth"] = float64(old.Depth)
 	case "prefill":
 		r.Keys["chunk"] = float64(old.Chunk)
-		if old.Chunk == 0 { // the whole text at once
+		if old.Chunk == 0 { // the whole text in one call
 			r.Keys["chunk"] = float64(old.Tokens / max(1, old.Batch))
 		}
 	case "train", "quality":
@@ -220,7 +222,7 @@ func (old *record1) memory(r *Record) {
 	}
 }
 
-// upgrade takes over what a training said.
+// upgrade adds the results of a training run to r.
 func (q *quality1) upgrade(r *Record) {
 	r.Keys["lr"], r.Keys["steps"], r.Keys["corpus"] = q.LR, float64(q.Steps), q.Corpus
 	if q.WeightsHash != "" {
@@ -255,7 +257,8 @@ func (q *quality1) upgrade(r *Record) {
 	}
 }
 
-// energies1 are the quantities of energy by tier, the tiers of each best first.
+// energies1 are the quantities of energy and the tiers of each, the best tier
+// first.
 var energies1 = []struct {
 	Quantity
 	tiers []string
@@ -265,7 +268,7 @@ var energies1 = []struct {
 	{Quantity{"joules_per_token_modelled", "energy per token, modelled from operations", "J/token", Estimated, Lower, false}, []string{TierModelled}},
 }
 
-// energy takes over the joules: the meter's own total of each tier, and its
+// energy adds the joules to r: the meter's own total of each tier, and the
 // reason where nothing was measured.
 func (old *record1) energy(r *Record) {
 	if old.Tokens == 0 || old.DurationNS == 0 {
@@ -304,11 +307,11 @@ func (old *record1) energy(r *Record) {
 	}
 }
 
-// tellTexts gives the prefill samples of schema 1 the length of their text,
-// "text", where the part shows it. A sample reads the whole text once or more,
-// in pieces: one that took as many tokens as its piece has read all of it in
-// one.
-func tellTexts(records []Record) {
+// addTextLengths adds the key "text", the length of the text, to prefill samples of
+// schema 1 where their part shows it. A sample reads the whole text at least
+// once, in chunks: a sample that read as many tokens as its chunk has read the
+// whole text in one chunk.
+func addTextLengths(records []Record) {
 	texts := map[string]float64{} // by part
 	prefill := func(tell func(r *Record, part string, chunk float64)) {
 		for i := range records {
@@ -331,6 +334,6 @@ func tellTexts(records []Record) {
 	})
 }
 
-// put adds a value whose name may be there already: then the record is refused
-// when it is checked.
+// put adds a value whose name the record may already have; check then refuses
+// the record.
 func (r *Record) put(v Value) { r.Values = append(r.Values, v) }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// one reads the body of a record of schema 1.
+// one converts the body of a record of schema 1.
 func one(t *testing.T, body string) Record {
 	t.Helper()
 	r, err := parse([]byte(`{"schema":1,"study":"s","part":"p","cell":"c","label":"rwkv4 dim=8","arch":"rwkv4","config":{"dim":8,"ln0":"on"},` +
@@ -20,7 +20,8 @@ func one(t *testing.T, body string) Record {
 	return r
 }
 
-// hold compares keys or values with what they should be; NaN is none.
+// hold compares keys or values with their expected numbers; NaN stands for
+// none.
 func hold(t *testing.T, what string, find func(string) (float64, bool), want map[string]float64) {
 	t.Helper()
 	for name, x := range want {
@@ -59,7 +60,7 @@ func TestUpgradeDecode(t *testing.T) {
 	}
 }
 
-// TestUpgradeAxes: a chunk of 0 stands for the whole text of every sequence.
+// TestUpgradeAxes checks that a chunk of 0 stands for the whole text.
 func TestUpgradeAxes(t *testing.T) {
 	for _, c := range []struct {
 		body, key string
@@ -76,8 +77,8 @@ func TestUpgradeAxes(t *testing.T) {
 	}
 }
 
-// TestUpgradeTexts: the length of prefill's text is known where one sample read
-// it once and in one piece.
+// TestUpgradeTexts checks that the length of the prefill text is known where
+// one sample read it once in one chunk.
 func TestUpgradeTexts(t *testing.T) {
 	dir, path := newRun(t)
 	var lines string
@@ -95,9 +96,9 @@ func TestUpgradeTexts(t *testing.T) {
 	}
 }
 
-// TestUpgradeEnergy: the total of the counters is the measurement, shared by
-// the samples of its window; single counters lie within it, and an estimate has
-// a name of its own.
+// TestUpgradeEnergy checks that the total of the counters becomes the measured
+// energy, divided among the samples of its window, that single counters do not,
+// and that an estimate has a name of its own.
 func TestUpgradeEnergy(t *testing.T) {
 	counted := func(domain, joules string) string {
 		return fmt.Sprintf(`{"tier":"measured-counter","domain":%q,"source":"RAPL","joules":%s,"net_joules":null,"window_ns":4000000000,"reason":"it wrapped"}`, domain, joules)
@@ -153,7 +154,7 @@ func TestUpgradeCheckAndFailure(t *testing.T) {
 	}
 }
 
-// TestUpgradeRun reads a folder of schema 1, whose run lists no workloads.
+// TestUpgradeRun reads a folder of schema 1, whose run.json lists no workloads.
 func TestUpgradeRun(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{

@@ -7,24 +7,21 @@ import (
 	"slices"
 )
 
-// Line is a power law y = e^Intercept · x^Slope, a line on log-log axes. The
-// Summary is the slope's.
+// Line is a power law y = e^Intercept · x^Center, a line on log-log axes. The
+// Summary describes the slope.
 type Line struct {
 	Summary
 	Intercept float64
 	R2        float64 // share of the variance of log y explained; 1 when y is constant
-	Seed      uint64  // of the bootstrap
+	Seed      uint64  // seed of the bootstrap
 }
-
-// At returns the fitted y at x.
-func (l Line) At(x float64) float64 { return math.Exp(l.Intercept + l.Center*math.Log(x)) }
 
 // Fit fits positive y to positive x by least squares on log-log axes. The
 // interval of the slope is a bootstrap over points (x, y), so it covers noise
-// that grows with x and, partly, a line that is none. Percentiles of a
-// bootstrap are too narrow for few points: they are widened as Hesterberg, What
-// Teachers Should Know About the Bootstrap (2015), section 4.3, proposes.
-// Fewer than 4 points, or 3 different x, give no interval.
+// that grows with x and, in part, a relation that is not a power law.
+// Percentiles of a bootstrap are too narrow for few points: they are widened as
+// proposed by Hesterberg, What Teachers Should Know About the Bootstrap (2015),
+// section 4.3. Fewer than 4 points, or 3 different x, give no interval.
 func Fit(x, y []float64) (Line, error) {
 	if len(x) != len(y) {
 		return Line{}, fmt.Errorf("%d x against %d y are not points", len(x), len(y))
@@ -44,7 +41,7 @@ func Fit(x, y []float64) (Line, error) {
 	if !ok {
 		return Line{}, fmt.Errorf("a slope needs two different x")
 	}
-	l := Line{Summary: Summary{N: len(x), Center: slope, Confidence: Level}, Seed: Seed}
+	l := Line{Summary: Summary{N: len(x), Center: slope, Confidence: level}, Seed: seed}
 	l.Intercept = mean(ly) - slope*mean(lx)
 	l.R2 = explained(lx, ly, l)
 	different := slices.Compact(slices.Sorted(slices.Values(x)))
@@ -56,8 +53,8 @@ func Fit(x, y []float64) (Line, error) {
 	return l, nil
 }
 
-// slopeOf is the least-squares slope through the picked points; ok is false
-// when they share one x.
+// slopeOf returns the least-squares slope through the picked points; ok is
+// false when they share one x.
 func slopeOf(x, y []float64, pick []int) (slope float64, ok bool) {
 	var mx, my float64
 	for _, i := range pick {
@@ -91,11 +88,11 @@ func explained(lx, ly []float64, l Line) float64 {
 	return 1 - rest/all
 }
 
-// bootstrap returns the percentile interval at Level of a statistic of n
-// samples with params parameters, over draws with replacement. stat returns
-// false for a draw that has no value; such draws are repeated.
+// bootstrap returns the percentile interval at level of a statistic of n
+// samples with params parameters, over draws with replacement. Draws for which
+// stat returns false have no value and are repeated.
 func bootstrap(n, params int, stat func(pick []int) (float64, bool)) (lo, hi float64) {
-	rng := rand.New(rand.NewPCG(Seed, 0))
+	rng := rand.New(rand.NewPCG(seed, 0))
 	pick := make([]int, n)
 	values := make([]float64, 0, resamples)
 	for tries := 0; len(values) < resamples && tries < 20*resamples; tries++ {
@@ -115,14 +112,15 @@ func bootstrap(n, params int, stat func(pick []int) (float64, bool)) (lo, hi flo
 }
 
 // tailFor is the share of a bootstrap distribution to leave out on each side:
-// Φ(−√(n/(n−p)) · t), with t the quantile of Student's distribution with n−p
-// degrees of freedom at Level; at most (1−Level)/2, which it nears for large n.
+// Φ(−√(n/(n−p)) · t), where t is the quantile of Student's distribution with
+// n−p degrees of freedom at level. It is at most (1−level)/2, which it
+// approaches for large n.
 func tailFor(n, params int) float64 {
 	df := n - params
 	if df < 1 {
 		return 0
 	}
-	z := math.Sqrt(float64(n)/float64(df)) * tQuantile((1+Level)/2, df)
+	z := math.Sqrt(float64(n)/float64(df)) * tQuantile((1+level)/2, df)
 	return math.Erfc(z/math.Sqrt2) / 2
 }
 

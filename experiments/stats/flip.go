@@ -28,7 +28,7 @@ type Test struct {
 	Center float64 // the mean of the difference over blocks
 	// Lo and Hi bound the difference: the values that the test of this difference
 	// alone, at the level that the family's correction leaves to it, does not
-	// reject. They exclude 0 exactly where P is at most 1-Level.
+	// reject. They exclude 0 exactly where P is at most 1-level.
 	Lo, Hi float64
 	P      float64 // two-sided, corrected for the family
 	// Found is the smallest difference that these blocks find with probability
@@ -63,7 +63,7 @@ func Family(d [][]float64) ([]Test, error) {
 	tests := make([]Test, len(d))
 	for h := range d {
 		t := Test{N: n, Center: mean(d[h]), P: p[h], Found: found(d[h], most)}
-		if t.Lo, t.Hi = flipInterval(d[h], f.level(h, critical[h])); t.P > 1-Level {
+		if t.Lo, t.Hi = flipInterval(d[h], f.level(h, critical[h])); t.P > 1-level {
 			t.Lo, t.Hi = min(t.Lo, 0), max(t.Hi, 0) // no flip of this difference alone reaches the family's value
 		}
 		tests[h] = t
@@ -126,7 +126,7 @@ func Within(d []float64, margin float64) (p float64, err error) {
 	return max(low, high), err
 }
 
-// Interval bounds the mean of a difference with confidence Level, by the same
+// Interval bounds the mean of a difference with confidence level, by the same
 // test.
 func Interval(d []float64) (Test, error) {
 	tests, err := Family([][]float64{d})
@@ -186,7 +186,7 @@ func eachFlip(d [][]float64, f func(sums []float64), half bool) {
 
 // sampleFlips visits random flips.
 func sampleFlips(d [][]float64, sums []float64, f func(sums []float64)) {
-	rng := rand.New(rand.NewPCG(Seed, 1))
+	rng := rand.New(rand.NewPCG(seed, 1))
 	for range drawnFlips {
 		clear(sums)
 		for i := range d[0] {
@@ -247,7 +247,7 @@ func (f *flips) stepDown() (p, critical []float64) {
 	if len(f.d[0]) > exactBlocks {
 		total = drawnFlips + 1
 	}
-	rejected := int((1 - Level) * float64(total)) // flips that may reach it
+	rejected := int((1 - level) * float64(total)) // flips that may reach it
 	extreme, tops := make([]int, len(f.d)), make([]top, len(f.d))
 	for rank := range tops {
 		tops[rank] = top{most: max(1, rejected), floor: math.Inf(-1)}
@@ -267,7 +267,7 @@ func (f *flips) stepDown() (p, critical []float64) {
 	before, failed := 0.0, -1
 	for rank, h := range f.order {
 		p[h] = max(before, float64(extreme[h])/float64(total))
-		if before = p[h]; p[h] > 1-Level && failed < 0 {
+		if before = p[h]; p[h] > 1-level && failed < 0 {
 			failed = rank
 		}
 		at := rank
@@ -313,7 +313,7 @@ func (t *top) least() float64 {
 // reach a critical value, at least that of one; where the value is infinite, 0.
 func (f *flips) level(h int, critical float64) float64 {
 	if f.norm[h] == 0 {
-		return 1 - Level
+		return 1 - level
 	}
 	if math.IsInf(critical, 1) {
 		return 0
@@ -357,7 +357,7 @@ func eachSetMean(d []float64, f func(mean float64)) {
 	n := len(d)
 	sum, size := 0.0, 0
 	if n > exactBlocks {
-		rng := rand.New(rand.NewPCG(Seed, 2))
+		rng := rand.New(rand.NewPCG(seed, 2))
 		for range drawnFlips {
 			sum, size = 0, 0
 			for _, x := range d {

@@ -40,7 +40,7 @@ func TestFamilyByHand(t *testing.T) {
 // TestIntervalInverts: values inside the interval are those that the test does
 // not reject.
 func TestIntervalInverts(t *testing.T) {
-	rng := rand.New(rand.NewPCG(Seed, 3))
+	rng := rand.New(rand.NewPCG(seed, 3))
 	for _, n := range []int{6, 8, 11} {
 		d := normals(rng, n, 0.3, 1)
 		x := must(Interval(d))
@@ -49,7 +49,7 @@ func TestIntervalInverts(t *testing.T) {
 			for i := range d {
 				y[i] = d[i] - at
 			}
-			return twoSided(y) <= 1-Level
+			return twoSided(y) <= 1-level
 		}
 		const by = 1e-6
 		if rejects(x.Lo+by) || !rejects(x.Lo-by) || rejects(x.Hi-by) || !rejects(x.Hi+by) {
@@ -75,7 +75,7 @@ func TestOneSided(t *testing.T) {
 
 // TestManyBlocks: beyond the exact range flips are drawn, and say the same.
 func TestManyBlocks(t *testing.T) {
-	rng := rand.New(rand.NewPCG(Seed, 4))
+	rng := rand.New(rand.NewPCG(seed, 4))
 	d := normals(rng, 40, 0.5, 1)
 	x, half := must(Interval(d)), tQuantile(0.975, 39)/math.Sqrt(40)
 	near(t, "lower bound", x.Lo, mean(d)-half, 0.12)
@@ -166,16 +166,16 @@ var machines = []struct{ start, drift float64 }{{0, 0}, {0, 0.02}, {0.02, 0.005}
 func TestFamilyFalseVerdicts(t *testing.T) {
 	const groups = 400
 	for _, c := range machines {
-		m := &machine{rng: rand.New(rand.NewPCG(Seed, 5)), start: c.start, drift: c.drift}
+		m := &machine{rng: rand.New(rand.NewPCG(seed, 5)), start: c.start, drift: c.drift}
 		for _, blocks := range []int{8, 10} {
 			n := 0
 			for range groups {
 				tests := must(Family(fromFirst(m.group(4, 5, blocks, 3))))
-				if slices.ContainsFunc(tests, func(x Test) bool { return x.P <= 1-Level }) {
+				if slices.ContainsFunc(tests, func(x Test) bool { return x.P <= 1-level }) {
 					n++
 				}
 				for _, x := range tests {
-					if (x.Lo > 0 || x.Hi < 0) != (x.P <= 1-Level) {
+					if (x.Lo > 0 || x.Hi < 0) != (x.P <= 1-level) {
 						t.Fatalf("the interval [%g, %g] and p %g disagree", x.Lo, x.Hi, x.P)
 					}
 				}
@@ -192,7 +192,7 @@ func TestFamilyFalseVerdicts(t *testing.T) {
 // groups hold a false verdict.
 func TestRoundsOfOneStart(t *testing.T) {
 	const groups, rounds = 200, 12
-	m := &machine{rng: rand.New(rand.NewPCG(Seed, 6)), start: 0.04, drift: 0.005}
+	m := &machine{rng: rand.New(rand.NewPCG(seed, 6)), start: 0.04, drift: 0.005}
 	n := 0
 	for range groups {
 		times := m.group(4, 5, 1, 1)
@@ -211,7 +211,7 @@ func TestRoundsOfOneStart(t *testing.T) {
 		for _, d := range fromFirst(wide) {
 			p = append(p, twoSided(d))
 		}
-		if slices.Min(Holm(p)) <= 1-Level {
+		if slices.Min(Holm(p)) <= 1-level {
 			n++
 		}
 	}
@@ -226,7 +226,7 @@ func TestRoundsOfOneStart(t *testing.T) {
 // more.
 func TestClaimsFalseVerdicts(t *testing.T) {
 	const studies, claims, seeds = 400, 10, 8
-	rng := rand.New(rand.NewPCG(Seed, 7))
+	rng := rand.New(rand.NewPCG(seed, 7))
 	loss := func() float64 {
 		x := 0.02*rng.NormFloat64() + 0.02*rng.ExpFloat64()
 		if rng.IntN(4) == 0 {
@@ -247,7 +247,7 @@ func TestClaimsFalseVerdicts(t *testing.T) {
 			s := must(Mean(d))
 			decided = decided || s.Hi < 0
 		}
-		if slices.Min(Holm(p)) <= 1-Level {
+		if slices.Min(Holm(p)) <= 1-level {
 			n++
 		}
 		if decided {
@@ -267,7 +267,7 @@ func TestClaimsFalseVerdicts(t *testing.T) {
 func TestFound(t *testing.T) {
 	const groups = 300
 	for _, blocks := range []int{8, 12} {
-		m := &machine{rng: rand.New(rand.NewPCG(Seed, 8)), start: 0.04, drift: 0.005}
+		m := &machine{rng: rand.New(rand.NewPCG(seed, 8)), start: 0.04, drift: 0.005}
 		var all []float64
 		for range 41 {
 			all = append(all, must(Family(fromFirst(m.group(3, 2, blocks, 3))))[0].Found)
@@ -280,7 +280,7 @@ func TestFound(t *testing.T) {
 			for i := range d[0] {
 				d[0][i] += say
 			}
-			if must(Family(d))[0].P <= 1-Level {
+			if must(Family(d))[0].P <= 1-level {
 				found++
 			}
 		}

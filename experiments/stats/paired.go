@@ -9,35 +9,37 @@ import (
 )
 
 const (
-	// Seed starts the generator of every bootstrap and sampled permutation.
-	Seed      = 20260101
+	// seed starts the generator of every bootstrap and sampled permutation.
+	seed      = 20260101
 	resamples = 4000
-	// exactPairs is the most pairs whose sign flips are all counted.
+	// exactPairs is the largest number of pairs whose sign flips are all
+	// enumerated.
 	exactPairs = 20
-	// minPairs is the fewest pairs that can differ at the 5 % level: 2/2⁶ = 0.031.
+	// minPairs is the smallest number of pairs that can differ at the 5 % level:
+	// 2/2⁶ = 0.031.
 	minPairs = 6
 )
 
-// Comparison is the effect of one arm against another measured in pairs. P is
+// Comparison is the effect of one arm against another, measured in pairs. P is
 // the two-sided p value of the sign-flip permutation test of no effect: exact
-// up to 20 pairs, sampled with Seed above.
+// for up to 20 pairs, sampled with Seed for more.
 type Comparison struct {
 	Summary
 	P    float64
-	Seed uint64 // of the bootstrap and the sampled permutations
+	Seed uint64 // seed of the bootstrap and of sampled permutations
 }
 
-// Paired compares positive samples a[i] with b[i] taken side by side: Center is
-// the median ratio a/b, and its interval the bootstrap's, on the log scale and
-// widened for few pairs as in Fit. Fewer than 6 pairs give no interval. It
-// assumes that pairs are independent, not that samples are: drift common to a
-// pair cancels.
+// Paired compares positive samples a[i] with b[i] that were taken in the same
+// round. Center is the median ratio a/b; its interval is a bootstrap on the log
+// scale, widened for few pairs as in Fit. Fewer than 6 pairs give no interval.
+// Pairs are assumed to be independent, samples are not: drift that affects both
+// samples of a pair cancels.
 func Paired(a, b []float64) (Comparison, error) {
 	d, err := differences(a, b, checkPositive, func(x, y float64) float64 { return math.Log(x) - math.Log(y) })
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := Comparison{Summary: Summary{N: len(d), Center: median(d), Confidence: Level}, P: signFlip(d), Seed: Seed}
+	c := Comparison{Summary: Summary{N: len(d), Center: median(d), Confidence: level}, P: signFlip(d), Seed: seed}
 	drawn := make([]float64, len(d))
 	c.Lo, c.Hi = bootstrap(len(d), 1, func(pick []int) (float64, bool) {
 		for i, j := range pick {
@@ -64,7 +66,7 @@ func PairedDiff(a, b []float64) (Comparison, error) {
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := Comparison{Summary: s, P: signFlip(d), Seed: Seed}
+	c := Comparison{Summary: s, P: signFlip(d), Seed: seed}
 	if c.N < minPairs {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("the sign-flip p cannot fall below %.2g with %d pairs", math.Ldexp(2, -c.N), c.N))
 	}
@@ -90,21 +92,22 @@ func differences(a, b []float64, check func([]float64) error, diff func(x, y flo
 
 func median(xs []float64) float64 { return quantile(slices.Sorted(slices.Values(xs)), 0.5) }
 
-// signFlip is the share of the 2ⁿ ways to choose the signs of d whose sum is
-// as far from 0 as the sum of d: without an effect every choice was as likely.
+// signFlip is the share of the 2ⁿ choices of the signs of d whose sum is at
+// least as far from 0 as the sum of d: without an effect, every choice is
+// equally likely.
 func signFlip(d []float64) float64 {
 	var sum, scale float64
 	for _, x := range d {
 		sum += x
 		scale += math.Abs(x)
 	}
-	// Sums that are equal but for rounding count as equal.
+	// Sums that differ by rounding alone count as equal.
 	limit := math.Abs(sum) - 1e-9*scale
 	if len(d) > exactPairs {
 		return sampledFlips(d, limit)
 	}
-	// Note: the choices come in pairs of opposite signs, so the last sign
-	// stays; a Gray code changes one sign a step.
+	// Note: choices come in pairs of opposite signs, so the last sign is fixed; a
+	// Gray code changes one sign in each step.
 	n := uint(len(d))
 	extreme, s := 1, sum
 	flipped := make([]bool, n)
@@ -123,10 +126,11 @@ func signFlip(d []float64) float64 {
 	return float64(extreme) / float64(int(1)<<(n-1))
 }
 
-// sampledFlips counts 20,000 random choices of signs, and the one observed.
+// sampledFlips estimates that share from 20,000 random choices of signs and the
+// observed one.
 func sampledFlips(d []float64, limit float64) float64 {
 	const draws = 20000
-	rng := rand.New(rand.NewPCG(Seed, 1))
+	rng := rand.New(rand.NewPCG(seed, 1))
 	extreme := 1
 	for range draws {
 		s := 0.0
@@ -144,9 +148,9 @@ func sampledFlips(d []float64, limit float64) float64 {
 }
 
 // NoiseFloor returns the relative difference that identical work shows on this
-// machine: arms[i][r] is the time of arm i in round r, every arm doing the
-// same. It is the far end of the widest interval among the pairs of arms; a
-// difference below it is not to be called a win.
+// machine: arms[i][r] is the time of arm i in round r, all arms doing the same.
+// It is the bound farthest from 1 of the intervals of all pairs of arms. A
+// smaller difference must not be called a win.
 func NoiseFloor(arms [][]float64) (float64, error) {
 	if len(arms) < 2 {
 		return 0, fmt.Errorf("a noise floor needs two arms of identical work, not %d", len(arms))

@@ -1,6 +1,6 @@
 // Package stats turns samples into statements: intervals, paired tests,
-// corrections for many tests, scaling fits. Every random draw comes from the
-// generator seeded with Seed, so that a report is a function of its records.
+// corrections for multiple tests, scaling fits. Every random draw comes from a
+// generator with a fixed seed, so that a report is a function of its records.
 package stats
 
 import (
@@ -12,11 +12,12 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-// Level is the confidence of every interval unless a Summary says otherwise.
-const Level = 0.95
+// level is the confidence level of every interval unless a Summary says
+// otherwise.
+const level = 0.95
 
-// Summary is a centre with its confidence interval. Lo and Hi are infinite
-// where the samples are too few for one, and Confidence is then 1.
+// Summary is an estimate with its confidence interval. Lo and Hi are infinite,
+// and Confidence is 1, where there are too few samples for an interval.
 type Summary struct {
 	N              int
 	Center, Lo, Hi float64
@@ -24,9 +25,9 @@ type Summary struct {
 	Warnings       []string
 }
 
-// Median returns the median with its distribution-free interval, which lies
-// between two order statistics: Confidence is exact and at least Level. Fewer
-// than 6 samples give no interval.
+// Median returns the median with its distribution-free interval between two
+// order statistics: Confidence is exact and at least 0.95. Fewer than 6 samples
+// give no interval.
 func Median(xs []float64) (Summary, error) {
 	return summary(xs, benchmath.AssumeNothing)
 }
@@ -46,7 +47,7 @@ func summary(xs []float64, a benchmath.Assumption) (Summary, error) {
 	if err := check(xs); err != nil {
 		return Summary{}, err
 	}
-	b := a.Summary(benchmath.NewSample(slices.Clone(xs), &benchmath.DefaultThresholds), Level)
+	b := a.Summary(benchmath.NewSample(slices.Clone(xs), &benchmath.DefaultThresholds), level)
 	s := Summary{N: len(xs), Center: b.Center, Lo: b.Lo, Hi: b.Hi, Confidence: b.Confidence}
 	for _, w := range b.Warnings {
 		s.Warnings = append(s.Warnings, w.Error())
@@ -57,13 +58,14 @@ func summary(xs []float64, a benchmath.Assumption) (Summary, error) {
 	return s, nil
 }
 
-// unbounded takes the interval away, saying why.
+// unbounded removes the interval and adds the reason as a warning.
 func (s *Summary) unbounded(why string) {
 	s.Lo, s.Hi, s.Confidence = math.Inf(-1), math.Inf(1), 1
 	s.Warnings = append(s.Warnings, why)
 }
 
-// check refuses samples without which there is no answer.
+// check refuses samples that have no mean or median: none, or values that are
+// not finite.
 func check(xs []float64) error {
 	if len(xs) == 0 {
 		return errors.New("no samples")
@@ -88,14 +90,6 @@ func checkPositive(xs []float64) error {
 	return nil
 }
 
-// GeoMean returns the geometric mean of positive samples.
-func GeoMean(xs []float64) (float64, error) {
-	if err := checkPositive(xs); err != nil {
-		return 0, err
-	}
-	return math.Exp(mean(logs(xs))), nil
-}
-
 // Percentiles returns the ps-th percentiles of xs, 0 to 100, interpolated
 // linearly between order statistics (Hyndman and Fan's type 7).
 func Percentiles(xs []float64, ps ...float64) ([]float64, error) {
@@ -113,7 +107,7 @@ func Percentiles(xs []float64, ps ...float64) ([]float64, error) {
 	return out, nil
 }
 
-// quantile is the q-th quantile, 0 to 1, of ascending xs.
+// quantile is the q-th quantile, 0 ≤ q ≤ 1, of ascending xs.
 func quantile(sorted []float64, q float64) float64 {
 	h := q * float64(len(sorted)-1)
 	i := min(int(h), len(sorted)-1)
@@ -137,9 +131,9 @@ func logs(xs []float64) []float64 {
 	return out
 }
 
-// Holm returns the p values of a family of tests corrected by Holm's step-down
-// method, in the order given: rejecting those up to α keeps the chance of any
-// false rejection in the family below α.
+// Holm returns the p values of a family of tests, corrected by Holm's step-down
+// method, in the given order. Rejecting those up to α keeps the probability of
+// any false rejection in the family at most α.
 func Holm(p []float64) []float64 {
 	order := make([]int, len(p))
 	for i := range order {

@@ -9,20 +9,20 @@ import (
 	"workbench/kernels"
 )
 
-// AdamWConfig are the settings of AdamW but for the learning rate.
+// AdamWConfig is the settings of AdamW without the learning rate.
 type AdamWConfig struct {
 	Beta1, Beta2, Eps float64
 	WeightDecay       float64
-	Clip              float64 // largest norm of the whole gradient, 0: no limit
-	// LayerLR learns time_decay, in RWKV-7 w0, at twice and time_first at three
-	// times the rate.
+	Clip              float64 // limit of the norm of the whole gradient, 0: none
+	// LayerLR doubles the learning rate of time_decay (w0 in RWKV-7) and triples
+	// that of time_first.
 	// Source: BlinkDL/RWKV-LM RWKV-v4neo, RWKV-v5 and RWKV-v7/train_temp,
 	// src/model.py, configure_optimizers.
 	LayerLR bool
 }
 
-// Check tells what is wrong with the settings.
-func (c AdamWConfig) Check() error {
+// check returns an error for settings out of range.
+func (c AdamWConfig) check() error {
 	for _, x := range []struct {
 		name  string
 		value float64
@@ -52,14 +52,14 @@ type moments struct {
 	weight *nn.Tensor
 	m, v   []float32
 	decay  float32
-	rate   float32 // of the learning rate
+	rate   float32 // factor of the learning rate
 }
 
-// NewAdamW returns the optimiser of a model's weights, frozen ones left out.
+// NewAdamW returns the optimiser of a model's weights except frozen ones.
 // Weight decay applies to matrices whose name ends in ".weight": not to
-// vectors, nor to the weight_ih and weight_hh of torch's recurrent networks.
+// vectors, nor to weight_ih and weight_hh of torch's recurrent networks.
 func NewAdamW(model any, c AdamWConfig) *AdamW {
-	if err := c.Check(); err != nil {
+	if err := c.check(); err != nil {
 		panic("train: NewAdamW: " + err.Error())
 	}
 	o := &AdamW{AdamWConfig: c}
@@ -83,8 +83,8 @@ func NewAdamW(model any, c AdamWConfig) *AdamW {
 	return o
 }
 
-// Step updates every weight from its gradient and returns the norm of the
-// whole gradient before clipping. When that is not finite, nothing changes.
+// Step updates every weight from its gradient and returns the norm of the whole
+// gradient before clipping. If the norm is not finite, nothing changes.
 //
 //	g *= min(1, Clip/(norm + 1e-6)), then kernels.AdamW
 //

@@ -12,7 +12,7 @@ import (
 type weights struct {
 	Matrix *nn.Tensor `w:"a.weight"`         // decays
 	Vector *nn.Tensor `w:"b.weight"`         // one axis: does not
-	Hidden *nn.Tensor `w:"rnn.weight_hh_l0"` // another name: does not
+	Hidden *nn.Tensor `w:"rnn.weight_hh_l0"` // name without .weight: does not
 	Frozen *nn.Tensor `w:"c.weight"`         // stays
 }
 

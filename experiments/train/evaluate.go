@@ -150,7 +150,7 @@ func EvaluateForgetting(m arch.Model, src corpus.Source, B, T, maxTokens int, sl
 	return mainScore(grader), nil
 }
 
-// forget makes the named slots of s equal to those of empty.
+// forget sets the named slots of s to those of empty.
 func forget(s, empty arch.State, slots []string) {
 	initial := map[string]*nn.Tensor{}
 	nn.WalkState(empty, func(name string, t *nn.Tensor) { initial[name] = t })
@@ -166,8 +166,8 @@ func forget(s, empty arch.State, slots []string) {
 
 func isSlot(name, slot string) bool { return name == slot || strings.HasSuffix(name, "."+slot) }
 
-// knownSlots checks that every slot is one of the state, and that of a state
-// that grows all slots are named: its keys and values belong together.
+// knownSlots checks that every slot exists, and that all slots of a growing
+// state are named, because its keys and values belong together.
 func knownSlots(empty arch.State, slots []string) error {
 	seen := map[string]bool{}
 	var have []string

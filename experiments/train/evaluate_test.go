@@ -10,8 +10,8 @@ import (
 	"workbench/experiments/corpus"
 )
 
-// ramp is a model whose opinion of the next byte depends on the last one, and
-// on how many it has seen, by a state slot of its own.
+// ramp is a model whose prediction of the next byte depends on the last byte
+// and on the number of bytes seen, which is its state.
 type ramp struct{}
 
 type rampState struct {
@@ -20,7 +20,7 @@ type rampState struct {
 
 func (ramp) NewState(B int) arch.State { return &rampState{nn.New(B, 1)} }
 
-// Forward gives [B,T,2]: the token and the bytes seen before it.
+// Forward returns [B,T,2]: the token and the number of bytes seen before it.
 func (ramp) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
 	h := g.Tensor(tok.B, tok.T, 2)
 	for b := range tok.B {
@@ -37,7 +37,7 @@ func (ramp) Forward(g *nn.Graph, tok nn.Tokens, s arch.State) *nn.Tensor {
 	return h
 }
 
-// Logits favours the same byte again by ln 2 for each byte seen before.
+// Logits favours a repetition of the byte by ln 2 for each byte seen before.
 func (ramp) Logits(g *nn.Graph, h *nn.Tensor) *nn.Tensor {
 	R := h.Len() / 2
 	y := g.Tensor(R, 256)
@@ -54,7 +54,7 @@ func (ramp) Vocab() int { return 256 }
 // Channels implements arch.Model.
 func (ramp) Channels() int { return 2 }
 
-// rampBits is -log2 P of the same byte or another after `seen` bytes.
+// rampBits is -log2 P of a repeated or another byte after `seen` bytes.
 func rampBits(seen int, same bool) float64 {
 	n := math.Pow(2, float64(seen))
 	if same {
@@ -96,8 +96,8 @@ func TestEvaluateByHand(t *testing.T) {
 	near(t, "forgotten after three", got, (at[0]+at[1]+at[2]+rampBits(0, false))/4, err)
 }
 
-// The tokens behind the last whole row count, and a text shorter than a row is
-// one.
+// Tokens behind the last whole row count, and a text shorter than a row is a
+// row.
 func TestEvaluateReachesTheEnd(t *testing.T) {
 	at := func(seen ...int) (bits float64) {
 		for _, n := range seen {
@@ -117,7 +117,7 @@ func TestEvaluateReachesTheEnd(t *testing.T) {
 	near(t, "shorter than a row", short.BPB(), at(0, 1, 2), err)
 }
 
-// Documents are read each from its start, and positions count from there.
+// Each document is read from its start, and positions count from there.
 func TestEvaluateDocuments(t *testing.T) {
 	text := corpus.OfBytes([]byte("aabccdefggh"))
 	docs := []corpus.Tokens{text.Part(0, 3), text.Part(3, 8), text.Part(8, 9), text.Part(9, 11)} // aab ccdef g gh
@@ -176,8 +176,8 @@ func TestEvaluationWindows(t *testing.T) {
 	}
 }
 
-// A model that forgets everything every 8 tokens is one that reads windows of
-// 8; one that forgets nothing reads in pieces as it does at once.
+// Resetting the state every 8 tokens equals reading windows of 8; without
+// resets, reading in pieces equals reading at once.
 func TestForgettingEverythingIsShortWindows(t *testing.T) {
 	_, heldOut := grammar(t)
 	heldOut = heldOut.Part(0, 32*16+1)

@@ -10,8 +10,8 @@ import (
 	"workbench/experiments/corpus"
 )
 
-// TestRecompute: the same weights to the bit, dropout included, with less
-// memory.
+// TestRecompute checks that recomputing gives the same weights to the bit,
+// dropout included, with less memory.
 func TestRecompute(t *testing.T) {
 	text, heldOut := grammar(t)
 	for _, name := range []string{"rwkv4", "transformer", "llama", "rnn", "lstm", "gru"} {
@@ -37,8 +37,8 @@ func TestRecompute(t *testing.T) {
 	}
 }
 
-// TestCarriedState: one long text in windows of a stream is one long text: the
-// loss of every window is that of the whole text's part.
+// TestCarriedState checks that the windows of a stream have the losses of the
+// same parts of one long text.
 func TestCarriedState(t *testing.T) {
 	const T, n = 16, 5
 	text, heldOut := texts(t)
@@ -73,14 +73,14 @@ func TestWindow(t *testing.T) {
 	p := Plan{Context: 64, ContextFrom: 16, ContextSteps: 10}
 	got := ""
 	for step := range 12 {
-		got += string(rune('0' + p.Window(step)/16))
+		got += string(rune('0' + p.window(step)/16))
 	}
 	if want := "111122224444"; got != want {
 		t.Errorf("windows %s, want %s", got, want)
 	}
 }
 
-// TestSeveralTexts: what is evaluated lies evenly over all of them.
+// TestSeveralTexts checks that evaluated rows are spread evenly over all texts.
 func TestSeveralTexts(t *testing.T) {
 	text, heldOut := grammar(t)
 	p := small
@@ -110,7 +110,7 @@ func TestSeveralTexts(t *testing.T) {
 	}
 }
 
-// TestStepAllocatesNothing once it is warm.
+// TestStepAllocatesNothing checks that a warm step allocates nothing.
 func TestStepAllocatesNothing(t *testing.T) {
 	ids := make([]int32, 64)
 	for _, name := range arch.Names() {

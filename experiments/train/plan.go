@@ -1,6 +1,6 @@
-// Package train teaches a model a text: AdamW, a schedule, gradient clipping,
-// evaluation on held-out text. The same plan and seed give the same weights at
-// any number of threads.
+// Package train trains models on texts: AdamW, learning rate schedules,
+// gradient clipping, evaluation on held-out text. The same plan and seed give
+// the same weights at any number of threads.
 package train
 
 import (
@@ -18,41 +18,44 @@ import (
 // text.
 type Plan struct {
 	Steps   int // optimiser steps
-	Batch   int // windows a step
-	Context int // tokens a window
+	Batch   int // windows in a microbatch
+	Context int // tokens in a window
 
 	LR       float64
 	MinLR    float64 // at the end of the schedule
 	Warmup   int     // steps of linear warm-up
 	Schedule string  // "cosine", "exponential" or "constant" after the warm-up
 
-	// Order is the way through the text, one of corpus.Orders, "": random. In a
-	// stream the state is carried from window to window, without a gradient.
+	// Order is the order of windows, one of corpus.Orders; "" is random. In the
+	// order "stream" the state is carried from window to window, without a
+	// gradient.
 	Order string
-	// Weights are those of several texts in random order, nil: their lengths.
+	// Weights are the weights of several texts in random order, nil: their
+	// lengths.
 	Weights []float64
-	// ContextFrom is the tokens a window at first, 0: Context. It doubles up to
-	// Context, in even steps, within the first ContextSteps steps, a batch
-	// having as many tokens all the time.
+	// ContextFrom is the window length of the first step, 0: Context. It doubles
+	// in even steps up to Context within the first ContextSteps steps, at a
+	// constant number of tokens in a batch.
 	ContextFrom, ContextSteps int
-	// Dropout is the share of what layers pass on that is dropped: see nn.Drop.
+	// Dropout is the dropout rate: see nn.Drop.
 	Dropout float64
-	// Recompute keeps the inputs of layers alone for the gradient: less memory
-	// for more time.
+	// Recompute keeps only the inputs of layers for the gradient, which trades
+	// time for memory.
 	Recompute bool
 
-	// Accumulate is the batches of a step, 0: one. Its loss and gradient are
-	// means over their targets: those of one batch of that size.
+	// Accumulate is the number of microbatches of a step, 0: one. Loss and
+	// gradient are means over all their targets, as for one batch of that size.
 	Accumulate int
-	// L2Wrap adds the extra gradient of RWKV's official trainer: see nn.L2Wrap.
+	// L2Wrap turns on the extra gradient of RWKV's official trainer: see
+	// nn.L2Wrap.
 	L2Wrap bool
 
 	AdamWConfig
 
-	EvalEvery  int // steps between evaluations, 0: only before and after
-	EvalTokens int // held-out tokens an evaluation
-	// Patience ends a run when that many evaluations in a row have not
-	// improved on the best, 0: never.
+	EvalEvery  int // steps between evaluations, 0: only before and after training
+	EvalTokens int // held-out tokens of an evaluation
+	// Patience stops a run after that many evaluations in a row without
+	// improvement on the best, 0: never.
 	Patience int
 	Seed     uint64
 }
@@ -67,7 +70,7 @@ var Default = Plan{
 
 var schedules = []string{"cosine", "exponential", "constant"}
 
-// Check tells what is wrong with a plan.
+// Check returns an error for an invalid plan.
 func (p Plan) Check() error {
 	for _, n := range []struct {
 		name       string
@@ -101,23 +104,23 @@ func (p Plan) Check() error {
 	}
 	if p.ContextFrom != 0 {
 		if n := p.Context / max(1, p.ContextFrom); p.ContextFrom < 1 || p.ContextSteps < 1 || p.ContextFrom*n != p.Context || n&(n-1) != 0 {
-			return fmt.Errorf("a context that grows from %d to %d in %d steps: it must double to there, in at least 1 step", p.ContextFrom, p.Context, p.ContextSteps)
+			return fmt.Errorf("a context that grows from %d to %d in %d steps: it must reach that by doubling, in at least 1 step", p.ContextFrom, p.Context, p.ContextSteps)
 		}
 		if p.Order != "" && p.Order != "random" {
 			return fmt.Errorf("a context that grows needs random windows, not order %s", p.Order)
 		}
 	}
 	if p.Order == "stream" && p.Recompute {
-		return errors.New("a state that is carried changes going forward: it cannot be recomputed")
+		return errors.New("layers cannot be recomputed in a stream: the forward pass changes the state")
 	}
 	if p.Warmup > p.Steps {
 		return fmt.Errorf("%d warm-up steps in a run of %d", p.Warmup, p.Steps)
 	}
-	return p.AdamWConfig.Check()
+	return p.AdamWConfig.check()
 }
 
-// Window is the tokens a window of a step, counted from 0.
-func (p Plan) Window(step int) int {
+// window is the window length of a step, counted from 0.
+func (p Plan) window(step int) int {
 	if p.ContextFrom == 0 || step >= p.ContextSteps {
 		return p.Context
 	}
@@ -125,13 +128,13 @@ func (p Plan) Window(step int) int {
 	return p.ContextFrom << (step * (doublings + 1) / (p.ContextSteps + 1))
 }
 
-// Rate is the learning rate of a step, counted from 0:
+// rate is the learning rate of a step, counted from 0:
 //
 //	LR·(step+1)/(Warmup+1)                                  during the warm-up
 //	MinLR + (LR-MinLR)·½(1+cos(π·(step-W)/(Steps-W)))       after it: cosine
 //	LR·(MinLR/LR)^((step-W)/(Steps-W))                      exponential, as RWKV-LM's
 //	LR                                                      constant
-func (p Plan) Rate(step int) float64 {
+func (p Plan) rate(step int) float64 {
 	switch {
 	case step < p.Warmup:
 		return p.LR * float64(step+1) / float64(p.Warmup+1)

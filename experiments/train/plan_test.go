@@ -18,7 +18,7 @@ func TestRate(t *testing.T) {
 		{cosine, 35, 0.1 + 0.9*(1+math.Sqrt2/2)/2}, {cosine, 110, 0.1},
 		{constant, 4, 5.0 / 11}, {constant, 10, 1}, {constant, 109, 1},
 	} {
-		if got := c.plan.Rate(c.step); math.Abs(got-c.want) > 1e-12 {
+		if got := c.plan.rate(c.step); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%s at step %d: %v, want %v", c.plan.Schedule, c.step, got, c.want)
 		}
 	}
@@ -61,7 +61,7 @@ func TestPlanCheck(t *testing.T) {
 func TestExponentialSchedule(t *testing.T) {
 	p := Plan{Steps: 110, Warmup: 10, LR: 4e-3, MinLR: 1e-5, Schedule: "exponential"}
 	for step, want := range map[int]float64{10: 4e-3, 60: math.Sqrt(4e-3 * 1e-5), 110: 1e-5} {
-		if got := p.Rate(step); math.Abs(got-want) > 1e-12 {
+		if got := p.rate(step); math.Abs(got-want) > 1e-12 {
 			t.Errorf("step %d: %v, want %v", step, got, want)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"workbench/experiments/record"
 )
 
-// A Result is what a training run says.
+// A Result is the outcome of a training run.
 type Result struct {
 	Curve       []Point        // from step 0 to the end
 	Score       float64        // at the end
@@ -36,9 +36,9 @@ type Point struct {
 	ValLoss float64 // nats per token
 }
 
-// Progress is one step made.
+// Progress describes one step.
 type Progress struct {
-	Step, Steps     int     // steps made, of the plan
+	Step, Steps     int     // steps made and planned
 	Loss            float64 // nats per token, before the update
 	GradNorm        float64 // before clipping
 	LR              float64
@@ -56,14 +56,14 @@ func Run(ctx context.Context, m arch.Model, src corpus.Source, p Plan, progress 
 	}
 	err = s.Run(ctx, Hooks{Progress: progress})
 	if err == nil {
-		s.WeightsHash = Hash(m)
+		s.WeightsHash = hash(m)
 	}
 	return &s.Result, err
 }
 
-// A Session is a training run that can be left and taken up again: what it has
-// done is in Save's file, and everything else follows from the plan and the
-// number of the step.
+// A Session is a training run that can be interrupted and resumed: Save writes
+// its progress, and everything else follows from the plan and the number of the
+// step.
 type Session struct {
 	Plan
 	Result
@@ -75,7 +75,7 @@ type Session struct {
 	trainer      *Trainer
 	tok, targets []int32    // [Batch,Context]
 	state        arch.State // carried along a stream
-	kept         time.Time  // when Save last left a session beside the last
+	kept         time.Time  // when Save last kept the checkpoint before
 	since        mean       // losses since the last point
 	tokens       int        // trained on
 }
@@ -153,10 +153,10 @@ func (s *Session) carry() (err error) {
 // Made is the number of steps made.
 func (s *Session) Made() int { return s.trainer.step }
 
-// Work is what the steps so far have used the model's matrices for.
+// Work counts the matrix products of the steps so far.
 func (s *Session) Work() nn.Work { return s.trainer.Work() }
 
-// Run goes on to the end of the plan, or until no evaluation improves.
+// Run continues to the end of the plan, or until evaluations no longer improve.
 func (s *Session) Run(ctx context.Context, h Hooks) error {
 	if len(s.Curve) == 0 {
 		if err := s.start(h); err != nil {
@@ -175,7 +175,8 @@ func (s *Session) Run(ctx context.Context, h Hooks) error {
 	return nil
 }
 
-// stale tells that Patience evaluations in a row have not improved.
+// stale reports whether the last Patience evaluations have not improved on the
+// best.
 func (s *Session) stale() bool {
 	best, sign := 0, 1.0
 	if s.grader().Values()[0].Better == record.Higher {
@@ -191,7 +192,7 @@ func (s *Session) stale() bool {
 
 // windows cuts the windows of batch i, counted from 0 over all steps.
 func (s *Session) windows(i int) (of corpus.Batches, T int) {
-	if T = s.Window(i / s.Accumulate); T == s.Context {
+	if T = s.window(i / s.Accumulate); T == s.Context {
 		return s.batches, T
 	}
 	of, _ = s.batches.(*corpus.Sampler).Sized(s.Batch*s.Context/T, T) // shorter windows fit where longer ones do
@@ -199,16 +200,16 @@ func (s *Session) windows(i int) (of corpus.Batches, T int) {
 }
 
 // batch is batch i, counted from 0 over all steps.
-func (s *Session) batch(i int) Batch {
+func (s *Session) batch(i int) microbatch {
 	batches, T := s.windows(i)
 	batches.Batch(i, s.tok, s.targets)
 	if s.state != nil && batches.(*corpus.Sampler).Fresh(i) {
 		arch.CopyState(s.state, s.Model.NewState(s.Batch))
 	}
-	return Batch{nn.Tokens{IDs: s.tok, B: s.Batch * s.Context / T, T: T}, s.targets, s.state}
+	return microbatch{nn.Tokens{IDs: s.tok, B: s.Batch * s.Context / T, T: T}, s.targets, s.state}
 }
 
-// counted is how many targets of a step count, steps counted from 0.
+// counted is the number of unmasked targets of a step, counted from 0.
 func (s *Session) counted(step int) (n int) {
 	for i := range s.Accumulate {
 		at := step*s.Accumulate + i
@@ -218,7 +219,7 @@ func (s *Session) counted(step int) (n int) {
 	return n
 }
 
-// start makes the point of step 0.
+// start adds the point of step 0.
 func (s *Session) start(h Hooks) error {
 	b := s.batch(0)
 	g := nn.Inference()
@@ -230,8 +231,8 @@ func (s *Session) start(h Hooks) error {
 func (s *Session) step(h Hooks) error {
 	begin := time.Now()
 	step := s.Made()
-	lr, counted := s.Rate(step), s.counted(step)
-	loss, norm, err := s.trainer.StepOn(s.Accumulate, counted, func(i int) Batch { return s.batch(step*s.Accumulate + i) }, lr)
+	lr, counted := s.rate(step), s.counted(step)
+	loss, norm, err := s.trainer.stepOn(s.Accumulate, counted, func(i int) microbatch { return s.batch(step*s.Accumulate + i) }, lr)
 	if err != nil {
 		return err
 	}
@@ -253,7 +254,7 @@ func (s *Session) step(h Hooks) error {
 	return nil
 }
 
-// evaluate adds the point after the steps made.
+// evaluate adds the point of the steps made so far.
 func (s *Session) evaluate(h Hooks) error {
 	grader := s.grader()
 	loss := Evaluate(s.Model, s.heldOut, s.Batch, s.EvalTokens, grader, nil)
@@ -269,9 +270,9 @@ func (s *Session) evaluate(h Hooks) error {
 	return nil
 }
 
-// Hash is the SHA-256 of a model's weights: of each in the order of nn.Walk
+// hash is the SHA-256 of a model's weights in the order of nn.Walk: for each
 // its name, a zero byte and its little-endian float32.
-func Hash(m arch.Model) string {
+func hash(m arch.Model) string {
 	h := sha256.New()
 	var buf []byte
 	nn.Walk(m, func(p nn.Param) {

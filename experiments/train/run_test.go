@@ -42,7 +42,7 @@ func grammar(t *testing.T) (text, heldOut corpus.Tokens) {
 	return corpus.OfBytes(x.Data).Split(0.1)
 }
 
-// texts is grammar for a session.
+// texts is grammar as lists of texts.
 func texts(t *testing.T) (text, heldOut []corpus.Tokens) {
 	a, b := grammar(t)
 	return []corpus.Tokens{a}, []corpus.Tokens{b}
@@ -63,7 +63,7 @@ func TestRunLearns(t *testing.T) {
 		if p.Step > 24 {
 			since += p.Loss
 		}
-		if p.Steps != 30 || p.LR != small.Rate(p.Step-1) || !(p.Loss > 0) || !(p.GradNorm > 0) || !(p.TokensPerSecond > 0) {
+		if p.Steps != 30 || p.LR != small.rate(p.Step-1) || !(p.Loss > 0) || !(p.GradNorm > 0) || !(p.TokensPerSecond > 0) {
 			t.Errorf("progress %+v", p)
 		}
 	})
@@ -97,7 +97,7 @@ func TestRunLearns(t *testing.T) {
 	if err != nil || again.BPB() != r.Score {
 		t.Errorf("evaluated again: %v, %v; want %v", again, err, r.Score)
 	}
-	if r.ArenaBytes <= 0 || r.WeightsHash != Hash(m) {
+	if r.ArenaBytes <= 0 || r.WeightsHash != hash(m) {
 		t.Errorf("arena %d bytes, hash %s", r.ArenaBytes, r.WeightsHash)
 	}
 }
@@ -129,17 +129,17 @@ func TestRunIsDeterministic(t *testing.T) {
 
 func TestHashSeesEveryWeightAndName(t *testing.T) {
 	m := build(t, "rnn", "dim=8,layers=1")
-	before := Hash(m)
+	before := hash(m)
 	nn.Walk(m, func(p nn.Param) {
 		last := &p.Tensor.Data[p.Tensor.Len()-1]
 		old := *last
 		*last = math.Nextafter32(old, 9)
-		if Hash(m) == before {
+		if hash(m) == before {
 			t.Errorf("a change of %s does not show", p.Name)
 		}
 		*last = old
 	})
-	if Hash(m) != before {
+	if hash(m) != before {
 		t.Error("equal weights with another hash")
 	}
 }

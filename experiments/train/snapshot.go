@@ -16,8 +16,8 @@ import (
 	"workbench/arch/nn"
 )
 
-// snapshot is everything of a session that does not follow from its plan: the
-// weights and their moments, and as metadata where it stands.
+// snapshot is the part of a session that does not follow from its plan: the
+// weights, their moments and, as metadata, the progress.
 type snapshot struct {
 	Model arch.Model   `w:"model"`
 	M     []*nn.Tensor `w:"m"`
@@ -25,7 +25,8 @@ type snapshot struct {
 	State []*nn.Tensor `w:"state"` // carried along a stream
 }
 
-// progress is where a session stands. JSON gives float64 back to the bit.
+// progress is the position of a session in its plan. JSON preserves float64 to
+// the bit.
 type progress struct {
 	Step     int     `json:"step"`
 	Tokens   int     `json:"tokens"`
@@ -47,14 +48,14 @@ func (s *Session) snapshot() snapshot {
 	return snap
 }
 
-// keepEvery is the shortest time between the sessions that Save leaves beside
-// the last: of checkpoints made faster, losing one or the one before it is the
+// keepEvery is the shortest time between the earlier checkpoints that Save
+// keeps: of checkpoints made faster, losing the last one or two is about the
 // same loss.
 var keepEvery = time.Second / 4 // less in tests
 
-// Save writes the session to path, as safetensors with a checksum, whole or
-// not at all. The session that was there stays beside it, as before(path), at
-// most once in keepEvery.
+// Save writes the session to path as safetensors with a checksum, whole or not
+// at all. The checkpoint that was there is kept as previousPath(path), at most once
+// in keepEvery.
 func (s *Session) Save(path string) error {
 	at, err := json.Marshal(progress{s.Made(), s.tokens, s.since.sum, s.since.n, s.Curve})
 	if err != nil {
@@ -64,25 +65,25 @@ func (s *Session) Save(path string) error {
 		s.kept = time.Now()
 	}
 	if time.Since(s.kept) >= keepEvery {
-		if err := keepBefore(path); err != nil {
+		if err := keepPrevious(path); err != nil {
 			return err
 		}
 		s.kept = time.Now()
 	}
 	err = checkpoint.SaveSummed(path, s.snapshot(), map[string]string{"session": string(at)})
 	if _, gone := os.Stat(path); err != nil && gone != nil {
-		os.Rename(before(path), path)
+		os.Rename(previousPath(path), path)
 	}
 	return err
 }
 
-// keepBefore gives the session at path its second name, so that there is a
-// whole one at any moment.
-func keepBefore(path string) error {
-	os.Remove(before(path))
-	err := os.Link(path, before(path))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a file system without second names
-		err = os.Rename(path, before(path))
+// keepPrevious gives the checkpoint at path its second name (hard link), so that
+// a whole checkpoint exists at any moment.
+func keepPrevious(path string) error {
+	os.Remove(previousPath(path))
+	err := os.Link(path, previousPath(path))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a file system without hard links
+		err = os.Rename(path, previousPath(path))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -90,23 +91,24 @@ func keepBefore(path string) error {
 	return err
 }
 
-// before is where the session is that was at path before the last Save:
+// previousPath is the path of the checkpoint before the last Save:
 // session.previous.safetensors of session.safetensors.
-func before(path string) string {
+func previousPath(path string) string {
 	ext := filepath.Ext(path)
 	return strings.TrimSuffix(path, ext) + ".previous" + ext
 }
 
-// Resume takes up the session that Save wrote last to path; where that file is
-// damaged or missing, the one before it, which then takes its place. said
-// tells of that. With neither file, the error is fs.ErrNotExist; without a
-// good one, it says what is wrong with the last.
+// Resume continues the session from the checkpoint that Save last wrote to
+// path. Where that file is damaged or missing, it uses the one before, which
+// then takes its place, and describes this in said. Without either file the
+// error is fs.ErrNotExist; without an intact one, it says what is wrong with
+// the last.
 func (s *Session) Resume(path string) (said string, err error) {
-	err = s.Load(path)
+	err = s.load(path)
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, checkpoint.ErrDamaged) {
 		return "", err
 	}
-	if earlier := s.Load(before(path)); earlier != nil {
+	if earlier := s.load(previousPath(path)); earlier != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", earlier
 		}
@@ -116,18 +118,19 @@ func (s *Session) Resume(path string) (said string, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		what = path + " is missing"
 	}
-	return fmt.Sprintf("%s: the checkpoint before it is used, of step %d", what, s.Made()), os.Rename(before(path), path)
+	return fmt.Sprintf("%s: the checkpoint before it is used, of step %d", what, s.Made()), os.Rename(previousPath(path), path)
 }
 
-// Load takes up the session that Save wrote to path: the same plan and text
-// then end in the same bytes as if it had never been left. An error leaves the
-// session as it was; that of a damaged file is checkpoint.ErrDamaged.
-func (s *Session) Load(path string) error {
+// load continues the session from the checkpoint at path: the same plan and
+// text then end in the same bytes as without an interruption. An error leaves
+// the session unchanged; that of a damaged file is checkpoint.ErrDamaged.
+func (s *Session) load(path string) error {
 	f, err := checkpoint.OpenTensors(path)
 	if err == nil {
 		defer f.Close()
 	}
-	// Note: sessions of before there were checksums say since_n.
+	// Note: only checkpoints made before there were checksums have since_n in
+	// their metadata.
 	if err != nil || !strings.Contains(f.Metadata["session"], `"since_n"`) {
 		if err := checkpoint.Summed(path); err != nil {
 			return err

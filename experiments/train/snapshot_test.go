@@ -19,10 +19,10 @@ import (
 	"workbench/experiments/record"
 )
 
-// A session left anywhere and taken up again ends in the same bytes.
+// An interrupted session, resumed at any step, ends in the same bytes.
 func TestSessionResumes(t *testing.T) {
 	text, heldOut := texts(t)
-	// A stream of 20 steps: the state is carried, and begins anew once.
+	// A stream of 20 steps: the state is carried over, and starts anew once.
 	short := []corpus.Tokens{text[0].Part(0, 4*(20*32+1))}
 	rwkv, stream, epochs, grows := small, small, small, small
 	rwkv.Accumulate, rwkv.LayerLR, rwkv.L2Wrap = 2, true, true
@@ -58,13 +58,13 @@ func TestSessionResumes(t *testing.T) {
 				t.Fatalf("%s: %v", arch, err)
 			}
 			again, _ := NewTextSession(build(t, arch, "dim=32,layers=2"), text, heldOut, plan)
-			if err := again.Load(path); err != nil {
+			if err := again.load(path); err != nil {
 				t.Fatal(err)
 			}
 			if err := again.Run(t.Context(), Hooks{}); err != nil {
 				t.Fatal(err)
 			}
-			if Hash(again.Model) != Hash(whole.Model) {
+			if hash(again.Model) != hash(whole.Model) {
 				t.Errorf("%s left after %d steps ends in other weights", arch, leave)
 			}
 			if len(again.Curve) != len(whole.Curve) || again.Curve[len(again.Curve)-1] != whole.Curve[len(whole.Curve)-1] {
@@ -108,18 +108,18 @@ func TestLoadRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := Hash(again.Model)
-		if err := again.Load(c.path); err == nil || !strings.Contains(err.Error(), c.says) {
+		before := hash(again.Model)
+		if err := again.load(c.path); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: error %v, want %q", c.path, err, c.says)
 		}
-		if Hash(again.Model) != before || again.Made() != 0 {
+		if hash(again.Model) != before || again.Made() != 0 {
 			t.Errorf("%s: the session changed", c.path)
 		}
 	}
 }
 
-// A session with any byte changed is refused as damaged, and the one before it
-// used; so it is where the last is missing.
+// A checkpoint with any byte changed is refused as damaged and the one before
+// is used, as where the last is missing.
 func TestDamagedSession(t *testing.T) {
 	defer func(d time.Duration) { keepEvery = d }(keepEvery)
 	keepEvery = 0
@@ -151,7 +151,7 @@ func TestDamagedSession(t *testing.T) {
 		os.WriteFile(path, bad, 0o666)
 		os.WriteFile(previous, four, 0o666)
 		again := session()
-		if err := again.Load(path); !errors.Is(err, checkpoint.ErrDamaged) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "checksum") {
+		if err := again.load(path); !errors.Is(err, checkpoint.ErrDamaged) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "checksum") {
 			t.Fatalf("byte %d changed: %v", at, err)
 		}
 		said, err := again.Resume(path)
@@ -183,7 +183,8 @@ func TestDamagedSession(t *testing.T) {
 	}
 }
 
-// The mean over two batches is that over one of twice the size.
+// Two microbatches have the mean loss and gradient of one batch of twice the
+// size.
 func TestAccumulation(t *testing.T) {
 	ids, targets := make([]int32, 64), make([]int32, 64)
 	for i := range ids {
@@ -192,16 +193,16 @@ func TestAccumulation(t *testing.T) {
 	one, two := NewTrainer(build(t, "rwkv4", "dim=32,layers=2"), small.AdamWConfig), NewTrainer(build(t, "rwkv4", "dim=32,layers=2"), small.AdamWConfig)
 	one.l2wrap, two.l2wrap = true, true
 	loss1, norm1, err1 := one.Step(nn.Tokens{IDs: ids, B: 4, T: 16}, targets, 1e-3)
-	loss2, norm2, err2 := two.StepOn(2, 64, func(i int) Batch {
-		return Batch{nn.Tokens{IDs: ids[32*i : 32*i+32], B: 2, T: 16}, targets[32*i : 32*i+32], nil}
+	loss2, norm2, err2 := two.stepOn(2, 64, func(i int) microbatch {
+		return microbatch{nn.Tokens{IDs: ids[32*i : 32*i+32], B: 2, T: 16}, targets[32*i : 32*i+32], nil}
 	}, 1e-3)
 	if err1 != nil || err2 != nil || math.Abs(loss1-loss2) > 1e-6 || math.Abs(norm1-norm2) > 1e-5*norm1 {
 		t.Errorf("loss %v and %v, norm %v and %v (%v, %v)", loss1, loss2, norm1, norm2, err1, err2)
 	}
 }
 
-// Two batches of documents of different length have the loss and the gradient
-// of both in one, whatever is padded and whichever comes first.
+// Two microbatches of documents of different length have the loss and gradient
+// of one batch of both, whatever is padded and whichever comes first.
 func TestAccumulationWeighsTargets(t *testing.T) {
 	text, _ := grammar(t)
 	docs := []corpus.Tokens{text.Part(0, 33), text.Part(40, 45)}
@@ -230,7 +231,7 @@ func TestAccumulationWeighsTargets(t *testing.T) {
 	}
 }
 
-// The training loss of a point weighs the targets of its steps.
+// The training loss of a point weighs steps by their targets.
 func TestTrainLossWeighsTargets(t *testing.T) {
 	text, _ := grammar(t)
 	docs := []corpus.Tokens{text.Part(0, 33), text.Part(40, 45)}

@@ -8,23 +8,23 @@ import (
 	"workbench/arch/nn"
 )
 
-// A Trainer makes optimiser steps on a model, keeping its memory from step to
+// A Trainer makes optimiser steps on a model, and keeps its memory from step to
 // step.
 type Trainer struct {
 	model arch.Model
 	opt   *AdamW
 	graph *nn.Graph
 	step  int
-	// l2wrap adds RWKV's extra gradient.
+	// l2wrap turns on RWKV's extra gradient: see nn.L2Wrap.
 	l2wrap bool
-	// seed is that of dropout.
+	// seed is the seed of dropout.
 	seed uint64
 }
 
-// A Batch is tokens [B,T] and what follows each, -1 where nothing is to be
-// predicted. State is carried over from the batch before, nil: every row
-// starts from nothing.
-type Batch struct {
+// A microbatch is tokens [B,T] and the target of each, -1 where it is masked.
+// State continues from the microbatch before; with nil every row starts from
+// zeros.
+type microbatch struct {
 	nn.Tokens
 	Targets []int32
 	State   arch.State
@@ -38,7 +38,7 @@ func NewTrainer(m arch.Model, c AdamWConfig) *Trainer {
 
 // Diverged is the error of a step whose loss or gradient is not finite.
 type Diverged struct {
-	Step           int // as logs count: 1 is the first, 0 is before it
+	Step           int // counted from 1 as in logs; 0: before the first step
 	Loss, GradNorm float64
 }
 
@@ -47,17 +47,17 @@ func (e *Diverged) Error() string {
 	return fmt.Sprintf("training diverged at step %d: loss %v, gradient norm %v: lower the learning rate", e.Step, e.Loss, e.GradNorm)
 }
 
-// Step makes one step on a batch [B,T], every row starting from nothing: the
-// mean cross-entropy in nats before the update and the norm of the gradient
-// before clipping. The error is *Diverged, and the weights are then those
-// before the step.
+// Step makes one step on a batch [B,T] whose rows start from zeros. It returns
+// the mean cross-entropy in nats before the update, and the norm of the
+// gradient before clipping. The error is *Diverged, and then the weights are
+// unchanged.
 func (t *Trainer) Step(tok nn.Tokens, targets []int32, lr float64) (loss, gradNorm float64, err error) {
-	return t.StepOn(1, nn.Counted(targets), func(int) Batch { return Batch{tok, targets, nil} }, lr)
+	return t.stepOn(1, nn.Counted(targets), func(int) microbatch { return microbatch{tok, targets, nil} }, lr)
 }
 
-// StepOn is Step on n batches that have so many targets that count in all:
-// loss and gradient are the means over these, as if the batches were one.
-func (t *Trainer) StepOn(n, counted int, batch func(i int) Batch, lr float64) (loss, gradNorm float64, err error) {
+// stepOn is Step on n microbatches with that many unmasked targets in total:
+// loss and gradient are means over these targets, as for one batch.
+func (t *Trainer) stepOn(n, counted int, batch func(i int) microbatch, lr float64) (loss, gradNorm float64, err error) {
 	for _, p := range t.opt.params {
 		clear(p.weight.Grad)
 	}
@@ -70,7 +70,7 @@ func (t *Trainer) StepOn(n, counted int, batch func(i int) Batch, lr float64) (l
 		loss += share * t.backward(b, uint64(t.step*n+i+1), float32(share))
 	}
 	if seen != counted {
-		panic(fmt.Sprintf("train: StepOn: %d targets count, %d were said to", seen, counted))
+		panic(fmt.Sprintf("train: stepOn: %d targets count, %d were said to", seen, counted))
 	}
 	gradNorm = math.NaN()
 	if finite(loss) {
@@ -83,9 +83,9 @@ func (t *Trainer) StepOn(n, counted int, batch func(i int) Batch, lr float64) (l
 	return loss, gradNorm, nil
 }
 
-// backward adds the gradient of a batch's mean loss, times share, and returns
-// that loss in nats. number is the batch's among all of a run, from 1.
-func (t *Trainer) backward(b Batch, number uint64, share float32) (loss float64) {
+// backward adds the gradient of the mean loss of a microbatch, times share, and
+// returns that loss in nats. number counts the microbatches of a run from 1.
+func (t *Trainer) backward(b microbatch, number uint64, share float32) (loss float64) {
 	g := t.graph
 	g.Reset()
 	g.Drop.Seed = t.seed ^ number*0xd1342543de82ef95
@@ -98,8 +98,8 @@ func (t *Trainer) backward(b Batch, number uint64, share float32) (loss float64)
 	return float64(y.Data[0])
 }
 
-// ArenaBytes is the most memory that activations and their gradients held.
+// ArenaBytes is the most memory that activations and their gradients have held.
 func (t *Trainer) ArenaBytes() int64 { return t.graph.HighWater() }
 
-// Work is what the steps so far have used the model's matrices for.
+// Work counts the matrix products of the steps so far.
 func (t *Trainer) Work() nn.Work { return t.graph.Work }

@@ -1,5 +1,5 @@
-// Command asm writes what package kernels generates from its table: the choice
-// among implementations, the declarations of assembly, and the assembly.
+// Command asm generates files of package kernels from the table: the dispatch
+// among implementations, the Go declarations of assembly, and the assembly.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"workbench/kernels/_asm/ops"
 )
 
-// groups are the files of AVX2 assembly.
+// groups are the generators of AVX2 assembly, by file.
 var groups = func() map[string]func() {
 	all := map[string]func(){"matmul": matmul.Write, "matvec": matvec.Write}
 	maps.Copy(all, ops.Groups)
@@ -41,8 +41,8 @@ func main() {
 	build.Generate()
 }
 
-// writeAll writes every generated file into dir. The assembler holds one file
-// at a time, so that each group has a process of its own.
+// writeAll writes every generated file into dir. The assembler library holds
+// one file at a time, so each group runs in a process of its own.
 func writeAll(dir string) error {
 	for name, text := range dispatch.Files() {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {

@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// ulps is the distance of got from want in units of want's last place.
+// ulps is |got - want| in units of the last place of want.
 func ulps(got float32, want float64) float64 {
 	exponent := math.Float64bits(want) & (0x7ff << 52)
 	perUnit := math.Float64frombits((2*1023+23)<<52 - exponent) // 2^(23-⌊log₂|want|⌋)
 	return math.Abs(float64(got)-want) * min(perUnit, 0x1p149)
 }
 
-// worst returns f's largest error on every stride-th float32 in [from, to],
-// both positive, and on their negatives.
+// worst returns the largest error of f on every stride-th float32 of [from,
+// to], both positive, and of [-to, -from].
 func worst(f func(y, x []float32), ref func(x float64) float64, from, to float32, stride uint32) float64 {
 	const block = 1 << 16
 	var mu sync.Mutex
@@ -40,8 +40,7 @@ func worst(f func(y, x []float32), ref func(x float64) float64, from, to float32
 	return most
 }
 
-// TestAccuracy holds the functions to their stated bounds, in units of the
-// last place.
+// TestAccuracy checks the documented error bounds, in units of the last place.
 func TestAccuracy(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -70,7 +69,7 @@ func TestAccuracy(t *testing.T) {
 	}
 }
 
-// TestExpExhaustive tries every float32 of [-87, 87].
+// TestExpExhaustive checks every float32 of [-87, 87].
 func TestExpExhaustive(t *testing.T) {
 	if testing.Short() {
 		t.Skip("half a billion values")
@@ -78,10 +77,10 @@ func TestExpExhaustive(t *testing.T) {
 	if kernels.Impl() == "generic" {
 		t.Skip("the generic kernel rounds math.Exp")
 	}
-	// Neighbours share the exponential of the first of 64; the series of the
-	// small remainder (below 2^-9) is exact to float64.
+	// 64 neighbours share one math.Exp, times a short series in their distance
+	// from the first (below 2^-9), which is exact to float64.
 	const run = 64
-	one := math.Float32bits(1.0 / (1 << 26)) // nearer to 0, e^x rounds to 1
+	one := math.Float32bits(1.0 / (1 << 26)) // closer to 0, e^x rounds to 1
 	last := math.Float32bits(87)
 	var mu sync.Mutex
 	var most float64
@@ -122,7 +121,8 @@ func TestExpExhaustive(t *testing.T) {
 	}
 }
 
-// TestSpecialValues wants the limits of the reference where it has them.
+// TestSpecialValues checks that infinities and NaN give the limits of the
+// reference.
 func TestSpecialValues(t *testing.T) {
 	inf, tiny := float32(math.Inf(1)), math.Float32frombits(1)
 	x := []float32{0, float32(math.Copysign(0, -1)), tiny, -tiny, 1e-39, -1e-39, 1e-30, 100, -100, 1e4, -1e4, 3e38, -3e38, inf, -inf,

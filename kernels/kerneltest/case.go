@@ -13,20 +13,20 @@ import (
 type Case struct {
 	Kernel, Shape string
 	DType         string // of the weights
-	// Operations and Bytes are what a call takes at least: multiply-adds count
+	// Operations and Bytes are the least that a call takes: a multiply-add counts
 	// two, every operand is read once and every result written once.
 	Operations, Bytes float64
-	// Compute tells that arithmetic binds, not reading and writing.
+	// Compute marks a kernel that is bound by arithmetic and not by memory.
 	Compute bool
-	// Footprint is the memory in bytes that calls go through.
+	// Footprint is the memory in bytes that the calls cycle through.
 	Footprint float64
-	// Check holds the implementation in use against the reference.
+	// Check compares the implementation in use with the reference.
 	Check func() error
-	// Make returns the call. Arguments are made once for a Case.
+	// Make returns the timed call. Its arguments are built once for a Case.
 	Make func() (run func())
 }
 
-// Cases lists everything that is timed.
+// Cases lists all kernels and shapes that are timed.
 func Cases() []Case {
 	cases := products()
 	cases = append(cases, storedProducts()...)
@@ -43,7 +43,7 @@ func Cases() []Case {
 	return cases
 }
 
-// gate is a T that panics.
+// gate is a T whose Fatalf panics with a disagreement.
 type gate struct{}
 
 type disagreement string
@@ -57,7 +57,7 @@ func (gate) Helper() {}
 // Fatalf implements T.
 func (gate) Fatalf(format string, args ...any) { panic(disagreement(fmt.Sprintf(format, args...))) }
 
-// caught runs f and returns what a gate panicked with.
+// caught runs f and returns the disagreement that it panicked with.
 func caught(f func()) (err error) {
 	defer func() {
 		if d, ok := recover().(disagreement); ok {
@@ -68,7 +68,7 @@ func caught(f func()) (err error) {
 	return nil
 }
 
-// checkOnce holds o against its reference on a part of its test's shapes, once
+// checkOnce checks o against its reference on a part of the tested shapes, once
 // for each implementation.
 func checkOnce(o *Op) func() error {
 	done := map[string]error{}
@@ -94,7 +94,7 @@ func (o *Op) caseOf(d []int, grad bool, check func() error) Case {
 	c := Case{Kernel: o.name, Shape: strings.Trim(fmt.Sprint(d), "[]"), DType: "f32", Check: check}
 	in, out := size(o.inputs(d)), size(o.outputs(d))
 	for _, a := range o.outputs(d) {
-		if a.from > 0 { // read, and written in place
+		if a.from > 0 { // an input that is overwritten
 			in -= float64(4 * o.inputs(d)[a.from-1].n)
 			out += float64(4 * a.n)
 		}
@@ -114,7 +114,7 @@ func (o *Op) caseOf(d []int, grad bool, check func() error) Case {
 		for _, i := range o.wrt {
 			din += float64(4 * o.inputs(d)[i].n)
 		}
-		c.Bytes = in + first + 2*din // dy read, gradients added to
+		c.Bytes = in + first + 2*din // reads dy, adds to gradients
 		c.Footprint = in + out + first + din
 	}
 	c.Make = func() func() {
@@ -135,14 +135,14 @@ func size(arrays []array) (n float64) {
 	return n
 }
 
-// causalOperations are those of attention over the pairs of a query and a key
-// that it sees: two products of D multiply-adds, five in the gradient.
+// causalOperations are the operations of attention over visible pairs of a
+// query and a key: two products of D multiply-adds, five in the gradient.
 func causalOperations(d []int) (forward, gradient float64) {
 	s := attentionShape(d)
 	pairs := 0
 	for t := range s.T {
 		position := s.S - s.T + t
-		pairs += position + 1 - keysSeen(s, position)
+		pairs += position + 1 - firstKey(s, position)
 	}
 	product := 2 * float64(s.B*s.H*s.D) * float64(pairs)
 	return 2 * product, 5 * product
@@ -158,8 +158,9 @@ func randoms(n int, seed uint64) []float32 {
 	return x
 }
 
-// sampled holds some elements of y[M,N] against dot(m, n), which also returns
-// the sum of the products' sizes; tol is relative to that.
+// sampled compares some elements of y[M,N] with dot(m, n), which returns the
+// sum of the products and the sum of their magnitudes; tol is relative to the
+// latter.
 func sampled(what string, y []float32, M, N int, tol float64, dot func(m, n int) (sum, size float64)) error {
 	r := rand.New(rand.NewPCG(uint64(M), uint64(N)))
 	for range 48 {

@@ -1,4 +1,4 @@
-// Package kerneltest holds the table of operations that drives the tests of
-// the kernels, the correctness gate of `workbench bench` and its figures. It
-// needs no testing package.
+// Package kerneltest holds the table of operations that drives the tests of the
+// kernels, and the correctness checks and figures of `workbench bench`. It does
+// not import testing.
 package kerneltest

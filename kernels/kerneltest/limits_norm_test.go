@@ -11,16 +11,16 @@ import (
 	"testing"
 )
 
-// TestAttentionExtremes wants scores of ±1e4 to choose one key and stay exact,
-// forwards and backwards, over many blocks of keys.
+// TestAttentionExtremes checks that scores of ±1e4 select one key exactly,
+// forward and backward, over many blocks of keys.
 func TestAttentionExtremes(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, d := range [][]int{{1, 1, 1500, 2, 64}, {1, 1, 77, 1, 8}, {1, 130, 450, 1, 16}, {1, 7, 7, 1, 4}} {
 			o := attentionOp("", d[1] == 1)
 			inputs := o.inputs
 			root := math.Sqrt(float64(d[4]))
-			// One channel carries the score: q = √D, k a multiple of 1/4, so
-			// that scores are exact and near ties are none.
+			// One channel carries the score: q = √D and k a multiple of 1/4, so that
+			// scores are exact and no two are nearly equal.
 			o.inputs = func(d []int) []array {
 				a := inputs(d)
 				i, D := 0, d[4]
@@ -48,7 +48,8 @@ func TestAttentionExtremes(t *testing.T) {
 	})
 }
 
-// TestAttentionGradExtremes wants finite gradients from scores of thousands.
+// TestAttentionGradExtremes checks that scores of thousands give finite
+// gradients.
 func TestAttentionGradExtremes(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		o := attentionOp("", false)
@@ -70,9 +71,9 @@ func TestAttentionGradExtremes(t *testing.T) {
 	})
 }
 
-// TestWKV4Limits holds keys of ±80 and decays next to 0 and next to 1 (the
-// least that float32 adds to 80 without loss, some 2^-17, is well below) to the
-// definition, over every length to 130.
+// TestWKV4Limits compares keys of ±80 and decays close to 0 and close to 1 with
+// the definition, at every length to 130. The smallest log-decay, 2^-12, is
+// well above the resolution of float32 at 80, 2^-17.
 func TestWKV4Limits(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, w := range []float64{0, -math.Ldexp(1, -12), -1. / 64, -1, -88, -1e4} {
@@ -94,8 +95,8 @@ func TestWKV4Limits(t *testing.T) {
 	})
 }
 
-// TestSoftmaxLimits holds rows of every length to 130 with values of ±1e4 to
-// the definition, and the gradient over the logits beside.
+// TestSoftmaxLimits compares rows of every length to 130 with values of ±1e4,
+// and the in-place gradient, with the definition.
 func TestSoftmaxLimits(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, o := range []*Op{opNamed("softmax"), inPlaceOp()} {
@@ -112,8 +113,8 @@ func TestSoftmaxLimits(t *testing.T) {
 	})
 }
 
-// TestLongRest wants the forms that cut a row differently for longer rows to
-// agree with the definition at every length to 130.
+// TestLongRest compares the variants that split longer rows differently with
+// the definition, at every length to 130.
 func TestLongRest(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, name := range []string{"layer_norm", "bias", "sigmoid_mul", "gelu", "adamw", "sum_squares"} {
@@ -132,8 +133,8 @@ func TestLongRest(t *testing.T) {
 	})
 }
 
-// TestNormLimits wants rows of one value and rows far from zero to be what
-// float32 leaves of them: finite, and exactly the bias where all is equal.
+// TestNormLimits checks rows far from zero, which must stay finite, and rows of
+// one value, which must give exactly the bias.
 func TestNormLimits(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		const C, H = 24, 3
@@ -152,8 +153,8 @@ func TestNormLimits(t *testing.T) {
 	})
 }
 
-// TestAttentionLayouts wants the same bytes, gradients too, from keys and
-// values in a cache [S,B,H·D] and from rows of packed queries, keys and values.
+// TestAttentionLayouts checks that keys and values in a cache [S,B,H·D] give
+// the same bytes, gradients too, as rows of packed queries, keys and values.
 func TestAttentionLayouts(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, d := range [][]int{{3, 1, 1, 2, 8}, {2, 100, 100, 2, 8}, {3, 65, 65, 1, 5}} {
@@ -190,8 +191,8 @@ func TestAttentionLayouts(t *testing.T) {
 	})
 }
 
-// TestShiftMixAllocatesNothing covers what the table cannot: its outputs are
-// cut from one slice there. A caller's list of outputs stays on its stack.
+// TestShiftMixAllocatesNothing covers what the table cannot, as it cuts the
+// outputs from one slice: a caller's list of outputs stays on its stack.
 func TestShiftMixAllocatesNothing(t *testing.T) {
 	skipIfPoolsLeak(t)
 	const B, T, C, n = 2, 40, 256, 5

@@ -12,13 +12,13 @@ import (
 )
 
 // dyadic draws multiples of 1/64, so that sums with keys of ±1e4 are exact in
-// float32 and the reference may be held to its usual tolerance.
+// float32 and the usual tolerance holds.
 func dyadic(lo, hi int) func(r *rand.Rand) float64 {
 	return func(r *rand.Rand) float64 { return float64(lo+r.IntN(hi-lo+1)) / 64 }
 }
 
-// TestWKV4Range runs keys far beyond what an unshifted exponential bears, with
-// and without decay, forwards and backwards.
+// TestWKV4Range runs keys that overflow an unshifted exponential, with and
+// without decay, forward and backward.
 func TestWKV4Range(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, size := range []int{100, 1000, 10000} {
@@ -40,7 +40,8 @@ func TestWKV4Range(t *testing.T) {
 	})
 }
 
-// TestWKV4GradRange wants finite gradients over long sequences of huge keys.
+// TestWKV4GradRange checks that long sequences of huge keys give finite
+// gradients.
 func TestWKV4GradRange(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		o := wkv4Op("", false)
@@ -61,7 +62,7 @@ func TestWKV4GradRange(t *testing.T) {
 	})
 }
 
-// TestWKV4FirstToken is the identity wkv_1 = v_1, whatever u and k.
+// TestWKV4FirstToken checks the identity wkv_1 = v_1 for any u and k.
 func TestWKV4FirstToken(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		o := wkv4Op("", false)
@@ -74,7 +75,7 @@ func TestWKV4FirstToken(t *testing.T) {
 	})
 }
 
-// TestWKV4Chunks wants the same bytes from any cut of the sequence.
+// TestWKV4Chunks checks that cutting the sequence into calls changes no byte.
 func TestWKV4Chunks(t *testing.T) {
 	const T, C = 30, 45
 	underEachImpl(t, func(t *testing.T) {
@@ -96,7 +97,7 @@ func TestWKV4Chunks(t *testing.T) {
 	})
 }
 
-// TestGradNil wants each gradient alone to be what it is beside the others.
+// TestGradNil checks that each gradient is the same when the others are nil.
 func TestGradNil(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -137,7 +138,7 @@ func opNamed(name string) *Op {
 	return all[slices.IndexFunc(all, func(o *Op) bool { return o.name == name })]
 }
 
-// TestShapePanics wants a panic with the package's prefix from wrong shapes.
+// TestShapePanics checks that wrong shapes panic with the package's prefix.
 func TestShapePanics(t *testing.T) {
 	x := func(n int) []float32 { return make([]float32, n) }
 	wkv4 := kernels.WKV4Inputs{W: x(3), U: x(3), K: x(6), V: x(6)}
@@ -179,7 +180,8 @@ func TestShapePanics(t *testing.T) {
 	}
 }
 
-// TestMaskedRows wants nothing from a row without a target.
+// TestMaskedRows checks that a row without a target has no loss and no
+// gradient.
 func TestMaskedRows(t *testing.T) {
 	logits, d := []float32{1, 2, 3, 4}, make([]float32, 4)
 	nll, lse := []float32{9, 9}, []float32{9, 9}
@@ -190,7 +192,7 @@ func TestMaskedRows(t *testing.T) {
 	}
 }
 
-// TestExtremeRows wants rows of huge, equal and tiny values to stay exact.
+// TestExtremeRows checks that rows of huge, equal and tiny values stay exact.
 func TestExtremeRows(t *testing.T) {
 	fill := func(n int, f func(i int) float32) []float32 {
 		x := make([]float32, n)
@@ -220,7 +222,7 @@ func TestExtremeRows(t *testing.T) {
 	})
 }
 
-// TestAttentionRange wants scores of several thousand to stay in range, over
+// TestAttentionRange checks that scores of several thousand stay in range, over
 // one and several blocks of keys.
 func TestAttentionRange(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
@@ -238,7 +240,8 @@ func TestAttentionRange(t *testing.T) {
 	})
 }
 
-// TestAliasing wants the same from in-place calls where the doc allows them.
+// TestAliasing checks that in-place calls, where the doc allows them, give the
+// same values.
 func TestAliasing(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, name := range []string{"exp", "tanh", "sigmoid", "softmax"} {

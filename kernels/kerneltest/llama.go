@@ -42,12 +42,12 @@ func rmsNormOp() *Op {
 		}, wrt: []int{0, 1}}.matrix()
 }
 
-// ropePairsOp is ropeOp with neighbours as pairs, and another base.
+// ropePairsOp is ropeOp over pairs of neighbours, with another base.
 func ropePairsOp() *Op {
 	const theta, gap = 500000, 5
 	o := ropeOp()
 	o.name = "rope_pairs"
-	o.dims = append(o.dims, []int{1, 3, 2, 10, 1<<16 - 1}) // beyond the angles that are kept
+	o.dims = append(o.dims, []int{1, 3, 2, 10, 1<<16 - 1}) // beyond the cached angles
 	o.run = func(c *call) {
 		kernels.RoPEPairs(c.out[0], c.in[0], ropeShape(c.d, gap, theta))
 	}
@@ -64,7 +64,7 @@ func ropePairsOp() *Op {
 	o.grad = func(c *call) {
 		H, D := c.d[2], c.d[3]
 		kernels.RoPEPairsGrad(c.din[0], c.dout[0], ropeShape(c.d, gap, theta))
-		for end := H*D + gap; end <= len(c.din[0]); end += H*D + gap { // what lies between rows is copied
+		for end := H*D + gap; end <= len(c.din[0]); end += H*D + gap { // the gap between rows is copied, and so is its gradient
 			for i := end - gap; i < end; i++ {
 				c.din[0][i] += c.dout[0][i]
 			}
@@ -73,8 +73,8 @@ func ropePairsOp() *Op {
 	return o
 }
 
-// The attention of several query heads for one of keys and values, and with a
-// window, has two more dims: heads of keys and values, and the window.
+// Grouped and windowed attention have two more dims: heads of keys and values,
+// and the window.
 
 func groupedOp() *Op {
 	o := attentionOp("attention_grouped", false)
@@ -105,8 +105,8 @@ func groupedDecodeOp() *Op {
 	return o
 }
 
-// keysSeen is the first key that a query at a position sees.
-func keysSeen(s kernels.AttentionShape, position int) int {
+// firstKey is the first key that a query at a position sees.
+func firstKey(s kernels.AttentionShape, position int) int {
 	if s.W == 0 {
 		return 0
 	}

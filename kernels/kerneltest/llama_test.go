@@ -11,8 +11,8 @@ import (
 	"workbench/kernels"
 )
 
-// TestSwiGLULimits wants gates far beyond what an exponential bears to be 0 or
-// the gate itself, forwards and backwards.
+// TestSwiGLULimits checks that gates that overflow an exponential give 0 or the
+// gate itself, forward and backward.
 func TestSwiGLULimits(t *testing.T) {
 	gates := []float64{0, 1e-30, -1e-30, 20, -20, 87, -87, 88, -88, 100, -100, 1e4, -1e4, 1e30, -1e30}
 	underEachImpl(t, func(t *testing.T) {
@@ -40,7 +40,8 @@ func TestSwiGLULimits(t *testing.T) {
 	})
 }
 
-// TestRMSNormLimits wants rows of any size, and rows of zeros, to stay exact.
+// TestRMSNormLimits checks that rows of any magnitude, and rows of zeros, stay
+// exact.
 func TestRMSNormLimits(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, size := range []float64{0, 1e-25, 1e-3, 1e9, 1e17} {
@@ -65,7 +66,8 @@ func TestRMSNormLimits(t *testing.T) {
 	})
 }
 
-// TestRMSNormGradNil wants each gradient alone to be what it is beside the other.
+// TestRMSNormGradNil checks that each gradient is the same when the other is
+// nil.
 func TestRMSNormGradNil(t *testing.T) {
 	const R, C = 5, 27
 	o := rmsNormOp()
@@ -80,7 +82,8 @@ func TestRMSNormGradNil(t *testing.T) {
 	}
 }
 
-// TestLongRestLlama is TestLongRest for these.
+// TestLongRestLlama is TestLongRest for SwiGLU and the other operations of
+// Llama.
 func TestLongRestLlama(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, o := range []*Op{rmsNormOp(), swiGLUOp()} {
@@ -96,11 +99,11 @@ func TestLongRestLlama(t *testing.T) {
 	})
 }
 
-// TestRoPEOrders wants both conventions to be one rotation of channels in
-// another order.
+// TestRoPEOrders checks that both conventions are one rotation, with channels
+// in another order.
 func TestRoPEOrders(t *testing.T) {
 	const T, H, D, pos, theta = 7, 3, 26, 11, 500
-	order := func(i int) int { return i/D*D + i%D/2 + i%2*D/2 } // where pairs' channel i lies in halves
+	order := func(i int) int { return i/D*D + i%D/2 + i%2*D/2 } // index in halves of channel i in pairs
 	underEachImpl(t, func(t *testing.T) {
 		x := randoms(T*H*D, 1)
 		pairs := make([]float32, len(x))
@@ -118,14 +121,14 @@ func TestRoPEOrders(t *testing.T) {
 	})
 }
 
-// TestAttentionLimits wants scores of ±1e4 to choose one key of the window and
-// stay exact, for groups of query heads, in tiles and for one token.
+// TestAttentionLimits checks that scores of ±1e4 select one key of the window
+// exactly, for groups of query heads, in tiles and for one token.
 func TestAttentionLimits(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, d := range [][]int{{1, 1, 1500, 4, 64, 2, 700}, {1, 1, 77, 2, 16, 1, 0}, {1, 130, 450, 2, 16, 1, 50}, {1, 300, 300, 4, 4, 2, 131}} {
 			o := attentionOp("", d[1] == 1)
 			inputs, root := o.inputs, math.Sqrt(float64(d[4]))
-			// One channel carries the score: q = √D, k a multiple of 1/4.
+			// One channel carries the score: q = √D and k a multiple of 1/4.
 			o.inputs = func(d []int) []array {
 				a := inputs(d)
 				i, n, D := 0, 0, d[4]
@@ -160,8 +163,8 @@ func TestAttentionLimits(t *testing.T) {
 	})
 }
 
-// TestWideWindow wants a window of everything and groups of one to be what they
-// mean, to the bit.
+// TestWideWindow checks that a window over all positions, and groups of one
+// query head, change no bit.
 func TestWideWindow(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, d := range [][]int{{2, 100, 130, 3, 8}, {2, 1, 130, 3, 8}} {
@@ -189,7 +192,8 @@ func TestWideWindow(t *testing.T) {
 	})
 }
 
-// TestWindowHides wants nothing from keys that no query sees, whatever they are.
+// TestWindowHides checks that keys that no query sees have no effect, whatever
+// their values.
 func TestWindowHides(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, d := range [][]int{{1, 100, 400, 2, 8, 1, 30}, {1, 1, 400, 2, 8, 1, 30}} {
@@ -209,7 +213,7 @@ func TestWindowHides(t *testing.T) {
 	})
 }
 
-// TestGroupsPanic wants a panic from heads that do not split into groups.
+// TestGroupsPanic checks that query heads that do not split into groups panic.
 func TestGroupsPanic(t *testing.T) {
 	defer func() {
 		if recover() == nil {

@@ -14,28 +14,12 @@ func normOps() []*Op {
 	return ops
 }
 
-// longOps are tested at more lengths, and not timed.
-func longOps() []*Op {
-	long := attentionOp("attention_long", false)
-	long.dims = [][]int{{1, 100, 100, 1, 5}, {1, 230, 230, 1, 20}, {1, 97, 290, 1, 8}, {1, 200, 393, 2, 9}}
-	for n := 2; n <= 130; n += 3 {
-		long.dims = append(long.dims, []int{1, n, n + n%5*7, 1, 1 + n%18})
-	}
-	one := attentionOp("attention_one_long", true)
-	one.dims = nil
-	for n := 1; n <= 130; n++ {
-		one.dims = append(one.dims, []int{1 + n%2, 1, n, 1 + n%3, 8})
-	}
-	long.tol, one.tol = 4e-6, 4e-6 // means of up to 393 values cancel
-	return []*Op{long, one}
-}
-
 func siluOp() *Op {
 	return unaryOp("silu", kernels.SiLU, func(x float64) float64 { return x * refSigmoid(x) },
 		func(c *call) { kernels.SiLUGrad(c.din[0], c.dout[0], c.in[0]) })
 }
 
-// norm has x, w, b in and the statistics out.
+// norm builds the arguments from in (x, w, b) and out (y, mean, rstd).
 func norm(c *call, H int, eps float32) kernels.Norm {
 	return kernels.Norm{X: c.in[0], W: c.in[1], B: c.in[2], Mean: c.out[1], RStd: c.out[2], R: c.d[0], C: c.d[1], H: H, Eps: eps}
 }
@@ -85,8 +69,8 @@ func mixes(x [][]float32) (all [kernels.MaxMixes][]float32) {
 	return all
 }
 
-// shiftMixOp has dims B, T, C; in are x, last and n weights. Its one output
-// is those of the kernel one after the other.
+// shiftMixOp has dims B, T, C; its inputs are x, last and n weights. Its one
+// output holds the outputs of the kernel one after the other.
 func shiftMixOp(n int, last bool) *Op {
 	cut := func(x []float32, size int) (all [][]float32) {
 		for i := range n {

@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// T is what the checks need of a test: *testing.T, or a program that gates by
-// them. Fatalf does not return.
+// T is the part of *testing.T that the checks use; programs have their own.
+// Fatalf does not return.
 type T interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -17,34 +17,34 @@ type T interface {
 // blockFloats is the work of one chunk of a memory-bound operation.
 const blockFloats = 8192
 
-// Op is one operation. The table of them drives correctness against a float64
-// loop, gradients against finite differences of that loop, thread
-// independence, allocations and speed.
+// Op is one operation. The table of operations drives the tests of values
+// (against a float64 loop), gradients (against finite differences of that
+// loop), thread independence and allocations, and the measurement of speed.
 type Op struct {
 	name  string
 	dims  [][]int // shapes under test
 	speed [][]int // shapes timed, and tested for thread independence
 
-	inputs  func(d []int) []array // what goes in
-	outputs func(d []int) []array // what comes out; from: it starts as that input
+	inputs  func(d []int) []array // the inputs
+	outputs func(d []int) []array // the outputs; with from, an output starts as a copy of that input
 	ints    func(d []int, r *rand.Rand) []int32
 
 	run  func(c *call)  // the kernel: in → out
 	ref  func(c *exact) // the same in float64
-	grad func(c *call)  // the kernel's gradient: in, out, dout[0] → din; nil: has none
+	grad func(c *call)  // the kernel's gradient: in, out, dout[0] → din; nil: none
 	wrt  []int          // the inputs that get a gradient
-	sets []int          // those of them whose gradient is overwritten, not added to
+	sets []int          // the inputs whose gradient is overwritten, not added to
 
-	// operations counts those of the kernel and of its gradient where arithmetic
-	// binds, nil where memory does; long are more shapes to be timed.
+	// operations counts the operations of the kernel and of its gradient where
+	// arithmetic binds; nil where memory does. long are more shapes to be timed.
 	operations func(d []int) (forward, gradient float64)
 	long       [][]int
 
-	tol, gradTol float64 // error allowed, relative to the value and to the mean of all
+	tol, gradTol float64 // tolerance, relative to |value| + mean |value|
 	allocates    bool    // run needs scratch of its own
 }
 
-// array is an argument: n floats, drawn by value (nil: standard normal).
+// array is an argument of n floats, drawn by value (nil: standard normal).
 type array struct {
 	n     int
 	from  int // outputs: 1 + the input it starts as; 0: poisoned
@@ -65,8 +65,8 @@ type exact struct {
 
 const guard = float32(-7.25e33)
 
-// guarded returns n floats that start misalign floats past a cache line's
-// start plus eight, between guards.
+// guarded is a slice x between guard values, which starts misalign + 8 floats
+// past the start of a cache line.
 type guarded struct{ whole, x []float32 }
 
 func newGuarded(n, misalign int) guarded {
@@ -87,7 +87,7 @@ func (g guarded) check(t T, what string) {
 	}
 }
 
-// build draws the arguments of a call; every buffer is guarded.
+// build draws the arguments of a call, each in a guarded buffer.
 func (o *Op) build(d []int, seed uint64, misalign int) (*call, []guarded) {
 	r := rand.New(rand.NewPCG(seed, 7))
 	c := &call{d: d}
@@ -141,7 +141,7 @@ func fill(x []float32, v float32) {
 	}
 }
 
-// exactOf is c's inputs in float64.
+// exactOf returns the inputs of c in float64.
 func (o *Op) exactOf(c *call) *exact {
 	e := &exact{d: c.d, ints: c.ints}
 	for _, x := range c.in {
@@ -173,7 +173,7 @@ func widen(x []float32) []float64 {
 	return y
 }
 
-// near fails unless got is want within tol·(|want| + mean |want|).
+// near fails unless |got - want| ≤ tol·(|want| + mean |want|).
 func near(t T, what string, got []float32, want []float64, tol float64) {
 	t.Helper()
 	var mean float64
@@ -182,7 +182,7 @@ func near(t T, what string, got []float32, want []float64, tol float64) {
 			mean += math.Abs(w) / float64(len(want))
 		}
 	}
-	const tiny = 1.2e-38 // below the smallest normal float32 kernels may give 0
+	const tiny = 1.2e-38 // smallest normal float32: kernels may flush smaller values to 0
 	for i, w := range want {
 		g := float64(got[i])
 		switch {
@@ -209,8 +209,8 @@ func (o *Op) testForward(t T, d []int, misalign int) {
 	}
 }
 
-// testGrad compares with central differences of the reference: each element
-// where there are few, else along random directions.
+// testGrad compares the gradient with central differences of the reference:
+// element by element for small inputs, else along random directions.
 func (o *Op) testGrad(t T, d []int, misalign int) {
 	c, guards := o.build(d, 3+uint64(len(d)), misalign)
 	e := o.exactOf(c)

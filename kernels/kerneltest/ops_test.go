@@ -13,12 +13,39 @@ import (
 	"workbench/kernels"
 )
 
+// longOps are operations of the table at more lengths, which are not timed.
+func longOps() []*Op {
+	long := attentionOp("attention_long", false)
+	long.dims = [][]int{{1, 100, 100, 1, 5}, {1, 230, 230, 1, 20}, {1, 97, 290, 1, 8}, {1, 200, 393, 2, 9}}
+	for n := 2; n <= 130; n += 3 {
+		long.dims = append(long.dims, []int{1, n, n + n%5*7, 1, 1 + n%18})
+	}
+	one := attentionOp("attention_one_long", true)
+	one.dims = nil
+	for n := 1; n <= 130; n++ {
+		one.dims = append(one.dims, []int{1 + n%2, 1, n, 1 + n%3, 8})
+	}
+	long.tol, one.tol = 4e-6, 4e-6 // means of up to 393 values cancel
+	return []*Op{long, one}
+}
+
+// rwkvVariants are operations with absent parts, which are not timed.
+func rwkvVariants() []*Op {
+	return []*Op{
+		keys7Op("keys7_no_rate", false, true), keys7Op("keys7_no_removal", true, false),
+		gate7Op("gate7_no_bonus", false, true), gate7Op("gate7_no_gate", true, false), gate7Op("gate7_neither", false, false),
+		activationOp("act_silu", kernels.ActSiLU, func(x float64) float64 { return x * refSigmoid(x) }),
+		activationOp("act_tanh", kernels.ActTanh, math.Tanh),
+		activationOp("act_neg_exp", kernels.ActNegExp, func(x float64) float64 { return -math.Exp(x) }),
+	}
+}
+
 func TestOps(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, o := range slices.Concat(table(), longOps(), rwkvVariants()) {
 			t.Run(o.name, func(t *testing.T) {
 				for i, d := range o.dims {
-					if testing.Short() && i%3 != 0 { // tails are the assembly's
+					if testing.Short() && i%3 != 0 { // the remainders matter to assembly alone
 						continue
 					}
 					o.testForward(t, d, i%4)
@@ -31,7 +58,7 @@ func TestOps(t *testing.T) {
 	})
 }
 
-// TestOpsThreads wants the same bytes from 1, 2 and 3 threads.
+// TestOpsThreads checks that 1, 2 and 3 threads give the same bytes.
 func TestOpsThreads(t *testing.T) {
 	skipInShort(t)
 	before := kernels.Threads()
@@ -71,15 +98,15 @@ func bytesOf(x []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
 }
 
-// skipInShort leaves out what says nothing of another processor, in a run that
-// emulates one.
+// skipInShort skips what does not depend on the processor, in a run that
+// emulates another.
 func skipInShort(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
 	}
 }
 
-// skipIfPoolsLeak skips where pools lose what they are given.
+// skipIfPoolsLeak skips where sync.Pool drops what it is given.
 func skipIfPoolsLeak(t *testing.T) {
 	pool := sync.Pool{New: func() any { return new(int) }}
 	cycle := func() {
@@ -101,7 +128,7 @@ func TestOpsAllocateNothing(t *testing.T) {
 				continue
 			}
 			c, _ := o.build(o.speed[0], 5, 0)
-			// a garbage collection in between empties the pools of scratch
+			// a garbage collection in between would empty the pools of scratch
 			n := math.Inf(1)
 			for range 3 {
 				n = min(n, testing.AllocsPerRun(10, func() { o.run(c) }))
@@ -113,7 +140,7 @@ func TestOpsAllocateNothing(t *testing.T) {
 	})
 }
 
-// BenchmarkOps times every operation of the table, forwards and backwards.
+// BenchmarkOps times every operation of the table, forward and gradient.
 func BenchmarkOps(b *testing.B) {
 	before := kernels.Impl()
 	b.Cleanup(func() { _ = kernels.Use(before) })
@@ -160,7 +187,7 @@ func underEachImpl(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// eachImpl is underEachImpl without tests of their own.
+// eachImpl is underEachImpl without subtests.
 func eachImpl(t *testing.T, f func(impl string)) {
 	before := kernels.Impl()
 	defer func() { _ = kernels.Use(before) }()
@@ -172,12 +199,13 @@ func eachImpl(t *testing.T, f func(impl string)) {
 	}
 }
 
-// TestCases wants every case to pass its gate, and the gate to see a fault.
+// TestCases checks that every case passes its check, and that the check sees a
+// fault.
 func TestCases(t *testing.T) {
 	skipInShort(t)
 	for _, c := range Cases() {
 		if c.Operations > 1e8 || c.Bytes > 1e8 {
-			continue // left to the program
+			continue // checked by the program alone
 		}
 		if err := c.Check(); err != nil {
 			t.Errorf("%s %s: %v", c.Kernel, c.Shape, err)

@@ -8,7 +8,7 @@ import (
 	"workbench/kernels"
 )
 
-// layouts are the three products, with where a's and b's elements lie.
+// layouts are the three products, with the layout of a and b.
 var layouts = map[string]struct {
 	f      func(c, a, b []float32, M, N, K int, acc bool)
 	ta, tb bool // a is [K,M]; b is [N,K]
@@ -18,7 +18,7 @@ var layouts = map[string]struct {
 	"tn": {kernels.MatMulTN, true, false},
 }
 
-// productShapes are those of training and decoding language models.
+// productShapes are shapes from training and decoding language models.
 var productShapes = []struct {
 	layout  string
 	M, N, K int
@@ -34,7 +34,7 @@ var productShapes = []struct {
 	{"nt", 1, 768, 768}, {"nt", 4, 768, 768}, {"nt", 8, 768, 768}, {"nt", 16, 768, 768},
 }
 
-// operands are a and b of all products, and c.
+// operands are a, b and c, shared by all products.
 var operands = sync.OnceValue(func() [3][]float32 {
 	const n = 2048 * 2048
 	return [3][]float32{make([]float32, n), randoms(n, 1), randoms(n, 2)}
@@ -77,8 +77,8 @@ func products() (cases []Case) {
 	return cases
 }
 
-// storedProducts is decode's matrix-vector product for every storage type, a
-// head of 50277 tokens over 768 channels.
+// storedProducts is the matrix-vector product of a decode step for every
+// storage type: an output head of 50277 tokens over 768 channels.
 func storedProducts() (cases []Case) {
 	const N, K = 50277, 768
 	weights := sync.OnceValue(func() []float32 { return randoms(N*K, 3) })

@@ -8,9 +8,8 @@ import (
 	"workbench/kernels"
 )
 
-// productBatches are the matrices of a layer that meet one vector
-// together, queries, keys and values or a gate and what it gates: of 12 layers,
-// so that no cache holds them.
+// productBatches are the matrices of a layer that multiply one vector: queries,
+// keys and values, or gate and up. 12 layers of them exceed every cache.
 func productBatches() (cases []Case) {
 	for _, s := range []struct{ count, N, K int }{{3, 768, 768}, {2, 2240, 768}} {
 		for _, t := range []kernels.DType{kernels.F32, kernels.BF16} {

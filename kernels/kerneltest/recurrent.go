@@ -8,8 +8,8 @@ import (
 
 func recurrentOps() []*Op { return []*Op{elmanOp(), lstmOp(), gruOp()} }
 
-// recurrent are the shapes and arguments of a network of gates parts: dims are
-// B, T, H, in are x [B,T,gates·H], w [gates·H,H], h0 [B,H] and what follows.
+// recurrent fills in the shapes and arguments of a network of that many gates:
+// dims are B, T, H; in are x [B,T,gates·H], w [gates·H,H], h0 [B,H] and more.
 func (o Op) recurrent(gates int, more func(d []int) []array) *Op {
 	o.tol, o.gradTol = 3e-6, 2e-5
 	o.dims = [][]int{{1, 1, 1}, {1, 4, 5}, {2, 3, 4}, {3, 2, 8}, {1, 9, 33}, {5, 7, 17}, {4, 5, 1}, {8, 3, 64}, {9, 2, 61}, {4, 6, 35}, {13, 5, 16}, {4, 2, 370}}
@@ -42,7 +42,8 @@ func elmanOp() *Op {
 	}.recurrent(1, func([]int) []array { return nil })
 }
 
-// lstmOp has c0 as in[3]; out are h, c, the gates, and the last h and c.
+// lstmOp has c0 as in[3]; its outputs are h, c, the gates, and the last h and
+// c.
 func lstmOp() *Op {
 	return Op{name: "lstm",
 		outputs: func(d []int) []array {
@@ -73,7 +74,7 @@ func lstmOp() *Op {
 	}.recurrent(4, func(d []int) []array { return []array{{n: d[0] * d[2]}} })
 }
 
-// gruOp has b as in[3]; out are h, q, the gates and the last h.
+// gruOp has b as in[3]; its outputs are h, q, the gates and the last h.
 func gruOp() *Op {
 	return Op{name: "gru",
 		outputs: func(d []int) []array {
@@ -110,8 +111,8 @@ func gruCells(y [][]float32, bias, h0 []float32) kernels.GRUCells {
 }
 
 // eachStep calls f for every unit of every step of every row, in the order of
-// time: at is the place of the unit's h in [B,T,H], y its parts of W·h[t-1].
-// The last h is the output that starts as h0.
+// time: at is the index of the unit's h in [B,T,H], y its parts of W·h[t-1].
+// The output that starts as h0 receives the last h.
 func eachStep(e *exact, parts int, f func(b, at, unit int, y []float64)) {
 	B, T, H := e.d[0], e.d[1], e.d[2]
 	last := e.out[map[int]int{1: 1, 4: 3, 3: 3}[parts]]

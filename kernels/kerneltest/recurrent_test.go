@@ -10,8 +10,8 @@ import (
 	"workbench/kernels"
 )
 
-// TestRecurrentThreads: rows of their own for every thread and units shared by
-// all give the same bytes, packed or not.
+// TestRecurrentThreads checks that threads with sequences of their own and
+// threads that share units give the same bytes, packed or not.
 func TestRecurrentThreads(t *testing.T) {
 	before := kernels.Threads()
 	t.Cleanup(func() { kernels.SetThreads(before) })
@@ -39,8 +39,8 @@ func TestRecurrentThreads(t *testing.T) {
 	})
 }
 
-// TestRecurrentNil: no state is a state of zeros, and what is not wanted
-// changes nothing.
+// TestRecurrentNil checks that a nil state equals a state of zeros, and that a
+// nil gradient changes nothing else.
 func TestRecurrentNil(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, d := range [][]int{{2, 3, 21}, {5, 6, 33}} {
@@ -78,7 +78,7 @@ func TestRecurrentNil(t *testing.T) {
 	})
 }
 
-// TestRecurrentRange runs sums far beyond where every gate is shut or open.
+// TestRecurrentRange runs sums far beyond the range in which gates saturate.
 func TestRecurrentRange(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, o := range recurrentOps() {
@@ -96,8 +96,8 @@ func TestRecurrentRange(t *testing.T) {
 	})
 }
 
-// TestRecurrentPieces wants the same bytes from cuts of the sequence that leave
-// pieces long enough to be done as the whole.
+// TestRecurrentPieces checks that cutting the sequence changes no byte, while
+// pieces are long enough to use the same algorithm.
 func TestRecurrentPieces(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, c := range []struct {
@@ -129,7 +129,8 @@ func TestRecurrentPieces(t *testing.T) {
 	})
 }
 
-// copyPiece makes piece the steps from at on of whole, from whole's states on.
+// copyPiece makes piece the steps of whole from at on, continuing from the
+// states of whole.
 func (o *Op) copyPiece(piece, whole *call, at int) {
 	B, T, steps := whole.d[0], whole.d[1], piece.d[1]
 	row := len(whole.in[0]) / (B * T)
@@ -149,7 +150,8 @@ func (o *Op) copyPiece(piece, whole *call, at int) {
 	}
 }
 
-// TestRecurrentStored: a matrix stored as float32 gives what the plain one does.
+// TestRecurrentStored checks that a Matrix of float32 gives the values of the
+// plain slice.
 func TestRecurrentStored(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, d := range [][]int{{1, 1, 24}, {3, 5, 24}} {

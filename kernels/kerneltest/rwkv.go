@@ -16,18 +16,7 @@ func rwkvOps() []*Op {
 	}
 }
 
-// rwkvVariants have absent parts: tested, and not timed.
-func rwkvVariants() []*Op {
-	return []*Op{
-		keys7Op("keys7_no_rate", false, true), keys7Op("keys7_no_removal", true, false),
-		gate7Op("gate7_no_bonus", false, true), gate7Op("gate7_no_gate", true, false), gate7Op("gate7_neither", false, false),
-		activationOp("act_silu", kernels.ActSiLU, func(x float64) float64 { return x * refSigmoid(x) }),
-		activationOp("act_tanh", kernels.ActTanh, math.Tanh),
-		activationOp("act_neg_exp", kernels.ActNegExp, func(x float64) float64 { return -math.Exp(x) }),
-	}
-}
-
-// activationOp is an activation as an Epilogue applies it, in place.
+// activationOp is an activation applied in place by an Epilogue.
 func activationOp(name string, f kernels.Activation, ref func(x float64) float64) *Op {
 	o := unaryOp(name, nil, ref, func(c *call) {
 		x := c.in[0]
@@ -41,7 +30,7 @@ func activationOp(name string, f kernels.Activation, ref func(x float64) float64
 	return o
 }
 
-// cut is x in n parts.
+// cut splits x into n equal parts.
 func cut(x []float32, n int) (all [][]float32) {
 	for i := range n {
 		all = append(all, x[i*len(x)/n:(i+1)*len(x)/n])
@@ -49,7 +38,7 @@ func cut(x []float32, n int) (all [][]float32) {
 	return all
 }
 
-// sequences are B×T×C for every C up to 40, and some of several chunks.
+// sequences are B×T×C for every C up to 40, and shapes of several chunks.
 func sequences() (d [][]int) {
 	for c := 1; c <= 40; c++ {
 		d = append(d, []int{1 + c%3, 1 + c%4, c})
@@ -57,7 +46,7 @@ func sequences() (d [][]int) {
 	return append(d, []int{0, 3, 4}, []int{2, 0, 4}, []int{2, 3, 5}, []int{3, 40, 24}, []int{1, 300, 17})
 }
 
-// shiftMixPrevOp is shiftMixOp with the weights on the other token.
+// shiftMixPrevOp is shiftMixOp with the weights applied to the previous token.
 func shiftMixPrevOp() *Op {
 	const n = 6
 	o := shiftMixOp(n, true)
@@ -85,8 +74,9 @@ func shiftMixPrevOp() *Op {
 	return o
 }
 
-// shiftMixByOp has dims B, T, C; in are x, last, five weights and what is
-// added to each. Its one output is those of the kernel one after the other.
+// shiftMixByOp has dims B, T, C; its inputs are x, last, five weights and what
+// is added to each. Its one output holds the outputs of the kernel one after
+// the other.
 func shiftMixByOp() *Op {
 	const n = 5
 	o := &Op{name: "shift_mix_by5", tol: 1e-6, gradTol: 1e-5, allocates: true, dims: sequences(), speed: [][]int{{4, 128, 768}},
@@ -142,7 +132,7 @@ func expMulOp() *Op {
 		}, wrt: []int{0, 1}}.vector()
 }
 
-// heads are R×H×N for every N up to 70, and some of several chunks.
+// heads are R×H×N for every N up to 70, and shapes of several chunks.
 func heads() (d [][]int) {
 	for n := 1; n <= 70; n++ {
 		d = append(d, []int{1 + n%3, 1 + n%4, n})
@@ -150,7 +140,7 @@ func heads() (d [][]int) {
 	return append(d, []int{0, 2, 3}, []int{129, 2, 64}, []int{300, 5, 2})
 }
 
-// given is x where there is a part, else nil.
+// given returns x where a part is present, else nil.
 func given(part bool, x []float32) []float32 {
 	if part {
 		return x
@@ -158,8 +148,9 @@ func given(part bool, x []float32) []float32 {
 	return nil
 }
 
-// keys7Op has dims R, H, N; in are k, a, kk, ka. Its first output is remove,
-// replace and key one after the other; those of an absent part are k.
+// keys7Op has dims R, H, N; its inputs are k, a, kk, ka. Its first output is
+// remove, replace and key one after the other; the outputs of an absent part
+// are k.
 func keys7Op(name string, rate, removal bool) *Op {
 	o := &Op{name: name, tol: 1e-6, gradTol: 1e-5, allocates: true, dims: heads(), speed: [][]int{{256, 12, 64}}, wrt: []int{0}}
 	if rate {
@@ -223,7 +214,7 @@ func refKeys7(e *exact, rate, removal bool) {
 	}
 }
 
-// gate7Op has dims R, H, N; in are x, r, key, rk, v, g.
+// gate7Op has dims R, H, N; its inputs are x, r, key, rk, v, g.
 func gate7Op(name string, bonus, gate bool) *Op {
 	o := &Op{name: name, tol: 2e-6, gradTol: 1e-5, dims: heads(), speed: [][]int{{256, 12, 64}}, wrt: []int{0}}
 	if bonus {

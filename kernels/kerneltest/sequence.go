@@ -16,7 +16,7 @@ func sequenceOps() []*Op {
 	}
 }
 
-// wkv4Op has dims B, T, C; in are k, v, w, u and the state a, b, p.
+// wkv4Op has dims B, T, C; its inputs are k, v, w, u and the state a, b, p.
 func wkv4Op(name string, state bool) *Op {
 	var dims [][]int
 	for c := 1; state && c <= 34; c++ {
@@ -61,7 +61,7 @@ func wkv4State(x [][]float32) kernels.WKV4State { return kernels.WKV4State{A: x[
 func zero(*rand.Rand) float64 { return 0 }
 
 // refWKV4 is the definition: every output is a weighted mean over the past,
-// its exponents shifted by their own maximum.
+// with exponents shifted by their maximum.
 func refWKV4(e *exact) {
 	B, T, C := e.d[0], e.d[1], e.d[2]
 	k, v, w, u := e.in[0], e.in[1], e.in[2], e.in[3]
@@ -94,9 +94,9 @@ func refWKV4(e *exact) {
 	}
 }
 
-// attentionShape lays keys and values out as a cache [S,B,H·D] and queries
-// as the first third of rows of 3·H·D. Dims are B, T, S, H, D, and where there
-// are more the heads of keys and values and the window.
+// attentionShape lays keys and values out as a cache [S,B,H·D], and queries as
+// the first third of rows of 3·H·D. Dims are B, T, S, H, D and, optionally, the
+// heads of keys and values and the window.
 func attentionShape(d []int) kernels.AttentionShape {
 	B, T, H, D := d[0], d[1], d[3], d[4]
 	s := kernels.AttentionShape{B: B, T: T, S: d[2], H: H, D: D, QB: 3 * T * H * D, QT: 3 * H * D, KB: H * D, KS: B * H * D}
@@ -144,7 +144,7 @@ func refAttention(e *exact) {
 	q, k, v := e.in[0], e.in[1], e.in[2]
 	for i := range s.B * s.H * s.T {
 		b, h, t := i/s.T/s.H, i/s.T%s.H, i%s.T
-		row, from := b*s.KB+h*s.D, keysSeen(s, s.S-s.T+t)
+		row, from := b*s.KB+h*s.D, firstKey(s, s.S-s.T+t)
 		if s.HKV > 0 {
 			row = b*s.KB + h/(s.H/s.HKV)*s.D
 		}
@@ -168,7 +168,7 @@ func ropeShape(d []int, gap int, theta float64) kernels.RoPEShape {
 	return kernels.RoPEShape{B: d[0], T: d[1], H: d[2], D: d[3], Stride: d[2]*d[3] + gap, Pos: d[4], Theta: theta}
 }
 
-// ropeOp has dims B, T, H, D, pos0; rows have five floats between them.
+// ropeOp has dims B, T, H, D, pos0; rows lie five floats apart.
 func ropeOp() *Op {
 	const theta, gap = 10000, 5
 	size := func(d []int) int { return d[0] * d[1] * (d[2]*d[3] + gap) }
@@ -195,7 +195,7 @@ func ropeOp() *Op {
 		grad: func(c *call) {
 			H, D := c.d[2], c.d[3]
 			kernels.RoPEGrad(c.din[0], c.dout[0], ropeShape(c.d, gap, theta))
-			for end := H*D + gap; end <= len(c.din[0]); end += H*D + gap { // what lies between rows is copied
+			for end := H*D + gap; end <= len(c.din[0]); end += H*D + gap { // the gap between rows is copied, and so is its gradient
 				for i := end - gap; i < end; i++ {
 					c.din[0][i] += c.dout[0][i]
 				}

@@ -13,7 +13,7 @@ func table() []*Op {
 		rwkvOps())
 }
 
-// lengths are every length up to 70 and some of several chunks.
+// lengths are every length up to 70, and lengths of several chunks.
 func lengths() (d [][]int) {
 	for n := range 71 {
 		d = append(d, []int{n})
@@ -21,7 +21,7 @@ func lengths() (d [][]int) {
 	return append(d, []int{1003}, []int{2*blockFloats + 5})
 }
 
-// matrices are R×C for every C up to 70, and some of several chunks.
+// matrices are R×C for every C up to 70, and shapes of several chunks.
 func matrices() (d [][]int) {
 	for c := 1; c <= 70; c++ {
 		d = append(d, []int{1 + c%3, c})
@@ -33,7 +33,7 @@ func uniform(lo, hi float64) func(r *rand.Rand) float64 {
 	return func(r *rand.Rand) float64 { return lo + (hi-lo)*r.Float64() }
 }
 
-// wide draws values of many sizes and signs, some of them zero.
+// wide draws values of many magnitudes and both signs, some of them zero.
 func wide(r *rand.Rand) float64 {
 	if r.IntN(20) == 0 {
 		return 0
@@ -50,13 +50,14 @@ func vectors(k int, value func(r *rand.Rand) float64) func(d []int) []array {
 	}
 }
 
-// over starts one vector from the i-th input, counted from 1; 0 is poisoned.
+// over is one output vector that starts as the i-th input, counted from 1; with
+// 0 it is poisoned.
 func over(i int) func(d []int) []array {
 	return func(d []int) []array { return []array{{n: d[0], from: i}} }
 }
 
-// each lifts a function of the k inputs' elements to vectors; acc is the
-// output's element before.
+// each applies a function of the elements of k inputs to vectors; acc is the
+// previous element of the output.
 func each(f func(acc float64, x ...float64) float64) func(e *exact) {
 	return func(e *exact) {
 		args := make([]float64, len(e.in))
@@ -265,7 +266,7 @@ func layerNormOp() *Op {
 		}, wrt: []int{0, 1, 2}}.matrix()
 }
 
-// crossEntropyOp's loss weighs every row alike, as CrossEntropyGrad's scale.
+// The loss of crossEntropyOp weighs every row by the scale of CrossEntropyGrad.
 func crossEntropyOp() *Op {
 	return Op{name: "cross_entropy", inputs: shaped("m"), tol: 2e-6, gradTol: 5e-6,
 		outputs: func(d []int) []array { return []array{{n: 1}, {n: d[0]}, {n: d[0]}} },
@@ -298,7 +299,8 @@ func crossEntropyOp() *Op {
 		}, wrt: []int{0}}.matrix()
 }
 
-// reluSqOp's slope bends at 0, where a difference of ±h is off by h/2.
+// The derivative of reluSqOp has a kink at 0, where a central difference of ±h
+// is off by h/2.
 func reluSqOp() *Op {
 	o := unaryOp("relu_sq", kernels.ReLUSq, refReLUSq, func(c *call) { kernels.ReLUSqGrad(c.din[0], c.dout[0], c.in[0]) })
 	o.gradTol = 3e-5

@@ -20,11 +20,11 @@ func wkv6Inputs(x [][]float32) kernels.WKV6Inputs {
 	return kernels.WKV6Inputs{W: x[wkvW], U: x[wkvU], R: x[wkvR], K: x[wkvK], V: x[wkvV]}
 }
 
-// logDecay draws log-decays from a slow fade to forgetting in a step.
+// logDecay draws log-decays from almost no decay to forgetting within a step.
 func logDecay(r *rand.Rand) float64 { return -math.Exp(-6 + 8*r.Float64()) }
 
-// wkv6Op has dims B, T, H, N. Without a state it starts from zeros, and its
-// gradient is told so.
+// wkv6Op has dims B, T, H, N. Without state it starts from zeros, and its
+// gradient gets a nil state.
 func wkv6Op(name string, perStep, state bool) *Op {
 	f, grad := kernels.WKV5, kernels.WKV5Grad
 	if perStep {
@@ -64,7 +64,7 @@ func wkv6Op(name string, perStep, state bool) *Op {
 			return 5 * elements, 12 * elements // gradient: 3 for each state, 2 for each of dr, dk, dv
 		},
 	}
-	if !perStep { // e^w is off by up to 3e-8, by the same in each of the up to 400 steps it lasts
+	if !perStep { // rounding e^w is off by up to 3e-8, in each of up to 400 steps alike
 		o.tol = 1.5e-5
 	}
 	if state {
@@ -81,13 +81,13 @@ func wkv6Dims(state bool) (dims [][]int) {
 		[]int{1, 66, 2, 64}, []int{1, 7, 2, 72}, []int{1, 5, 1, 128})
 }
 
-// refWKV6 is the definition as a weighted sum over the past: a step's output
-// is the products of its r with every key before it, faded by the decays in
-// between, times that key's values.
+// refWKV6 is the definition as a weighted sum over the past: the output of a
+// step is the product of its r with every earlier key, decayed by the steps in
+// between, times the value of that key.
 func refWKV6(e *exact, perStep bool) {
 	B, T, H, N := e.d[0], e.d[1], e.d[2], e.d[3]
 	C := H * N
-	fade := make([]float64, (T+1)*N) // sums of log-decays before step t
+	fade := make([]float64, (T+1)*N) // sums of the log-decays before step t
 	for i := range B * H {
 		b, h := i/H, i%H
 		at := func(t int) int { return (b*T+t)*C + h*N }

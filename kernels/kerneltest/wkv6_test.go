@@ -12,8 +12,8 @@ import (
 	"workbench/kernels"
 )
 
-// TestWKV6Cuts wants the same bytes from any cut of the sequence: pieces of
-// every length, and uneven ones.
+// TestWKV6Cuts checks that cutting the sequence, into pieces of every length
+// and uneven ones, changes no byte.
 func TestWKV6Cuts(t *testing.T) {
 	const B, T, H = 1, 67, 2
 	underEachImpl(t, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestWKV6Cuts(t *testing.T) {
 	})
 }
 
-// piece runs steps from … from+n-1 of a call with one sequence.
+// piece runs steps from … from+n-1 of a call of one sequence.
 func piece(o *Op, c *call, from, n int) {
 	C := c.d[2] * c.d[3]
 	part := &call{d: []int{1, n, c.d[2], c.d[3]}, in: slices.Clone(c.in), out: slices.Clone(c.out)}
@@ -51,9 +51,9 @@ func piece(o *Op, c *call, from, n int) {
 	o.run(part)
 }
 
-// TestWKV6Range holds outputs and gradients against the recurrence in float64,
-// over long sequences: decays from none at all to forgetting at once, mixed in
-// every way, and keys and values of any size.
+// TestWKV6Range compares outputs and gradients over long sequences with the
+// recurrence in float64: any mixture of decays, from none to forgetting within
+// a step, and keys and values of any magnitude.
 func TestWKV6Range(t *testing.T) {
 	one := func(w float64) func(*rand.Rand) float64 { return func(*rand.Rand) float64 { return w } }
 	draws := []struct {
@@ -91,9 +91,9 @@ func TestWKV6Range(t *testing.T) {
 	})
 }
 
-// checkWKV6 holds a call against the recurrence in float64. Rounding e^w to
-// float32 is no fault of the recurrence, which gets the same e^w. A state that
-// nothing fades from is a sum of 2048 terms, each addition rounded.
+// checkWKV6 compares a call with the recurrence in float64, which gets the e^w
+// rounded to float32, as that rounding is no fault of the recurrence. Without
+// decay a state is a sum of 2048 terms, each addition rounded.
 func checkWKV6(t *testing.T, o *Op, d []int, perStep bool) {
 	t.Helper()
 	c, guards := o.build(d, 7, 1)
@@ -127,12 +127,12 @@ func checkWKV6(t *testing.T, o *Op, d []int, perStep bool) {
 	}
 }
 
-// exactGrads are outputs and gradients in float64; q is the size of what dw is
-// the difference of.
+// exactGrads are outputs and gradients in float64; q is the magnitude of the
+// terms whose difference is dw.
 type exactGrads struct{ y, s, dr, dk, dv, dw, du, q []float64 }
 
-// exactWKV6 runs the recurrence and the sums of WKV6Grad's doc comment as they
-// stand, every state kept.
+// exactWKV6 runs the recurrence and the sums of WKV6Grad's doc comment
+// literally, keeping every state.
 func exactWKV6(c *call, perStep bool) *exactGrads {
 	B, T, H, N := c.d[0], c.d[1], c.d[2], c.d[3]
 	n, C := B*T*H*N, H*N
@@ -179,8 +179,8 @@ func exactWKV6(c *call, perStep bool) *exactGrads {
 	return e
 }
 
-// TestWKV6NoBonus wants a nil u to be ones, and a nil state in the gradient to
-// be zeros.
+// TestWKV6NoBonus checks that a nil u stands for ones, and a nil state in the
+// gradient for zeros.
 func TestWKV6NoBonus(t *testing.T) {
 	const B, T, H, N = 2, 7, 3, 19
 	underEachImpl(t, func(t *testing.T) {
@@ -206,7 +206,8 @@ func TestWKV6NoBonus(t *testing.T) {
 	})
 }
 
-// TestWKV6GradNil wants each gradient alone to be what it is beside the others.
+// TestWKV6GradNil checks that each gradient is the same when the others are
+// nil.
 func TestWKV6GradNil(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, perStep := range []bool{true, false} {
@@ -230,8 +231,9 @@ func TestWKV6GradNil(t *testing.T) {
 	})
 }
 
-// TestWKV6Forgets wants no gradient of a decay that leaves nothing, not the
-// rounding of what it is the difference of, and that of its neighbours.
+// TestWKV6Forgets checks that a decay that forgets everything has gradient 0,
+// not the rounding of a difference, and that the gradients of its neighbours
+// are right.
 func TestWKV6Forgets(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, perStep := range []bool{true, false} {
@@ -251,7 +253,7 @@ func TestWKV6Forgets(t *testing.T) {
 	})
 }
 
-// TestWKV6Pages wants rows whole pages apart, which are copied, to give the
+// TestWKV6Pages checks that rows whole pages apart, which are copied, give the
 // bytes of rows close together.
 func TestWKV6Pages(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
@@ -287,7 +289,7 @@ func TestWKV6Pages(t *testing.T) {
 	})
 }
 
-// TestWKV6Panics wants a panic with the package's prefix from wrong shapes.
+// TestWKV6Panics checks that wrong shapes panic with the package's prefix.
 func TestWKV6Panics(t *testing.T) {
 	x := func(n int) []float32 { return make([]float32, n) }
 	in := func(w, u int) kernels.WKV6Inputs {
@@ -312,10 +314,10 @@ func TestWKV6Panics(t *testing.T) {
 }
 
 // BenchmarkWKV6Share times the recurrences of RWKV-5 and RWKV-6 at C = 768 and
-// T = 512, forward and gradient, and reports what they reach of the FMA peak
-// and their share of a layer's training step: 13·C² multiply-adds a token
-// forward, twice that backward, at .85 of the peak. Times are the shortest of
-// all calls, the peak the highest found between them.
+// T = 512, forward and gradient. It reports their share of the FMA peak, and
+// their share of a layer's training step: 13·C² multiply-adds a token forward,
+// twice that backward, at .85 of the peak. Times are the shortest of all calls,
+// the peak is the highest measured between them.
 func BenchmarkWKV6Share(b *testing.B) {
 	const B, T, H, N = 1, 512, 12, 64
 	for _, o := range []*Op{wkv6Op("wkv6", true, false), wkv6Op("wkv5", false, false)} {

@@ -7,8 +7,8 @@ import (
 	"workbench/kernels"
 )
 
-// wkv7Op has dims B, T, H, N; in are w, r, k, v, a, b and the state; out are
-// y, the state and sa.
+// wkv7Op has dims B, T, H, N; its inputs are w, r, k, v, a, b and the state;
+// its outputs are y, the state and sa.
 func wkv7Op(name string, state bool) *Op {
 	o := &Op{name: name, tol: 4e-6, gradTol: 2e-5,
 		dims:  [][]int{{1, 1, 1, 1}, {2, 3, 2, 3}, {1, 40, 2, 5}, {2, 2, 1, 64}},

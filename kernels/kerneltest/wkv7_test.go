@@ -11,7 +11,7 @@ import (
 	"workbench/kernels"
 )
 
-// asModel gives a call of wkv7Op what a model makes: decays above e^-e^-0.5,
+// asModel gives a call of wkv7Op inputs as in a model: decays above e^-e^-0.5,
 // a = -κ̂ of length 1, b = κ̂⊙rate.
 func asModel(c *call) {
 	N := c.d[3]
@@ -34,8 +34,8 @@ func wkv7Run(c *call, sa []float32) {
 	kernels.WKV7(c.out[0], c.out[1], sa, wkv7Inputs(c.in), c.d[0], c.d[1], c.d[2], c.d[3])
 }
 
-// TestWKV7Long holds thousands of steps of what a model makes against float64,
-// forwards and backwards.
+// TestWKV7Long compares thousands of steps of such inputs with float64, forward
+// and backward.
 func TestWKV7Long(t *testing.T) {
 	skipInShort(t)
 	underEachImpl(t, func(t *testing.T) {
@@ -60,13 +60,14 @@ func TestWKV7Long(t *testing.T) {
 	})
 }
 
-// TestWKV7Range runs decays from none to all and large and tiny keys and values.
+// TestWKV7Range runs decays from none to complete, and large and tiny keys and
+// values.
 func TestWKV7Range(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, w := range [][2]float64{{0, 0}, {-1e-3, 0}, {-0.6066, 0}, {-30, -30}, {-200, 0}} {
 			for _, size := range []float64{1e-12, 1, 1e6} {
 				if w[0] < -1 && size < 1 {
-					continue // a state that decays to nothing has no mean to be held against
+					continue // a state that decays to nothing has no scale for the tolerance
 				}
 				o := wkv7Op("", true)
 				inputs := o.inputs
@@ -91,8 +92,8 @@ func TestWKV7Range(t *testing.T) {
 	})
 }
 
-// TestWKV7Chunks wants the same bytes from pieces of every length, whether sa
-// is kept or not.
+// TestWKV7Chunks checks that pieces of every length give the same bytes, with
+// and without sa.
 func TestWKV7Chunks(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, N := range []int{1, 13, 24, 64} {
@@ -128,8 +129,8 @@ func TestWKV7Chunks(t *testing.T) {
 	})
 }
 
-// TestWKV7GradAlone wants each gradient alone to be what it is beside the
-// others, and that of a state of zeros to be that of none.
+// TestWKV7GradAlone checks that each gradient is the same when the others are
+// nil, and that a nil state equals a state of zeros.
 func TestWKV7GradAlone(t *testing.T) {
 	underEachImpl(t, func(t *testing.T) {
 		for _, d := range [][]int{{2, 37, 2, 16}, {1, 7, 2, 21}} {
@@ -154,7 +155,7 @@ func TestWKV7GradAlone(t *testing.T) {
 	})
 }
 
-// TestWKV7Panics wants a panic with the package's prefix from wrong shapes.
+// TestWKV7Panics checks that wrong shapes panic with the package's prefix.
 func TestWKV7Panics(t *testing.T) {
 	x := func(n int) []float32 { return make([]float32, n) }
 	in := kernels.WKV7Inputs{W: x(4), R: x(4), K: x(4), V: x(4), A: x(4), B: x(4)}

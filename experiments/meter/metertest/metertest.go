@@ -1,6 +1,6 @@
-// Package metertest is RAPL counters for tests: trees of zones as machines
-// have them, with the power that a meter must find in them, and their feeding
-// in real time.
+// Package metertest simulates RAPL counters for tests: trees of zones as on
+// real machines, the power that a meter must find in them, and counting in real
+// time.
 package metertest
 
 import (
@@ -21,21 +21,21 @@ type Zone struct {
 	ID, Name string
 	Start    uint64  // µJ
 	Max      uint64  // µJ, 0 for Range
-	Watts    float64 // 0: it stands still
-	Denied   bool    // it cannot be read
+	Watts    float64 // 0: the counter stands still
+	Denied   bool    // the counter cannot be read
 }
 
 // A Tree is the counters of one machine.
 type Tree struct {
 	Name  string
 	Zones []Zone
-	// Watts is what the machine draws, each thing counted once; 0 where no meter
-	// can tell, for the zone Lost.
+	// Watts is the power of the machine with each part counted once; 0 where no
+	// meter can know it because of the zone Lost.
 	Watts float64
 	Lost  string
 }
 
-// Trees are the machines that a meter meets.
+// Trees are the kinds of machines in use.
 func Trees() []Tree {
 	pkg := Zone{ID: "intel-rapl:0", Name: "package-0", Start: 123, Watts: 50}
 	core := Zone{ID: "intel-rapl:0:0", Name: "core", Start: 7e6, Watts: 38}
@@ -69,7 +69,7 @@ func Named(name string) Tree {
 	panic("metertest: no tree " + name)
 }
 
-// Value is what the counter shows, in µJ, after running for d.
+// Value is the counter in µJ after running for d.
 func (z Zone) Value(d time.Duration) uint64 {
 	limit := z.Max
 	if limit == 0 {
@@ -78,20 +78,20 @@ func (z Zone) Value(d time.Duration) uint64 {
 	return (z.Start + uint64(z.Watts*d.Seconds()*1e6)) % limit
 }
 
-// A Feeder counts the energy of a tree in real time.
+// A Feeder advances the counters of a tree in real time.
 type Feeder struct {
 	counters   map[*os.File]Zone
 	done, over chan struct{}
 
 	mu   sync.Mutex
-	last time.Time      // of the counters' last value
-	late [][2]time.Time // when they were older than lateAfter
+	last time.Time      // time of the last write
+	late [][2]time.Time // intervals in which the counters were older than lateAfter
 }
 
 const lateAfter = 3 * time.Millisecond
 
-// Feed writes the tree into dir, which stands for /sys, and counts its energy
-// there once a millisecond until Stop.
+// Feed writes the tree into dir, which stands in for /sys, and updates its
+// counters every millisecond until Stop.
 func (t Tree) Feed(dir string) (*Feeder, error) {
 	f := &Feeder{counters: map[*os.File]Zone{}, done: make(chan struct{}), over: make(chan struct{})}
 	for _, z := range t.Zones {
@@ -109,7 +109,7 @@ func (t Tree) Feed(dir string) (*Feeder, error) {
 
 func (f *Feeder) feed() {
 	defer close(f.over)
-	hurry()
+	raisePriority()
 	begin := time.Now()
 	f.last = begin
 	for {
@@ -120,7 +120,7 @@ func (f *Feeder) feed() {
 		}
 		pause(time.Millisecond)
 		for file, z := range f.counters {
-			file.WriteAt(z.text(time.Since(begin)), 0) // a test that lost its folder is over
+			file.WriteAt(z.text(time.Since(begin)), 0) // an error means that the test has removed its folder
 		}
 		f.mu.Lock()
 		now := time.Now()
@@ -132,15 +132,15 @@ func (f *Feeder) feed() {
 	}
 }
 
-// Late tells whether the counters were more than three milliseconds behind at
-// any time between: on a busy machine the feeder gets no processor.
+// Late reports whether the counters were more than three milliseconds behind at
+// any time in an interval: on a busy machine the feeder may not run.
 func (f *Feeder) Late(from, to time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.ContainsFunc(f.late, func(span [2]time.Time) bool { return span[1].After(from) && span[0].Before(to) })
 }
 
-// Stop ends the feeding.
+// Stop stops the updates.
 func (f *Feeder) Stop() {
 	close(f.done)
 	<-f.over
@@ -149,12 +149,12 @@ func (f *Feeder) Stop() {
 	}
 }
 
-// text is the counter's file, always of one length, so that one write
+// text is the content of the counter file, of fixed length so that one write
 // replaces it.
 func (z Zone) text(d time.Duration) []byte { return fmt.Appendf(nil, "%020d\n", z.Value(d)) }
 
-// create makes the zone's folder and opens its counter. The counter of a zone
-// that cannot be read is a folder, for root reads everything else.
+// create makes the folder of the zone and opens its counter. The counter of a
+// zone that cannot be read is a folder, because root can read any file.
 func (z Zone) create(dir string) (*os.File, error) {
 	limit := z.Max
 	if limit == 0 {

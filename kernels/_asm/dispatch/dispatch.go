@@ -1,4 +1,4 @@
-// Package dispatch writes the Go files that follow from the table.
+// Package dispatch generates the Go files that follow from the table.
 package dispatch
 
 import (
@@ -13,8 +13,8 @@ import (
 
 const header = "// Code generated from the table in _asm. DO NOT EDIT.\n\n"
 
-// Files returns the files by name: for every GOARCH that has assembly its
-// declarations and the choice, and the choice of all others.
+// Files returns the generated files by name: for every GOARCH that has assembly
+// the declarations and the dispatch, and one dispatch for all other GOARCHs.
 func Files() map[string][]byte {
 	files := map[string][]byte{}
 	var archs []string
@@ -48,7 +48,7 @@ func source(text string) []byte {
 	return src
 }
 
-// choice is the file that chooses among the levels of one GOARCH.
+// choice is the file that dispatches to the levels of one GOARCH.
 func choice(ops []table.Op, levels []table.Level) string {
 	var b bytes.Buffer
 	b.WriteString("//go:build !purego\n\npackage kernels\n\nimport (\n\t\"unsafe\"\n\n\t\"golang.org/x/sys/cpu\"\n)\n\n")
@@ -76,7 +76,7 @@ func choice(ops []table.Op, levels []table.Level) string {
 	return b.String()
 }
 
-// branch leaves by an implementation where it is in use.
+// branch calls an implementation and returns, where that one is in use.
 func branch(b *bytes.Buffer, o table.Op, i table.Impl, l table.Level) {
 	condition := "inUse >= " + l.Name
 	if i.When != "" {
@@ -96,7 +96,8 @@ func returned(o table.Op, call string) string {
 	return call + "\n"
 }
 
-// call is fooSuffix of foo's arguments, as assembly wants them or as they are.
+// call is the call of foo with a suffix, with the arguments as assembly takes
+// them or unchanged.
 func call(o table.Op, suffix string, assembly bool) string {
 	var args []string
 	length := ""
@@ -116,7 +117,7 @@ func call(o table.Op, suffix string, assembly bool) string {
 	return o.Name + suffix + "(" + strings.Join(args, ", ") + ")"
 }
 
-// declarations are of the assembly of one GOARCH.
+// declarations is the file of Go declarations of the assembly of one GOARCH.
 func declarations(levels []table.Level) string {
 	var b bytes.Buffer
 	b.WriteString("//go:build !purego\n\npackage kernels\n")
@@ -128,7 +129,7 @@ func declarations(levels []table.Level) string {
 	return b.String()
 }
 
-// fallback is the choice where there is no assembly.
+// fallback is the dispatch where there is no assembly.
 func fallback(ops []table.Op, archs []string) string {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "//go:build !(%s) || purego\n\npackage kernels\n\n", strings.Join(archs, " || "))

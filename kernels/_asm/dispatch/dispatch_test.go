@@ -8,7 +8,7 @@ import (
 	"workbench/kernels/_asm/table"
 )
 
-// TestMoreLevels gives one processor a second level and another one of its own.
+// TestMoreLevels generates two levels for one GOARCH and a level for another.
 func TestMoreLevels(t *testing.T) {
 	levels, ops, parts := table.Levels, table.Ops, table.Parts
 	defer func() { table.Levels, table.Ops, table.Parts = levels, ops, parts }()
@@ -66,7 +66,7 @@ func sumNEON(x, y *float32, a float32, n int) float32
 	}
 }
 
-// TestTable wants every row to name levels that exist, once each.
+// TestTable checks that every row names existing levels, each once.
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, o := range table.Ops {

@@ -174,7 +174,7 @@ func dots(rows, cols int) {
 	RET()
 }
 
-// sumOfFour is the sums of four vectors as the four floats of one.
+// sumOfFour returns the lane sums of four vectors as the four floats of one.
 func sumOfFour(s [4]reg.VecVirtual) reg.VecVirtual {
 	pair := func(a, b reg.VecVirtual, lo, hi func(...Op)) reg.VecVirtual {
 		l := YMM()

@@ -7,7 +7,7 @@ import (
 	"workbench/kernels/_asm/avx2"
 )
 
-// fmaPeak is a chain of multiply-adds in registers: 12 independent ones hide
+// fmaPeak runs multiply-adds in registers, in 12 independent chains to hide
 // their latency.
 func fmaPeak() {
 	avx2.Begin("fmaLoop")
@@ -29,7 +29,7 @@ func fmaPeak() {
 	RET()
 }
 
-// readAll sums four far streams.
+// readAll sums four streams that lie far apart.
 func readAll() {
 	avx2.Begin("readStreams")
 	x, stride, n := param("x"), bytes(param("stride")), param("n")

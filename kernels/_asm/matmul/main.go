@@ -1,4 +1,4 @@
-// Package matmul writes the AVX2+FMA assembly of the matrix products.
+// Package matmul generates the AVX2+FMA assembly of the matrix products.
 package matmul
 
 import (
@@ -12,7 +12,7 @@ import (
 
 const tileN = 16
 
-// Write writes all of it.
+// Write generates all functions.
 func Write() {
 	for rows := 1; rows <= 6; rows++ {
 		tile(rows)
@@ -32,11 +32,11 @@ func Write() {
 
 func param(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
 
-// bytes multiplies a count of floats by their size.
+// bytes converts a count of floats to bytes.
 func bytes(r reg.GPVirtual) reg.GPVirtual { SHLQ(Imm(2), r); return r }
 
-// tile is c[rows,16] (+)= a·b over k: a is broadcast from its rows, b is read
-// 16 floats a step.
+// tile is c[rows,16] (+)= a·b over k: elements of a are broadcast, b is read 16
+// floats a step.
 func tile(rows int) {
 	name := fmt.Sprintf("tile%dx16", rows)
 	avx2.Begin(name)

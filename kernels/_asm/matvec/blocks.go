@@ -8,7 +8,7 @@ import (
 	"workbench/kernels/_asm/avx2"
 )
 
-// A block of 32 inputs is 32 int8, their scale and -8 times their sum.
+// Layout of a block of inputs: 32 int8, their scale and -8 times their sum.
 const (
 	inputScale = 32
 	inputOff   = 36
@@ -16,8 +16,9 @@ const (
 	scales     = 16 // bytes of a group's 8 scales, before its weights
 )
 
-// dotGroups is four groups of 8 interleaved rows by one vector, block by
-// block: the integer sums of body for each row, by both scales.
+// dotGroups multiplies groups of 8 interleaved rows in four streams by one
+// vector, block by block: the integer sums that body computes for each row,
+// times both scales.
 func dotGroups(name string, payload int, body func(w four, x Mem, sum *[4]vec)) {
 	avx2.Begin(name)
 	y := streams(param("y"), times(4, param("yfar")))
@@ -58,8 +59,8 @@ func dotGroups(name string, payload int, body func(w four, x Mem, sum *[4]vec)) 
 	RET()
 }
 
-// q8 sums four products a lane: of the weight's magnitude and the input under
-// the weight's sign.
+// q8 sums four products a lane: |weight| times the input with the sign of the
+// weight.
 func q8(w four, x Mem, sum *[4]vec) {
 	ones := words("ones16", 0x00010001)
 	for j := range 8 {
@@ -115,7 +116,7 @@ func q4(w four, x Mem, sum *[4]vec) {
 
 var constants = map[string]Mem{}
 
-// words is a vector of eight times v.
+// words is a vector of eight copies of v.
 func words(name string, v uint32) Mem {
 	m, ok := constants[name]
 	if !ok {
@@ -130,7 +131,7 @@ func words(name string, v uint32) Mem {
 
 func float(name string, v float32) Mem { return words(name, math.Float32bits(v)) }
 
-// quantise turns 32 floats into a block of inputs.
+// quantise converts 32 floats to a block of inputs.
 func quantise() {
 	avx2.Begin("quantiseInputs")
 	dst, x, blocks := param("dst"), param("x"), param("n")
@@ -191,7 +192,7 @@ func quantise() {
 	RET()
 }
 
-// across joins the eight lanes of v into the first.
+// across reduces the eight lanes of v to the first by join.
 func across(v vec, join func(a, b Op)) Op {
 	x, t := v.AsX(), XMM()
 	VEXTRACTI128(Imm(1), v, t)

@@ -1,5 +1,5 @@
-// Package matvec writes the AVX2+FMA+F16C assembly of the products of weight
-// matrices and vectors.
+// Package matvec generates the AVX2+FMA+F16C assembly of matrix-vector
+// products.
 package matvec
 
 import (
@@ -9,7 +9,7 @@ import (
 	"workbench/kernels/_asm/avx2"
 )
 
-// Write writes all of it.
+// Write generates all functions.
 func Write() {
 	dotRows("dotF32", 4, bySixteen(4, inMemory))
 	dotRows("dotBF16", 2, stepBF16)
@@ -29,7 +29,7 @@ func param(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GP
 
 func times(n int, r reg.GPVirtual) reg.GPVirtual { IMUL3Q(Imm(uint64(n)), r, r); return r }
 
-// four is the addresses of four streams.
+// four holds the addresses of four streams.
 type four struct{ base, far, last reg.GPVirtual }
 
 func streams(base, far reg.GPVirtual) four {
@@ -56,8 +56,8 @@ func (f four) advance(n Op) {
 
 func zero(v vec) vec { VXORPS(v, v, v); return v }
 
-// dotRows is four rows far apart by one vector, row after row. The 16-bit
-// types have rows of whole steps.
+// dotRows multiplies the rows of four streams by one vector, row after row.
+// Rows of 16-bit types are whole steps.
 func dotRows(name string, size int, step func(w four, xs reg.GPVirtual, s [8]vec)) {
 	avx2.Begin(name)
 	y := streams(param("y"), times(4, param("yfar")))
@@ -94,8 +94,8 @@ func dotRows(name string, size int, step func(w four, xs reg.GPVirtual, s [8]vec
 	RET()
 }
 
-// bySixteen multiplies 16 weights of each stream, widen turning 8 into floats
-// or leaving them in memory.
+// bySixteen multiplies 16 weights of each stream; widen expands 8 of them to
+// floats, or leaves floats in memory.
 func bySixteen(size int, widen func(Mem) Op) func(w four, xs reg.GPVirtual, s [8]vec) {
 	return func(w four, xs reg.GPVirtual, s [8]vec) {
 		for u := range 2 {
@@ -116,8 +116,8 @@ func widenF16(w Mem) Op {
 	return v
 }
 
-// stepBF16 takes the even weights of a vector by a shift and the odd ones by a
-// mask, and x likewise apart.
+// stepBF16 extracts the even weights of a vector by a shift and the odd ones by
+// a mask, and splits x in the same way.
 func stepBF16(w four, xs reg.GPVirtual, s [8]vec) {
 	a, b, even, odd, mask := YMM(), YMM(), YMM(), YMM(), YMM()
 	VMOVUPS(Mem{Base: xs}, a.AsX())
@@ -138,7 +138,8 @@ func stepBF16(w four, xs reg.GPVirtual, s [8]vec) {
 	}
 }
 
-// restOfRow does fewer than 16 floats: left is 16 too low.
+// restOfRow handles the last, fewer than 16 floats; left is 16 less than their
+// number.
 func restOfRow(w four, xs, left reg.GPVirtual, s [8]vec) {
 	ADDQ(Imm(8), left)
 	JLT(LabelRef("masked"))
@@ -170,7 +171,7 @@ func restOfRow(w four, xs, left reg.GPVirtual, s [8]vec) {
 }
 
 // store4 writes the sums of the first four vectors to the streams of y, and
-// moves them on by a float.
+// advances these by a float.
 func store4(y four, s [8]vec) {
 	pair := func(a, b vec, lo, hi func(...Op)) vec {
 		l, h := YMM(), YMM()
@@ -197,8 +198,8 @@ func store4(y four, s [8]vec) {
 
 var table *Mem
 
-// maskTable is eight ones followed by eight zeros, as lanes: read 8-n floats
-// in, it selects the first n lanes.
+// maskTable is eight set lanes followed by eight clear ones: read from 8-n
+// lanes in, it selects the first n lanes.
 func maskTable() Mem {
 	if table == nil {
 		m := GLOBL("matvecMask", RODATA|NOPTR)

@@ -6,7 +6,7 @@ import (
 	"workbench/kernels/_asm/avx2"
 )
 
-// unpackHalf widens 16 weights a step.
+// unpackHalf expands 16 weights a step.
 func unpackHalf(name string) {
 	avx2.Begin(name)
 	dst, src, n := param("dst"), param("src"), param("n")
@@ -29,8 +29,8 @@ func unpackHalf(name string) {
 	RET()
 }
 
-// unpackGroup writes the 8 rows of a group, block by block: 4 weights a step,
-// or 4 low halves of bytes and 4 high ones.
+// unpackGroup expands the 8 rows of a group, block by block: 4 weights a step
+// or, in q4_0, 4 low halves of bytes and 4 high ones.
 func unpackGroup(name string, payload int) {
 	avx2.Begin(name)
 	dst, ld, w, blocks := param("dst"), times(4, param("ld")), param("w"), param("blocks")

@@ -6,14 +6,14 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 )
 
-// unary writes y = value(x).
+// unary generates y = value(x).
 func unary(name string, value func(x Vec) Vec) {
 	lanes(name, func(f *frame, _ []Vec) {
 		f.store(value(f.load("x")), "y")
 	})
 }
 
-// gradient writes dx += dy·slope(x).
+// gradient generates dx += dy·slope(x).
 func gradient(name string, slope func(x Vec) Vec) {
 	lanes(name, func(f *frame, _ []Vec) {
 		s, d := slope(f.load("x")), f.load("dx")

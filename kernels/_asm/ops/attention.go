@@ -9,9 +9,9 @@ import (
 	"workbench/kernels/_asm/avx2"
 )
 
-// attention writes the pieces of blockwise attention. Scores are held
-// transposed, a row for each key and a lane for each query, so that maxima
-// and sums over keys are lane by lane.
+// attention generates the parts of blockwise attention. Scores are transposed,
+// a row for each key and a lane for each query, so that maxima and sums over
+// keys are taken lane by lane.
 func attention() {
 	attentionTiles("attentionSet")
 	attentionTiles("attentionAdd")
@@ -27,10 +27,10 @@ func attention() {
 
 func gp(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }
 
-// inBytes turns a count of floats into bytes.
+// inBytes converts a count of floats to bytes.
 func inBytes(r reg.GPVirtual) reg.GPVirtual { SHLQ(U8(2), r); return r }
 
-// address is where a parameter lies.
+// address is the memory operand of a parameter.
 func address(name string) Mem {
 	c, err := Param(name).Resolve()
 	if err != nil {
@@ -39,7 +39,7 @@ func address(name string) Mem {
 	return c.Addr
 }
 
-// attentionTiles is a column of tiles of 6 rows and 16 columns.
+// attentionTiles generates a column of tiles of 6 rows and 16 columns.
 func attentionTiles(name string) {
 	avx2.Begin(name)
 	keep := name == "attentionBlend"
@@ -130,8 +130,8 @@ func attentionTiles(name string) {
 	RET()
 }
 
-// lanesSeen is the two vectors of positions off … off+15 and a row's number:
-// a row is seen by lanes whose position is not below it.
+// lanesSeen holds the positions off … off+15 in two vectors and the number of a
+// row: lanes whose position is not below that number see the row.
 type lanesSeen struct {
 	limit  [2]Vec
 	number Vec
@@ -163,7 +163,7 @@ func newLanesSeen() *lanesSeen {
 	return l
 }
 
-// hidden is set where the row is not seen.
+// hidden is the mask of lanes that do not see the row.
 func (l *lanesSeen) hidden(h int) Vec {
 	v := YMM()
 	VPCMPGTD(l.limit[h], l.number, v)
@@ -172,7 +172,8 @@ func (l *lanesSeen) hidden(h int) Vec {
 
 func (l *lanesSeen) next() { VPADDD(bits32(1), l.number, l.number) }
 
-// eachRow calls body for rows 0 … full-1 without and full … n-1 with lanes.
+// eachRow calls body for rows 0 … full-1 without lanes (all see them) and for
+// rows full … n-1 with lanes.
 func eachRow(label string, ld reg.GPVirtual, rows []reg.GPVirtual, body func(l *lanesSeen)) {
 	left := GP64()
 	Load(Param("full"), left)
@@ -284,7 +285,8 @@ func attentionBack() {
 	RET()
 }
 
-// copyRows moves rows of n floats, each by a factor of its own.
+// copyRows copies rows of n floats, each times a factor of its own, or adds
+// them.
 func copyRows(name string, add bool) {
 	avx2.Begin(name)
 	dst, ldd, src, lds := gp("dst"), inBytes(gp("ldd")), gp("src"), inBytes(gp("lds"))
@@ -334,7 +336,7 @@ func copyRows(name string, add bool) {
 	RET()
 }
 
-// transpose8 turns 8 rows into columns of panels 16 wide.
+// transpose8 transposes 8 rows into columns of panels 16 wide.
 func transpose8() {
 	avx2.Begin("attentionTranspose")
 	dst, src, lds, n := gp("dst"), gp("src"), inBytes(gp("lds")), gp("n")

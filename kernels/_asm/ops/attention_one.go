@@ -7,7 +7,7 @@ import (
 	"workbench/kernels/_asm/avx2"
 )
 
-// streams lists one vector of each stream at p.
+// streams returns one vector of each stream at p.
 func streams(p, far, far3 reg.GPVirtual) []Mem {
 	return []Mem{{Base: p}, {Base: p, Index: far, Scale: 1}, {Base: p, Index: far, Scale: 2}, {Base: p, Index: far3, Scale: 1}}
 }
@@ -62,8 +62,9 @@ func farSums() {
 	})
 }
 
-// farLoop calls body for every row and query head: p is at the row's four
-// scores, x and rows at the head, which body moves past, as it counts d down from D.
+// farLoop calls body for every row and query head: p points at the four scores
+// of the row, x and rows at the head. body advances x and rows while it counts
+// d down from D.
 func farLoop(score, vector, matrix string, body func(p, x, rows, far, far3, d reg.GPVirtual)) {
 	p0, x0, row := gp(score), gp(vector), gp(matrix)
 	ld, stride, far := inBytes(gp("ld")), inBytes(gp("stride")), inBytes(gp("far"))

@@ -23,8 +23,9 @@ const (
 	largestExp  = 88.72283             // e^x is the largest float32
 )
 
-// expTerms are c of e^r ≈ 1 + r + r²·Σ c[i]·rⁱ on |r| ≤ ln 2 / 2, at most
-// 0.01 units in the last place off: interpolated at Chebyshev nodes.
+// expTerms are the c of e^r ≈ 1 + r + r²·Σ c[i]·rⁱ on |r| ≤ ln 2 / 2, with an
+// error of at most 0.01 units in the last place: interpolation at Chebyshev
+// nodes.
 var expTerms = []float64{0.500000001354, 0.166666666817, 0.0416664641974, 0.00833331084465, 0.00139337307158, 0.00019891080464}
 
 // horner returns Σ c[i]·xⁱ.
@@ -84,8 +85,9 @@ func sigmoid(x Vec) Vec {
 	return top
 }
 
-// tanhTerms are c of tanh(x) ≈ x + x³·Σ c[i]·x²ⁱ on |x| < 0.625, at most 0.15
-// units in the last place off: interpolated at Chebyshev nodes.
+// tanhTerms are the c of tanh(x) ≈ x + x³·Σ c[i]·x²ⁱ on |x| < 0.625, with an
+// error of at most 0.15 units in the last place: interpolation at Chebyshev
+// nodes.
 var tanhTerms = []float64{-0.333333283662796, 0.1333276927471161, -0.05385090783238411, 0.020997179672122, -0.006096714176237583}
 
 // tanh is the polynomial near 0 and (1-e)/(1+e), e = e^(-2|x|), elsewhere.
@@ -109,16 +111,16 @@ func tanh(x Vec) Vec {
 	return near
 }
 
-// tailTerms are c of Φ(-a)·e^(a²/2) ≈ Σ c[i]·tⁱ, t = 1/(1+a/4), on
-// 0 ≤ a ≤ 13.5, relative error 6e-8: interpolated at Chebyshev nodes.
+// tailTerms are the c of Φ(-a)·e^(a²/2) ≈ Σ c[i]·tⁱ, t = 1/(1+a/4), on 0 ≤ a ≤
+// 13.5, with a relative error of 6e-8: interpolation at Chebyshev nodes.
 var tailTerms = []float64{
 	-3.542688864399679e-05, 0.10049518942832947, 0.09261991083621979, 0.13182051479816437, -0.05008409172296524,
 	0.36002248525619507, -0.4005994200706482, 0.44566792249679565, -0.21788129210472107, 0.03797423094511032,
 }
 
 // normal returns Φ(x), the distribution function of the normal distribution,
-// and e^(-x²/2). The tail keeps its relative accuracy: x² is carried in two
-// floats.
+// and e^(-x²/2). x² is carried in two floats, so that the lower tail keeps its
+// relative accuracy.
 func normal(x Vec) (cdf, bell Vec) {
 	a, square, low, t := YMM(), YMM(), YMM(), YMM()
 	VANDPS(bits32(^signBit), x, a)

@@ -16,12 +16,12 @@ import (
 // Vec is eight floats.
 type Vec = reg.VecVirtual
 
-// frame is the loop that a body of straight-line code runs in.
+// frame is an iteration of the loop around straight-line code.
 type frame struct {
 	ptr    map[string]reg.GPVirtual
-	offset reg.GPVirtual // bytes into every pointer; nil: none
-	disp   int           // bytes of the unrolled copy
-	mask   Vec           // lanes that exist; nil: all
+	offset reg.GPVirtual // offset added to every pointer, in bytes; nil: none
+	disp   int           // offset of the unrolled copy, in bytes
+	mask   Vec           // lanes in use; nil: all
 	acc    []Vec
 }
 
@@ -33,7 +33,7 @@ func (f *frame) at(name string) Mem {
 	return m
 }
 
-// load reads eight floats; lanes that do not exist are 0.
+// load reads eight floats; lanes not in use are 0.
 func (f *frame) load(name string) Vec {
 	v := YMM()
 	if f.mask != nil {
@@ -52,15 +52,16 @@ func (f *frame) store(v Vec, name string) {
 	}
 }
 
-// fetchNext brings what lies a row further than x nearer, a line at a time: a
-// row's passes over its own cache lines leave the memory idle.
+// fetchNext prefetches the next row at the position of x, a line at a time:
+// while a row is processed repeatedly in cache, the memory would otherwise be
+// idle.
 func (f *frame) fetchNext() {
 	if f.disp%64 == 0 {
 		PREFETCHT1(f.at("next"))
 	}
 }
 
-// zeroRest clears the lanes of v that do not exist.
+// zeroRest clears the lanes of v that are not in use.
 func (f *frame) zeroRest(v Vec) {
 	if f.mask != nil {
 		VANDPS(v, f.mask, v)
@@ -69,7 +70,7 @@ func (f *frame) zeroRest(v Vec) {
 
 func sortedKeys(ptr map[string]reg.GPVirtual) []string { return slices.Sorted(maps.Keys(ptr)) }
 
-// text begins a function and loads its pointers to floats.
+// text begins a function and loads its float pointers.
 func text(name string) map[string]reg.GPVirtual {
 	ptr := map[string]reg.GPVirtual{}
 	for _, p := range avx2.Begin(name).Params {
@@ -80,7 +81,7 @@ func text(name string) map[string]reg.GPVirtual {
 	return ptr
 }
 
-// begin is text for a frame, of n channels where it is masked.
+// begin is text that returns a frame; a masked one has n lanes in use.
 func begin(name string, masked bool) *frame {
 	f := &frame{ptr: text(name)}
 	if masked {
@@ -110,13 +111,13 @@ func scalar(name string) Vec {
 	return v
 }
 
-// loop runs body over n elements: unroll vectors at a time, then single ones,
-// then a masked rest. Copy u of the body adds to accs[u].
+// loop runs body over n elements: unroll vectors at a time, then single
+// vectors, then a masked remainder. Copy u of the body adds to accs[u].
 func loop(ptr map[string]reg.GPVirtual, n reg.Register, accs [][]Vec, unroll int, body func(f *frame)) {
 	labelledLoop("", ptr, n, accs, unroll, body)
 }
 
-// labelledLoop is loop for functions that have several.
+// labelledLoop is loop for functions with several loops.
 func labelledLoop(label string, ptr map[string]reg.GPVirtual, n reg.Register, accs [][]Vec, unroll int, body func(f *frame)) {
 	i := GP64()
 	XORQ(i, i)
@@ -167,7 +168,7 @@ func loadMask(n reg.Register) Vec {
 
 var masks *Mem
 
-// maskTable is eight set lanes and eight clear ones.
+// maskTable is eight set lanes followed by eight clear ones.
 func maskTable() Mem {
 	if masks == nil {
 		m := GLOBL("lanes", RODATA|NOPTR)
@@ -201,7 +202,7 @@ func bits32(b uint32) Mem {
 // num is eight copies of a float32.
 func num(x float64) Mem { return bits32(math.Float32bits(float32(x))) }
 
-// lanes writes a kernel that maps element to element.
+// lanes generates an elementwise kernel.
 func lanes(name string, body func(f *frame, s []Vec)) {
 	ptr := text(name)
 	n, s := Load(Param("n"), GP64()), scalars(name)
@@ -210,11 +211,12 @@ func lanes(name string, body func(f *frame, s []Vec)) {
 	RET()
 }
 
-// reduceUnroll hides the latency of the additions of a sum.
+// reduceUnroll is the number of accumulators of a sum, which hide the latency
+// of additions.
 const reduceUnroll = 4
 
-// reduce writes a kernel that returns a sum over its elements; body adds to
-// f.acc. The order depends on n alone.
+// reduce generates a kernel that returns a sum over its elements; body adds to
+// f.acc. The order of summation depends on n alone.
 func reduce(name string, body func(f *frame, s []Vec)) {
 	ptr := text(name)
 	n := Load(Param("n"), GP64())
@@ -230,7 +232,7 @@ func reduce(name string, body func(f *frame, s []Vec)) {
 	RET()
 }
 
-// sumLanes leaves the sum of v's lanes in its lowest.
+// sumLanes adds up the lanes of v into its lowest.
 func sumLanes(v Vec) {
 	t := XMM()
 	VEXTRACTF128(U8(1), v, t)
@@ -241,9 +243,9 @@ func sumLanes(v Vec) {
 	VADDSS(t, v.AsX(), v.AsX())
 }
 
-// columns writes a kernel that adds to n columns of out the sum over R rows
-// of body's value, rows in order; rows of its other pointers, the inputs,
-// start stride floats apart.
+// columns generates a kernel that adds to n columns of out the sum over R rows
+// of body's value, in the order of rows; rows of the inputs lie stride floats
+// apart.
 func columns(name, out string, body func(f *frame)) {
 	ptr := text(name)
 	n := Load(Param("n"), GP64())
@@ -257,8 +259,8 @@ func columns(name, out string, body func(f *frame)) {
 	RET()
 }
 
-// columnGroup sums the rows of 8·vectors columns while so many are left, or
-// of the masked rest.
+// columnGroup sums the rows of 8·vectors columns at a time while so many are
+// left, or of the masked remainder.
 func columnGroup(label, out string, ptr map[string]reg.GPVirtual, n, stride reg.Register, vectors int, masked bool, body func(f *frame)) {
 	f := &frame{ptr: ptr}
 	Label(label)

@@ -5,7 +5,7 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// gates are the elementwise parts of RWKV-5 to 7.
+// gates generates the elementwise parts of RWKV-5 to 7.
 func gates() {
 	shiftBy()
 	lerps()
@@ -27,21 +27,21 @@ func (f *frame) mulAdd(a, b Vec, name string) {
 	f.store(v, name)
 }
 
-// times is a new a·b.
+// times returns a·b in a new register.
 func times(a, b Vec) Vec {
 	v := YMM()
 	VMULPS(a, b, v)
 	return v
 }
 
-// less is a new a-b.
+// less returns a-b in a new register.
 func less(a, b Vec) Vec {
 	v := YMM()
 	VSUBPS(b, a, v)
 	return v
 }
 
-// lessOne is a new a-1.
+// lessOne returns a-1 in a new register.
 func lessOne(a Vec) Vec {
 	v := YMM()
 	VSUBPS(num(1), a, v)
@@ -110,7 +110,7 @@ func curves() {
 	})
 }
 
-// curveGrad takes the reciprocal of top once.
+// curveGrad computes the reciprocal of top once.
 func curveGrad() {
 	ptr := text("curveGrad")
 	n, part := Load(Param("n"), GP64()), YMM()

@@ -1,8 +1,8 @@
-// Package ops writes the AVX2+FMA assembly of every kernel but the matrix
+// Package ops generates the AVX2+FMA assembly of every kernel but the matrix
 // products, one group of kernels a file.
 package ops
 
-// Groups are the files by name.
+// Groups are the generators of the files, by name.
 var Groups = map[string]func(){
 	"elementwise": elementwise,
 	"activation":  activation,

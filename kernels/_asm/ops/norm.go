@@ -6,7 +6,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// accumulators returns unroll groups of results zeroed sums.
+// accumulators returns unroll groups of zeroed sums, one sum for each result.
 func accumulators(unroll, results int) [][]Vec {
 	accs := make([][]Vec, unroll)
 	for u := range accs {
@@ -39,7 +39,7 @@ func meanOf(accs [][]Vec, i int, n reg.Register) Vec {
 	return v
 }
 
-// rootOf returns 1/√(sum/n + eps), eps being a parameter.
+// rootOf returns 1/√(sum/n + eps), where eps is a parameter.
 func rootOf(sum Vec, n reg.Register) reg.VecVirtual {
 	one, count := XMM(), XMM()
 	r := sum.AsX().(reg.VecVirtual)
@@ -56,15 +56,15 @@ func rootOf(sum Vec, n reg.Register) reg.VecVirtual {
 	return r
 }
 
-// one64 is a float64 1; the variance's root is rounded once.
+// one64 is a float64 1: the root is computed in float64 and rounded once.
 func one64() Mem {
 	m := GLOBL("one64", RODATA|NOPTR)
 	DATA(0, F64(1))
 	return m
 }
 
-// eachGroup calls body for every group of n floats and moves the pointers past
-// it; perGroup are pointers to one float a group.
+// eachGroup calls body for every group of n floats and advances the pointers
+// past the group; perGroup are pointers to one float for each group.
 func eachGroup(ptr map[string]reg.GPVirtual, perGroup []reg.GPVirtual, n reg.GPVirtual, body func(left reg.GPVirtual)) {
 	left := GP64()
 	Label("group")
@@ -81,8 +81,8 @@ func eachGroup(ptr map[string]reg.GPVirtual, perGroup []reg.GPVirtual, n reg.GPV
 	RET()
 }
 
-// normText begins a function over groups of n channels; means and rstds have
-// one float a group.
+// normText begins a function over groups of n channels; means and rstds hold
+// one float for each group.
 func normText(name string) (ptr map[string]reg.GPVirtual, means, rstds, n reg.GPVirtual) {
 	ptr = text(name)
 	means, rstds = ptr["mean"], ptr["rstd"]

@@ -95,8 +95,8 @@ func recurrent() {
 	})
 }
 
-// cells loops over n units. parts names what lies H floats apart from a
-// parameter on.
+// cells generates a loop over n units. parts names the slices that lie H floats
+// apart from a parameter on.
 func cells(name string, parts map[string][]string, body func(f *frame)) {
 	ptr := text(name)
 	n, H := Load(Param("n"), GP64()), Load(Param("H"), GP64())

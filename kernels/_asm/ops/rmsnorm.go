@@ -4,7 +4,7 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 )
 
-// rmsNorm writes RMSNorm on one row.
+// rmsNorm generates RMSNorm on one row.
 func rmsNorm() {
 	ptr := text("rmsNormRow")
 	n, left := Load(Param("n"), GP64()), GP64()

@@ -5,7 +5,7 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// rope writes rotations of one head.
+// rope generates rotations of one head.
 func rope() {
 	rotations()
 	lanes("rotatePairs", func(f *frame, _ []Vec) {
@@ -26,7 +26,8 @@ func rope() {
 	})
 }
 
-// halves loops over the pairs of a head of n channels: x and x1 are its halves.
+// halves generates a loop over the pairs of a head of n channels: x and x1 are
+// its halves.
 func halves(name string, body func(f *frame)) {
 	ptr := text(name)
 	n := Load(Param("n"), GP64())
@@ -40,7 +41,7 @@ func halves(name string, body func(f *frame)) {
 	RET()
 }
 
-// rotations write RoPE on one head.
+// rotations generates RoPE on one head.
 func rotations() {
 	halves("rotate", func(f *frame) {
 		a, b, cos, sin := f.load("x"), f.load("x1"), f.load("cos"), f.load("sin")

@@ -8,7 +8,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// rows are the pieces of layer norm, softmax and attention: one row a call.
+// rows generates the parts of layer norm, softmax and attention that process
+// one row a call.
 func rows() {
 	normRows()
 	normGradRows()
@@ -43,7 +44,7 @@ func softmaxRows() {
 	})
 }
 
-// maxOf starts every lane from -Inf.
+// maxOf initialises every lane with -Inf.
 func maxOf() {
 	ptr := text("maxOf")
 	n := Load(Param("n"), GP64())
@@ -74,7 +75,7 @@ func maxOf() {
 	RET()
 }
 
-// firstOf looks at eight floats at a time.
+// firstOf compares eight floats at a time.
 func firstOf() {
 	ptr := text("firstOf")
 	n, want := Load(Param("n"), GP64()), scalar("v")

@@ -7,14 +7,15 @@ import (
 	"workbench/kernels/_asm/avx2"
 )
 
-// Byte offsets of mixRow's arrays of pointers.
+// Byte offsets of the arrays of pointers in mixRow.
 const mixY, mixMu, mixDmu = 0, 48, 96
 
-// mixVectors is how many vectors of a row share the walk over the outputs.
+// mixVectors is the number of vectors of a row that one pass over the outputs
+// computes.
 const mixVectors = 2
 
-// shiftMix writes the rows of ShiftMix: row points at mixRow, of which count
-// entries are used; at is how many floats into its y a row begins.
+// shiftMix generates the rows of ShiftMix: row points at a mixRow, of which
+// count entries are used; at is the offset of the row in each y, in floats.
 func shiftMix() {
 	avx2.Begin("shiftMix")
 	mixLoop([]string{"x", "prev"}, func(f *frame, vectors int, each func(body func(p func(table, disp int) *frame))) {
@@ -67,9 +68,10 @@ func shiftMix() {
 	})
 }
 
-// mixLoop calls body for the vectors of a row, mixVectors at a time, singly,
-// and for the masked rest. The function it is given calls its own for each
-// output, with the place of that output's vector in a table of pointers.
+// mixLoop calls body for the vectors of a row: mixVectors at a time, then one
+// by one, then the masked remainder. The function each that body gets calls its
+// own argument for every output, with the position of the output's vector in a
+// table of pointers.
 func mixLoop(pointers []string, body func(f *frame, vectors int, each func(body func(p func(table, disp int) *frame)))) {
 	f := &frame{ptr: map[string]reg.GPVirtual{}, offset: GP64()}
 	for _, p := range pointers {

@@ -4,7 +4,7 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 )
 
-// swiGLU writes silu(g)·u and its gradient.
+// swiGLU generates silu(g)·u and its gradient.
 func swiGLU() {
 	lanes("swiGLU", func(f *frame, _ []Vec) {
 		g := notBelow(f.load("gate"), -88)

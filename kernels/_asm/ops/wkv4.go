@@ -16,7 +16,7 @@ func wkv4() {
 	wkvGradReverse("wkv4GradReverseRest", true)
 }
 
-// weights returns e^(d-max(d,0)) and e^-max(d,0): one of them is 1.
+// weights returns e^(d-max(d,0)) and e^-max(d,0), one of which is 1.
 func weights(d, one Vec) (e1, e2 Vec) {
 	e := expNeg(negAbs(d))
 	e1, e2 = YMM(), YMM()
@@ -25,13 +25,13 @@ func weights(d, one Vec) (e1, e2 Vec) {
 	return e1, e2
 }
 
-// pair returns e1·x + e2·y, and into x.
+// pair returns e1·x + e2·y, and stores it in x.
 func pair(e1, x, e2, y Vec) {
 	VMULPS(e1, x, x)
 	VFMADD231PS(e2, y, x)
 }
 
-// byteStride loads a stride in floats as bytes.
+// byteStride loads a stride of floats and converts it to bytes.
 func byteStride(name string) reg.Register {
 	s := Load(Param(name), GP64())
 	SHLQ(U8(2), s)
@@ -68,7 +68,7 @@ func wkvForward(name string, vectors int, masked bool) {
 	RET()
 }
 
-// wkvStep is one step of eight channels.
+// wkvStep computes one step of eight channels.
 func wkvStep(f *frame, a, b, p, one Vec) {
 	d := f.load("k")
 	VADDPS(f.load("u"), d, d)
@@ -84,7 +84,7 @@ func wkvStep(f *frame, a, b, p, one Vec) {
 	wkvUpdate(f, a, b, p, one)
 }
 
-// wkvUpdate moves the state (a, b, p) past one step; it returns the weight of
+// wkvUpdate updates the state (a, b, p) by one step and returns the weight of
 // the old state.
 func wkvUpdate(f *frame, a, b, p, one Vec) (e1 Vec) {
 	k, d := f.load("k"), YMM()
@@ -98,7 +98,7 @@ func wkvUpdate(f *frame, a, b, p, one Vec) (e1 Vec) {
 	return e1
 }
 
-// Byte offsets of wkvTape's arrays and of the four values of a step.
+// Byte offsets of the arrays of wkvTape and of the four values of a step.
 const (
 	tapeA, tapeB, tapeP, tapeW, tapeU   = 0, 64, 128, 192, 256
 	stepY, stepF, stepS, stepM, stepEnd = 0, 64, 128, 192, 256

@@ -19,7 +19,7 @@ func wkv6() {
 	})
 }
 
-// param is where a parameter lies.
+// param is the memory operand of a parameter.
 func param(name string) Mem {
 	c, err := Param(name).Resolve()
 	if err != nil {
@@ -28,16 +28,16 @@ func param(name string) Mem {
 	return c.Addr
 }
 
-// scan is a WKV recurrence over columns of s: state that is loaded once for
-// steps (1 or 2) of time. One of its rows goes with an element of a (and of d
-// and b, or of x), which is broadcast; the others are vectors that stay.
+// scan is a WKV recurrence over columns of the state s, which is loaded once
+// for one or two steps. For each row of s an element of a (and of d and b, or
+// of x) is broadcast; the other vectors stay in registers.
 type scan struct {
 	*frame
 	keys    bool
 	vectors int
 	second  map[string]reg.GPVirtual // rows of the second step
 	sp, row reg.GPVirtual
-	pitch   reg.Register // bytes from a row of s to the next
+	pitch   reg.Register // distance between rows of s, in bytes
 }
 
 func wkv6Scan(name string, vectors int, masked, keys bool) {
@@ -80,7 +80,7 @@ func (z *scan) stride(name string) Mem {
 	return param("stride")
 }
 
-// vec loads one row's vectors and moves on to the next row.
+// vec loads the vectors of a row and advances to the next row.
 func (z *scan) vec(name string) (v []Vec) {
 	for h := range z.vectors {
 		z.disp = 32 * h
@@ -90,7 +90,7 @@ func (z *scan) vec(name string) (v []Vec) {
 	return v
 }
 
-// block does that many steps for all rows of s.
+// block computes that many steps for all rows of s.
 func (z *scan) block(label string, each []string, steps int) {
 	var kept, decay [2][]Vec // x, or b and d
 	var out [2][]Vec
@@ -131,7 +131,7 @@ func (z *scan) block(label string, each []string, steps int) {
 	}
 }
 
-// start returns the first term of a step's output.
+// start returns the first term of the output of a step.
 func (z *scan) start(x []Vec) (out []Vec) {
 	for range z.vectors {
 		out = append(out, YMM())
@@ -151,7 +151,7 @@ func (z *scan) start(x []Vec) (out []Vec) {
 	return out
 }
 
-// element broadcasts a row's element of step t.
+// element broadcasts an element of the row of step t.
 func (z *scan) element(name string, t int) Vec {
 	base := z.ptr[name]
 	if t == 1 {
@@ -162,7 +162,7 @@ func (z *scan) element(name string, t int) Vec {
 	return v
 }
 
-// rows takes a row of s through the steps.
+// rows updates a row of s over the steps.
 func (z *scan) rows(steps int, kept, decay, out [2][]Vec) {
 	at := &frame{ptr: map[string]reg.GPVirtual{"s": z.sp}, mask: z.mask}
 	var s []Vec
@@ -235,7 +235,7 @@ func wkv6Decays() {
 // wkv6Forgets is kernels.wkv6Forgets.
 const wkv6Forgets = 1.0 / (1 << 24)
 
-// wkv6Join carries q past a step and adds to the step's gradients.
+// wkv6Join moves q to the step before and adds to the gradients of the step.
 func wkv6Join() {
 	lanes("wkv6Join", func(f *frame, s []Vec) {
 		add := func(name string, v Vec) {

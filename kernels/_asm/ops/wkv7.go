@@ -17,7 +17,7 @@ func wkv7() {
 	wkv7Fetch()
 }
 
-// addr is a parameter in its place on the stack.
+// addr is the memory operand of a parameter.
 func addr(name string) Mem {
 	c, err := Param(name).Resolve()
 	if err != nil {
@@ -26,8 +26,8 @@ func addr(name string) Mem {
 	return c.Addr
 }
 
-// wkv7Frame is the loop over the keys of a step: vectors of values are in
-// registers, rows of the state go by in pairs.
+// wkv7Frame is the loop over the keys of a step: vectors of values stay in
+// registers, rows of the state are read in pairs.
 type wkv7Frame struct {
 	*frame
 	vectors       int
@@ -58,7 +58,7 @@ func zeros(n int) (v []Vec) {
 	return v
 }
 
-// key broadcasts what name holds for the second key of a pair, or the first.
+// key broadcasts the element of name for the first or the second key of a pair.
 func (f *wkv7Frame) key(name string, second int) Vec {
 	v := YMM()
 	VBROADCASTSS(Mem{Base: f.ptr[name], Index: f.j, Scale: 1, Disp: 4 * second}, v)
@@ -91,8 +91,8 @@ func (f *wkv7Frame) storeRow(v Vec, h, second int) {
 	}
 }
 
-// keys runs body for every key; of sums of two keys the second goes to
-// another accumulator, which halves the wait for it.
+// keys runs body for every key. Sums over the second key of a pair have
+// accumulators of their own, which halves the latency of the chain.
 func (f *wkv7Frame) keys(label string, body func(second int)) {
 	MOVQ(addr("s"), f.state)
 	XORQ(f.j, f.j)
@@ -124,8 +124,8 @@ func (f *wkv7Frame) dot(name string, acc [2][]Vec) func(second int) {
 	}
 }
 
-// step is one step with sa in registers: in a pass over the state it also
-// finds the sa of the step whose a is at next, "": none.
+// step computes one step with sa in registers. In the same pass over the state
+// it computes the sa of the step whose a is at next ("": none).
 func (f *wkv7Frame) step(label string, sa []Vec, next string, acc [2][]Vec) {
 	f.storeAll(sa, "sa")
 	v, y := f.loadAll("v"), zeros(f.vectors)

@@ -28,7 +28,7 @@ const (
 	wkv7TileBytes = 4 * wkv7Side * wkv7Side
 )
 
-// tiles is the loop over steps and blocks of keys of one block of values.
+// tiles is the loop over steps and blocks of keys, for one block of values.
 type tiles struct {
 	ptr           map[string]reg.GPVirtual
 	block         reg.GPVirtual // of keys
@@ -56,7 +56,7 @@ func (l *tiles) blocks(label string, body func()) {
 	JNZ(LabelRef(label))
 }
 
-// pair is sixteen floats of the block of keys.
+// pair loads sixteen floats of a vector of the block of keys.
 func (l *tiles) pair(vector int) (v [2]Vec) {
 	for h := range v {
 		v[h] = YMM()
@@ -73,7 +73,7 @@ func (l *tiles) addPair(v [2]Vec, vector int) {
 	}
 }
 
-// value broadcasts what a row's value has.
+// value broadcasts the element of a vector that belongs to the value of a row.
 func (l *tiles) value(vector, row int) Vec {
 	v := YMM()
 	VBROADCASTSS(Mem{Base: l.ptr["values"], Disp: vector + 4*row}, v)
@@ -162,8 +162,8 @@ func wkv7Advance() {
 	RET()
 }
 
-// wkv7Reverse begins at the last step. rows keeps eight partial sums of every
-// row's dv, then of its dsa, which then takes their place.
+// wkv7Reverse begins at the last step. rows holds eight partial sums of dv and
+// dsa for every row; the sums of dsa then replace them.
 func wkv7Reverse() {
 	l := newTiles("wkv7ReverseFrom")
 	tileBytes := GP64()
@@ -195,7 +195,7 @@ func (l *tiles) next(names ...string) {
 	}
 }
 
-// reverseSums makes D of a tile of G and adds up what needs D alone.
+// reverseSums computes D from a tile of G, and the sums that need D alone.
 func (l *tiles) reverseSums() {
 	r, k, b := l.pair(stepR), l.pair(stepK), l.pair(stepB)
 	dw, dk, db := zeroPair(), zeroPair(), zeroPair()
@@ -218,7 +218,7 @@ func (l *tiles) reverseSums() {
 		for h := range D {
 			VFMADD231PS(l.tile("x", row, h), D[h], dw[h])
 		}
-		for h := range D { // not before x is read, whose address may be alike in its low bits
+		for h := range D { // stored after x is loaded, whose address may have the same low bits
 			VMOVUPS(D[h], l.tile("grad", row, h))
 		}
 		for i, key := range [][2]Vec{k, b} {
@@ -240,7 +240,8 @@ func (l *tiles) reverseSums() {
 	l.next("grad", "x")
 }
 
-// reduceRows sums the lanes of rows: dsa to where they begin, dv to the values.
+// reduceRows adds up the lanes of rows: dsa at the start of rows, dv into the
+// block of values.
 func (l *tiles) reduceRows() {
 	for _, first := range []int{16, 24, 0, 8} {
 		v := make([]Vec, 8)
@@ -257,7 +258,7 @@ func (l *tiles) reduceRows() {
 		VPERM2F128(U8(0x31), v[1], v[0], high)
 		VPERM2F128(U8(0x20), v[1], v[0], v[0])
 		VADDPS(high, v[0], v[0])
-		if first >= wkv7Side { // dsa, over partial sums that have been read
+		if first >= wkv7Side { // dsa overwrites partial sums that have been read
 			VMOVUPS(v[0], Mem{Base: l.ptr["rows"], Disp: 4*(first-wkv7Side) + 32*wkv7Side})
 			continue
 		}
@@ -267,7 +268,7 @@ func (l *tiles) reduceRows() {
 	}
 }
 
-// reverseState makes G of the step before of a tile of D.
+// reverseState computes G of the step before from a tile of D.
 func (l *tiles) reverseState() {
 	w, a := l.pair(stepW), l.pair(stepA)
 	da := [2][2]Vec{zeroPair(), zeroPair()}
@@ -291,8 +292,8 @@ func (l *tiles) reverseState() {
 	l.next("grad", "x")
 }
 
-// wkv7Rows writes a function that goes over the rows of a chunk, sixteen
-// floats at a time, beside what its blocks have of them.
+// wkv7Rows generates a function over the rows of a chunk and the matching
+// vectors of its blocks, sixteen floats at a time.
 func wkv7Rows(name string, body func(row, block Mem)) {
 	f := begin(name, false)
 	x, block, stride, ahead := f.ptr["x"], f.ptr["blocks"], byteStride("stride"), byteStride("ahead")
@@ -336,7 +337,7 @@ func wkv7Packs() {
 	})
 }
 
-// wkv7Fetch brings rows nearer.
+// wkv7Fetch prefetches rows.
 func wkv7Fetch() {
 	f := begin("wkv7FetchRows", false)
 	x, stride, lines, left, at := f.ptr["x"], byteStride("stride"), GP64(), GP64(), GP64()

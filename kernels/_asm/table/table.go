@@ -1,7 +1,7 @@
-// Package table is the one list of what has assembly: the operations with
-// their implementations, and the functions that those are made of. From it
-// come the choice among implementations, the declarations of assembly and what
-// the assembler's functions are called and take.
+// Package table is the one list of operations, their implementations, and the
+// assembly functions that those are made of. From it are generated the choice
+// among implementations, the Go declarations of assembly, and the names and
+// parameters of the assembly functions.
 package table
 
 import (
@@ -13,12 +13,13 @@ import (
 	"strings"
 )
 
-// Level is one implementation of the kernels: what WORKBENCH_IMPL chooses.
+// Level is one implementation of the kernels, chosen by its name in
+// WORKBENCH_IMPL.
 type Level struct {
 	Name   string // avx2
 	Suffix string // of its functions: expAVX2
 	Arch   string // its GOARCH
-	Needs  string // whether this machine runs it, over golang.org/x/sys/cpu
+	Needs  string // condition on golang.org/x/sys/cpu under which a machine runs it
 }
 
 // Func is a Go function without its body.
@@ -26,23 +27,23 @@ type Func struct {
 	Name   string
 	Params []Param
 	Result string // as written: "", "float32", "(slots, ld int)"
-	Doc    string // goes on after the name: "is y = e^x."
+	Doc    string // continues after the name: "is y = e^x."
 }
 
 // Param is a parameter, with its type as written.
 type Param struct{ Name, Type string }
 
-// Op is an inner operation foo: fooGeneric is written by hand, foo is generated
-// and calls that or an implementation.
+// Op is an inner operation foo: fooGeneric is written by hand; foo is generated
+// and calls fooGeneric or another implementation.
 type Op struct {
 	Func
 	Impls []Impl
 }
 
 // Impl is an implementation of an operation at a level and above, such as
-// fooAVX2, of the same arguments in the same order. In assembly it takes
-// addresses for slices, and after all else n, the length of the first one; by
-// hand it is a Go function over Parts.
+// fooAVX2, with the same arguments in the same order. In assembly, slices
+// become addresses, and the last argument is n, the length of the first slice.
+// Written by hand, it is a Go function that calls Parts.
 type Impl struct {
 	Level  string
 	ByHand bool
@@ -109,7 +110,7 @@ func Assembly(level string) []Func {
 	return all
 }
 
-// inAssembly is the operation with addresses for slices, and n.
+// inAssembly is the operation with addresses in place of slices, and n.
 func (o Op) inAssembly() Func {
 	f := o.Func
 	f.Params = slices.Clone(f.Params)
@@ -132,7 +133,7 @@ func FindLevel(name string) Level {
 	panic(fmt.Sprintf("table: no level %q", name))
 }
 
-// Find returns the assembly of an operation or a part at a level.
+// Find returns the assembly function of an operation or a part at a level.
 func Find(level, name string) Func {
 	full := name + FindLevel(level).Suffix
 	for _, f := range Assembly(level) {
@@ -146,7 +147,7 @@ func Find(level, name string) Func {
 // Signature is the function's type: func(y, x *float32, n int).
 func (f Func) Signature() string { return strings.TrimSpace("func(" + f.Args() + ") " + f.Result) }
 
-// Args lists the parameters, those of one type together.
+// Args lists the parameters, grouping adjacent ones of one type.
 func (f Func) Args() string {
 	var b strings.Builder
 	for i, p := range f.Params {

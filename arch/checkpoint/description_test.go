@@ -13,8 +13,8 @@ import (
 	"workbench/kernels"
 )
 
-// TestSquareMatrices: where every low-rank matrix is square, names and formats
-// still tell how it lies.
+// TestSquareMatrices checks that names and formats tell the orientation of
+// low-rank matrices where all are square.
 func TestSquareMatrices(t *testing.T) {
 	web := strings.NewReplacer("time_maa", "time_mix", "time_faaaa", "time_first")
 	hf := strings.NewReplacer("emb.", "rwkv.embeddings.", "blocks.", "rwkv.blocks.", "ln_out.", "rwkv.ln_out.", ".ln0.", ".pre_ln.", ".att.", ".attention.", ".ffn.", ".feed_forward.")
@@ -39,9 +39,9 @@ func TestSquareMatrices(t *testing.T) {
 	}
 }
 
-// TestConfigOfRWKV reads the config.json beside RWKV-4 to 7: what it repeats
-// must be what the tensors say, constants follow the head size, and what is
-// not known is refused by its name.
+// TestConfigOfRWKV checks the config.json beside RWKV-4 to 7: repeated settings
+// must match the tensors, constants follow the head size, and unknown keys are
+// refused by name.
 func TestConfigOfRWKV(t *testing.T) {
 	hf := strings.NewReplacer("emb.", "rwkv.embeddings.", "blocks.", "rwkv.blocks.", "ln_out.", "rwkv.ln_out.", ".ln0.", ".pre_ln.", ".att.", ".attention.", ".ffn.", ".feed_forward.")
 	for _, c := range []struct{ arch, json, want string }{
@@ -87,8 +87,8 @@ func TestConfigOfRWKV(t *testing.T) {
 	}
 }
 
-// TestTooLarge refuses a file of ours whose configuration asks for a far larger
-// model than it holds, before memory is taken for that.
+// TestTooLarge checks that a file of Save whose configuration asks for a far
+// larger model than it holds is refused before memory is allocated.
 func TestTooLarge(t *testing.T) {
 	m, config := jittered(t, "rwkv7", small)
 	for key, value := range map[string]any{"dim": 1 << 24, "layers": 1 << 24, "vocab": 1 << 24, "gate_rank": 1 << 24, "ffn": 1 << 24} {
@@ -103,7 +103,8 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestOverflow names a weight that a narrower type cannot hold, as it is stored.
+// TestOverflow checks that the error for a weight beyond the range of a storage
+// type names the weight.
 func TestOverflow(t *testing.T) {
 	m, config := jittered(t, "rwkv4", small)
 	nn.Walk(m, func(p nn.Param) {
@@ -128,7 +129,7 @@ func TestOverflow(t *testing.T) {
 	}
 }
 
-// TestPartOfModel: one of several files is no model.
+// TestPartOfModel checks that one of several files is refused.
 func TestPartOfModel(t *testing.T) {
 	m, config := jittered(t, "rwkv4", small)
 	part := filepath.Join(t.TempDir(), "model-00001-of-00002.safetensors")
