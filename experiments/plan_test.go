@@ -71,7 +71,7 @@ func TestRepeatsFor(t *testing.T) {
 // plan knows what that takes.
 func TestWindow(t *testing.T) {
 	ms := time.Millisecond
-	decode, prefill := &workload.Decode{Tokens: 16}, &workload.Prefill{}
+	decode, prefill := &workload.Decode{Tokens: 16, Timing: workload.Timing{SampleMS: 100}}, &workload.Prefill{}
 	p := &player{units: map[int]time.Duration{64: 10 * ms, 4096: 10 * ms, 9: 0}}
 	for _, c := range []struct {
 		of      workload.Timed

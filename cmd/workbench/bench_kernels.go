@@ -93,7 +93,7 @@ func (b *bench) kernelRows(cases []kerneltest.Case, re *regexp.Regexp, counts []
 			err := c.Check()
 			for _, n := range counts {
 				r := &kernelRow{c: c, run: run}
-				r.row = row{Bench: "kernels", Kernel: c.Kernel, Impl: impl, Shape: c.Shape, DType: c.DType, Threads: n, Unit: "GB/s"}
+				r.row = row{Bench: kindKernels, Kernel: c.Kernel, Impl: impl, Shape: c.Shape, DType: c.DType, Threads: n, Unit: "GB/s"}
 				if c.Compute {
 					r.Unit = "GFLOP/s"
 				}

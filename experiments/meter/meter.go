@@ -117,9 +117,9 @@ func (s *Set) End(w Work, r *record.Record) {
 	}
 }
 
-// Once lets each Once do the work, and adds what they read to r. It returns how
-// long the work took the last time.
-func (s *Set) Once(work func() error, r *record.Record) (took time.Duration, err error) {
+// Once lets each Once do the work, each time after prepare, and adds what they
+// read to r. It returns how long the work took the last time.
+func (s *Set) Once(prepare, work func() error, r *record.Record) (took time.Duration, err error) {
 	timed := func() error {
 		begin := time.Now()
 		err := work()
@@ -130,6 +130,9 @@ func (s *Set) Once(work func() error, r *record.Record) (took time.Duration, err
 		o, ok := m.(Once)
 		if !ok {
 			continue
+		}
+		if err := prepare(); err != nil {
+			return 0, err
 		}
 		reading, err := o.Once(timed)
 		if err != nil {
