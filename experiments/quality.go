@@ -35,7 +35,7 @@ func (r *runner) check(ctx context.Context, p *Part) error {
 		if len(names) == 0 {
 			continue
 		}
-		r.progress.at(fmt.Sprintf("%s check %s", p.Name, a.Label), 0, r.rest(0))
+		r.progress.At(fmt.Sprintf("%s check %s", p.Name, a.Label), 0, r.rest(0))
 		s := newSpec(a, p.Measure.checks())
 		s.Seed, s.Threads, s.Text = r.run.Seed, r.threads, r.text(p)
 		var cells []workload.Cell
@@ -152,7 +152,7 @@ func (r *runner) qualityCell(ctx context.Context, jobs []job) error {
 	begun := r.now()
 	records, err := r.whole(ctx, s, []workload.Cell{{What: j.what(), Seed: j.seed, Keys: map[string]any{"lr": j.lr}}}, func(n progressNote) {
 		left := r.guess.done(j, float64(n.Done)/float64(max(1, n.Total)), r.now().Sub(begun))
-		r.progress.at(fmt.Sprintf("%s quality %s %s", j.part.Name, j.arm.Label, j.what()), n.TokensPerS, left/time.Duration(r.threads))
+		r.progress.At(fmt.Sprintf("%s quality %s %s", j.part.Name, j.arm.Label, j.what()), n.TokensPerS, left/time.Duration(r.threads))
 	})
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -176,7 +176,7 @@ func (r *runner) qualityCell(ctx context.Context, jobs []job) error {
 		}
 	}
 	if err == nil {
-		r.progress.say("%s quality %s %s: %s, %s", j.part.Name, j.arm.Label, j.what(), headline(&records[0]), clock(r.now().Sub(begun)))
+		r.progress.Say("%s quality %s %s: %s, %s", j.part.Name, j.arm.Label, j.what(), headline(&records[0]), clock(r.now().Sub(begun)))
 	}
 	return nil
 }

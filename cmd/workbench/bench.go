@@ -368,5 +368,8 @@ func (c *benchCeilings) now() map[string]float64 {
 	return rates
 }
 
-// progress says how far the samples are.
-func (b *bench) progress(total int) *progress { return newProgress(b.out.stderr, total, "samples") }
+// progress tells how far the samples are; count has taken one more of total.
+func (b *bench) progress(total int) (count, end func()) {
+	p := newProgress(b.out.stderr)
+	return func() { p.Count(1, total, "samples") }, p.End
+}

@@ -110,13 +110,14 @@ func (b *bench) kernelRows(cases []kerneltest.Case, re *regexp.Regexp, counts []
 // sampleKernels takes the samples, a round over all rows after the other.
 func (b *bench) sampleKernels(rows []*kernelRow, c *benchCeilings) {
 	back := asBefore()
-	p := b.progress(b.repeat * len(rows))
+	count, end := b.progress(b.repeat * len(rows))
+	defer end()
 	for range b.repeat {
 		for _, r := range rows {
 			if r.Error == "" {
 				r.sample()
 			}
-			p.step(1)
+			count()
 		}
 		back()
 		c.measure(briefly)

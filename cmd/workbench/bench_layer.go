@@ -38,11 +38,11 @@ func (b *bench) layer() error {
 		Shape: fmt.Sprintf("B=%d T=%d C=%d", B, T, m.Channels())}
 	c := newCeilings([]int{threads})
 	spent := map[string][]float64{} // milliseconds
-	p := b.progress(b.repeat + 1)
+	count, end := b.progress(b.repeat + 1)
 	for i := range b.repeat + 1 {
 		c.measure(briefly)
 		took, by := s.run()
-		p.step(1)
+		count()
 		if i == 0 {
 			continue // warm
 		}
@@ -51,6 +51,7 @@ func (b *bench) layer() error {
 			spent[op] = append(spent[op], 1e3*d.Seconds())
 		}
 	}
+	end()
 	c.measure(steadily)
 	whole.finish(float64(B*T)*c.FMA[threads]*1e9/float64(s.g.Work.Operations), "fma_peak")
 	rows := []*row{whole}

@@ -111,7 +111,8 @@ func (b *bench) describe(kind string, r *row) {
 // sampleModel takes the samples, and what the ceilings are before and after
 // each.
 func (b *bench) sampleModel(h *workload.Harness, point int, r *row, c *benchCeilings) (last *record.Record, around []map[string]float64, err error) {
-	p := b.progress(b.repeat)
+	count, end := b.progress(b.repeat)
+	defer end()
 	c.measure(briefly)
 	around = append(around, c.now())
 	for range b.repeat {
@@ -123,7 +124,7 @@ func (b *bench) sampleModel(h *workload.Harness, point int, r *row, c *benchCeil
 		r.Samples = append(r.Samples, tokens/seconds)
 		c.measure(briefly)
 		around = append(around, c.now())
-		p.step(1)
+		count()
 	}
 	return last, around, nil
 }

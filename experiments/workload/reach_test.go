@@ -6,6 +6,7 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/nn"
+	"workbench/experiments/record"
 )
 
 // harnessOf is a harness of settings, with a model of that kind, on a machine
@@ -137,26 +138,7 @@ func TestPrefillContext(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			end := given(s.Context) + 20
-			ends := func(when string) {
-				t.Helper()
-				if got := h.task.(*prefilling).pos; got != end {
-					t.Fatalf("%s %+v: it is at %d %s, want %d", name, s, got, when, end)
-				}
-				compareStates(t, h.task.(*prefilling).state, after(m, end))
-			}
-			if _, err := h.Visit(s.Chunk[0]); err != nil {
-				t.Fatal(err)
-			}
-			ends("after a visit")
-			if err := h.Ready(s.Chunk); err != nil {
-				t.Fatal(err)
-			}
-			r, err := h.Sample(s.Chunk[0], 3)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ends("after a sample")
+			r := sampleOfPrefill(t, h, m, &s)
 			if n, _ := r.Value("tokens"); n != 60 {
 				t.Errorf("%s %+v: %g tokens", name, s, n)
 			}
@@ -182,6 +164,33 @@ func TestPrefillContext(t *testing.T) {
 			}
 		}
 	}
+}
+
+// sampleOfPrefill visits the point and takes a sample of three texts; after
+// both the state is that of the context and the text.
+func sampleOfPrefill(t *testing.T, h *Harness, m arch.Model, s *Prefill) *record.Record {
+	t.Helper()
+	end := given(s.Context) + s.Tokens
+	ends := func() {
+		t.Helper()
+		if got := h.task.(*prefilling).pos; got != end {
+			t.Fatalf("%+v: it is at %d, want %d", s, got, end)
+		}
+		compareStates(t, h.task.(*prefilling).state, after(m, end))
+	}
+	if _, err := h.Visit(s.Chunk[0]); err != nil {
+		t.Fatal(err)
+	}
+	ends()
+	if err := h.Ready(s.Chunk); err != nil {
+		t.Fatal(err)
+	}
+	r, err := h.Sample(s.Chunk[0], 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends()
+	return r
 }
 
 // TestPrefillRefused: what does not go together, or not with the model.
