@@ -111,6 +111,14 @@ func (c *Cascade) Work() (w nn.Work) {
 	return w
 }
 
+// HighWater is the most bytes that activations took.
+func (c *Cascade) HighWater() (bytes int64) {
+	for _, g := range c.graphs {
+		bytes += g.HighWater()
+	}
+	return bytes
+}
+
 // step runs layer l over positions from … to-1.
 func (c *Cascade) step(tok nn.Tokens, s State, l, from, to, wave int) {
 	g := c.graphs[l]

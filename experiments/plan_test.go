@@ -1,9 +1,7 @@
 package experiments
 
 import (
-	"bytes"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -71,7 +69,7 @@ func TestRepeatsFor(t *testing.T) {
 // plan knows what that takes.
 func TestWindow(t *testing.T) {
 	ms := time.Millisecond
-	decode, prefill := &workload.Decode{Tokens: 16}, &workload.Prefill{}
+	decode, prefill := &workload.Decode{Tokens: 16, Timing: workload.Timing{SampleMS: 100}}, &workload.Prefill{}
 	p := &timedArm{units: map[int]time.Duration{64: 10 * ms, 4096: 10 * ms, 9: 0}}
 	for _, c := range []struct {
 		of      workload.Timed
@@ -149,23 +147,5 @@ func TestPace(t *testing.T) {
 	}
 	if got := pace.done(a, 1, 2*time.Second); got != 6*time.Second {
 		t.Errorf("3 GFLOP/s, 18 left: %v", got)
-	}
-}
-
-func TestProgressLines(t *testing.T) {
-	now := time.Unix(0, 0)
-	var out bytes.Buffer
-	p := newProgress(&out, func() time.Time { return now })
-	now = now.Add(30 * time.Second)
-	p.at("decode a", 1234, 90*time.Second)
-	p.at("decode b", 1234, 90*time.Second) // at once: not shown
-	p.say("cut")
-	p.end()
-	want := " 25 %  decode a  1.23k tok/s  30s gone, about 1m30s left\ncut\n"
-	if out.String() != want {
-		t.Errorf("got %q, want %q", out.String(), want)
-	}
-	if strings.Contains(out.String(), "\x1b") {
-		t.Error("a file gets terminal codes")
 	}
 }

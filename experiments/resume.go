@@ -75,9 +75,9 @@ func (r *runner) load() error {
 		r.run.Warnings = append(r.run.Warnings, fmt.Sprintf("%d records of cells that are not in the plan were left out when the run was resumed", unknown))
 	}
 	if len(records) == 0 {
-		r.progress.say("%s holds a plan and no record: the run starts anew", r.dir)
+		r.progress.Say("%s holds a plan and no record: the run starts anew", r.dir)
 	} else {
-		r.progress.say("%s: %d of %d records are kept, the rest is measured", r.dir, len(kept), len(records))
+		r.progress.Say("%s: %d of %d records are kept, the rest is measured", r.dir, len(kept), len(records))
 	}
 	return rewrite(filepath.Join(r.dir, record.RecordsFile), kept)
 }

@@ -47,9 +47,9 @@ func Run(ctx context.Context, s *Study, o Options) (dir string, err error) {
 		return "", err
 	}
 	defer r.folder.Release()
-	defer r.progress.end()
+	defer r.progress.End()
 	if r.run.Finished != nil && r.complete() {
-		r.progress.say("the run in %s is finished: nothing is left to measure", r.dir)
+		r.progress.Say("the run in %s is finished: nothing is left to measure", r.dir)
 		return r.dir, nil
 	}
 	switch err := r.all(ctx); {
@@ -84,7 +84,7 @@ type runner struct {
 	exe      string
 	threads  int
 	profile  profile
-	progress *progress
+	progress *Progress
 	now      func() time.Time
 
 	arms    map[string][]arm         // by part
@@ -110,7 +110,7 @@ func newRunner(s *Study, o Options) (*runner, error) {
 		}
 		r.exe = exe
 	}
-	r.progress = newProgress(o.Progress, r.now)
+	r.progress = newProgress(o.Progress, lineEvery, r.now)
 	if o.Resume != "" {
 		if err := r.resume(o.Resume); err != nil {
 			return nil, fmt.Errorf("cannot resume %s: %w", o.Resume, err)
@@ -258,7 +258,7 @@ func (r *runner) complete() bool {
 
 // all measures what has not been measured.
 func (r *runner) all(ctx context.Context) error {
-	r.progress.say("%s, profile %s, into %s", r.run.Study, r.run.Profile, r.dir)
+	r.progress.Say("%s, profile %s, into %s", r.run.Study, r.run.Profile, r.dir)
 	if err := r.prepare(); err != nil {
 		return err
 	}
@@ -360,7 +360,7 @@ var appendRecord = record.Append
 
 // fail records that a cell could not be measured.
 func (r *runner) fail(part *Part, a arm, workload, cell, what string, seed uint64, reason error) error {
-	r.progress.say("failed: %s %s, %s %s: %v", part.Name, a.Label, workload, what, reason)
+	r.progress.Say("failed: %s %s, %s %s: %v", part.Name, a.Label, workload, what, reason)
 	rec := record.Record{Keys: map[string]any{record.KeySeed: seed}, Error: firstOf(strings.TrimSpace(reason.Error()), "unknown")}
 	return r.keep(rec, part, a, workload, cell)
 }
@@ -369,7 +369,7 @@ func (r *runner) fail(part *Part, a arm, workload, cell, what string, seed uint6
 func (r *runner) cut(g *timedGroup, format string, args ...any) {
 	text := g.cutName() + fmt.Sprintf(format, args...)
 	r.run.Cuts = append(r.run.Cuts, text)
-	r.progress.say("cut for time: %s", text)
+	r.progress.Say("cut for time: %s", text)
 }
 
 // save writes run.json.

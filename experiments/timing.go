@@ -329,7 +329,7 @@ func rates(r *record.Record) (perToken, speed float64) {
 
 // at shows what is measured.
 func (c *interleaved) at(p *timedArm, point int, rate float64, left time.Duration) {
-	c.progress.at(fmt.Sprintf("%s %s %s %s", c.part.Name, c.workload.Name, p.arm.Label, c.what(point)), rate, left)
+	c.progress.At(fmt.Sprintf("%s %s %s %s", c.part.Name, c.workload.Name, p.arm.Label, c.what(point)), rate, left)
 }
 
 // tellCuts records which points are left out for time.

@@ -131,11 +131,11 @@ func (r *runner) do(ctx context.Context, jobs []job) error {
 	}
 	j := jobs[0]
 	what := fmt.Sprintf("%s %s %s %s", j.part.Name, j.name(), j.arm.Label, j.cell.What)
-	r.progress.at(what, 0, r.rest(0))
+	r.progress.At(what, 0, r.rest(0))
 	begun := r.now()
 	rec, err := r.ask(ctx, j, func(n progressNote) {
 		left := r.guess.done(j, float64(n.Done)/float64(max(1, n.Total)), r.now().Sub(begun))
-		r.progress.at(what, n.TokensPerS, left/time.Duration(r.threads))
+		r.progress.At(what, n.TokensPerS, left/time.Duration(r.threads))
 	})
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -157,7 +157,7 @@ func (r *runner) do(ctx context.Context, jobs []job) error {
 	}
 	if err == nil {
 		if text := headline(rec); text != "" {
-			r.progress.say("%s: %s, %s", what, text, clock(r.now().Sub(begun)))
+			r.progress.Say("%s: %s, %s", what, text, clock(r.now().Sub(begun)))
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"workbench/experiments/meter"
+	"workbench/experiments/workload"
 	"workbench/kernels"
 	"workbench/kernels/kerneltest"
 )
@@ -48,9 +49,9 @@ var benchCommand = command{
 			}
 			b.out = out
 			switch args[0] {
-			case "kernels":
+			case kindKernels:
 				return b.kernels(strings.Join(args[1:], ""), kerneltest.Cases())
-			case "layer":
+			case kindLayer:
 				return b.layer()
 			}
 			return b.models(args[0])
@@ -76,20 +77,32 @@ func benchMode(_ *flag.FlagSet, args []string) (mode, bool) {
 	return mode{name: "bench " + args[0], uses: append([]string{"threads", "repeat", "format"}, benchUses[args[0]]...)}, true
 }
 
+// Kinds of bench: two of its own, and workloads by their names.
+const (
+	kindKernels = "kernels"
+	kindLayer   = "layer"
+)
+
+var (
+	kindPrefill = workload.Of(&workload.Prefill{}).Name
+	kindDecode  = workload.Of(&workload.Decode{}).Name
+	kindTrain   = workload.Of(&workload.Train{}).Name
+)
+
 // benchUses are the flags of every kind, beside those that all use.
 var benchUses = map[string][]string{
-	"kernels": {"dtype"},
-	"prefill": {"arch", "set", "model", "dtype", "context", "tokens", "chunk", "cascade", "batch"},
-	"decode":  {"arch", "set", "model", "dtype", "context", "tokens", "batch"},
-	"train":   {"arch", "set", "model", "dtype", "context", "tokens", "batch"},
-	"layer":   {"arch", "set", "model", "dtype", "context", "tokens", "batch"},
+	kindKernels: {"dtype"},
+	kindPrefill: {"arch", "set", "model", "dtype", "context", "tokens", "chunk", "cascade", "batch"},
+	kindDecode:  {"arch", "set", "model", "dtype", "context", "tokens", "batch"},
+	kindTrain:   {"arch", "set", "model", "dtype", "context", "tokens", "batch"},
+	kindLayer:   {"arch", "set", "model", "dtype", "context", "tokens", "batch"},
 }
 
 func (b *bench) check(args []string) error {
 	switch {
 	case len(args) == 0 || benchUses[args[0]] == nil:
 		return errors.New("say what to time: one of kernels, prefill, decode, train, layer")
-	case len(args) > 2 || len(args) == 2 && args[0] != "kernels":
+	case len(args) > 2 || len(args) == 2 && args[0] != kindKernels:
 		return fmt.Errorf("unexpected argument %q", args[len(args)-1])
 	case !slices.Contains([]string{"table", "json", "bench"}, b.format):
 		return fmt.Errorf("--format %s is not one of table, json, bench", b.format)
@@ -99,7 +112,7 @@ func (b *bench) check(args []string) error {
 	if err := b.checkNumbers(args[0]); err != nil {
 		return err
 	}
-	if args[0] == "kernels" && b.dtype == "" {
+	if args[0] == kindKernels && b.dtype == "" {
 		return nil // all
 	}
 	return b.checkType(trains(args[0]))
@@ -134,19 +147,26 @@ func (b *bench) checkNumbers(kind string) error {
 }
 
 // trains tells the kinds of bench that compute gradients.
-func trains(kind string) bool { return kind == "train" || kind == "layer" }
+func trains(kind string) bool { return kind == kindTrain || kind == kindLayer }
 
 // window is what a sample works on: B sequences of T tokens.
 func (b *bench) window(kind string) (B, T int) {
 	switch kind {
-	case "prefill":
+	case kindPrefill:
 		return orDefault(b.batch, 1), orDefault(b.tokens, 512)
-	case "decode":
+	case kindDecode:
 		return orDefault(b.batch, 1), orDefault(b.tokens, 16)
 	}
 	tokens := orDefault(b.tokens, 2048)
-	T = orDefault(b.context, min(tokens, map[string]int{"train": 128, "layer": 512}[kind]))
+	T = orDefault(b.context, min(tokens, map[string]int{kindTrain: 128, kindLayer: 512}[kind]))
 	return orDefault(b.batch, max(1, tokens/T)), T
+}
+
+func orDefault(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
 }
 
 // checkType settles what matrices are stored as.
@@ -336,5 +356,20 @@ func newCeilings(threads []int) *benchCeilings {
 
 func (c *benchCeilings) measure(d time.Duration) { c.Measure(c.threads, d) }
 
-// progress says how far the samples are.
-func (b *bench) progress(total int) *progress { return newProgress(b.out.stderr, total, "samples") }
+// fmaCeiling is among the names of ceilings that of arithmetic.
+const fmaCeiling = "FMA"
+
+// now is what the last measurement found with the first number of threads.
+func (c *benchCeilings) now() map[string]float64 {
+	rates := map[string]float64{}
+	for name, by := range c.Now {
+		rates[name] = by[c.threads[0]]
+	}
+	return rates
+}
+
+// progress tells how far the samples are; count has taken one more of total.
+func (b *bench) progress(total int) (count, end func()) {
+	p := newProgress(b.out.stderr)
+	return func() { p.Count(1, total, "samples") }, p.End
+}

@@ -93,7 +93,7 @@ func (b *bench) kernelRows(cases []kerneltest.Case, re *regexp.Regexp, counts []
 			err := c.Check()
 			for _, n := range counts {
 				r := &kernelRow{c: c, run: run}
-				r.row = row{Bench: "kernels", Kernel: c.Kernel, Impl: impl, Shape: c.Shape, DType: c.DType, Threads: n, Unit: "GB/s"}
+				r.row = row{Bench: kindKernels, Kernel: c.Kernel, Impl: impl, Shape: c.Shape, DType: c.DType, Threads: n, Unit: "GB/s"}
 				if c.Compute {
 					r.Unit = "GFLOP/s"
 				}
@@ -110,13 +110,14 @@ func (b *bench) kernelRows(cases []kerneltest.Case, re *regexp.Regexp, counts []
 // sampleKernels takes the samples, a round over all rows after the other.
 func (b *bench) sampleKernels(rows []*kernelRow, c *benchCeilings) {
 	back := asBefore()
-	p := b.progress(b.repeat * len(rows))
+	count, end := b.progress(b.repeat * len(rows))
+	defer end()
 	for range b.repeat {
 		for _, r := range rows {
 			if r.Error == "" {
 				r.sample()
 			}
-			p.step(1)
+			count()
 		}
 		back()
 		c.measure(briefly)

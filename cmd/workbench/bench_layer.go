@@ -9,6 +9,7 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/nn"
+	"workbench/experiments/workload"
 	"workbench/kernels"
 )
 
@@ -16,7 +17,7 @@ import (
 // without embedding, head and optimiser, and what each kind of operation takes
 // of it.
 func (b *bench) layer() error {
-	m, name, vocab, err := b.open("layer")
+	m, name, err := b.open(kindLayer)
 	if err != nil {
 		return err
 	}
@@ -24,24 +25,24 @@ func (b *bench) layer() error {
 	if !ok {
 		return errors.New("bench layer wants a model of layers, which this is not")
 	}
-	B, T := b.window("layer")
-	if err := room(m, T); err != nil {
+	B, T := b.window(kindLayer)
+	if err := workload.Fits(m, T); err != nil {
 		return err
 	}
 	threads := b.threadCounts(false)[0]
 	defer kernels.SetThreads(kernels.Threads())
 	kernels.SetThreads(threads)
 
-	s := newLayerStep(stack, B, T, vocab)
-	whole := &row{Bench: "layer", Arch: name, Impl: kernels.Impl(), DType: "f32", Threads: threads, Unit: "tokens/s",
+	s := newLayerStep(stack, B, T)
+	whole := &row{Bench: kindLayer, Arch: name, Impl: kernels.Impl(), DType: "f32", Threads: threads, Unit: "tokens/s",
 		Shape: fmt.Sprintf("B=%d T=%d C=%d", B, T, m.Channels())}
 	c := newCeilings([]int{threads})
 	spent := map[string][]float64{} // milliseconds
-	p := b.progress(b.repeat + 1)
+	count, end := b.progress(b.repeat + 1)
 	for i := range b.repeat + 1 {
 		c.measure(briefly)
 		took, by := s.run()
-		p.step(1)
+		count()
 		if i == 0 {
 			continue // warm
 		}
@@ -50,6 +51,7 @@ func (b *bench) layer() error {
 			spent[op] = append(spent[op], 1e3*d.Seconds())
 		}
 	}
+	end()
 	c.measure(steadily)
 	whole.finish(float64(B*T)*c.FMA[threads]*1e9/float64(s.g.Work.Operations), "fma_peak")
 	rows := []*row{whole}
@@ -70,9 +72,9 @@ type layerStep struct {
 	x, dy *nn.Tensor
 }
 
-func newLayerStep(m arch.Layered, B, T, vocab int) *layerStep {
+func newLayerStep(m arch.Layered, B, T int) *layerStep {
 	s := &layerStep{m: m, g: nn.NewGraph()}
-	s.x = nn.New(m.Embed(s.g, text(B, T, vocab), nil).Shape...)
+	s.x = nn.New(m.Embed(s.g, nn.Tokens{IDs: benchText(B*T, m.Vocab()), B: B, T: T}, nil).Shape...)
 	nn.Uniform(s.x, nn.Rand(1, "x"), 1)
 	s.x.Grad = make([]float32, s.x.Len())
 	s.dy = nn.Uniform(nn.New(B, T, m.Channels()), nn.Rand(1, "dy"), 1)

@@ -8,111 +8,171 @@ import (
 	"workbench/arch"
 	"workbench/arch/nn"
 	"workbench/arch/settings"
-	"workbench/experiments/train"
+	"workbench/experiments/record"
+	"workbench/experiments/workload"
 	"workbench/kernels"
 )
 
-// models times a whole model's prefill, decode or training step.
+// settings are what the flags say of a workload: one point, and its work once a
+// sample.
+func (b *bench) settings(kind string) workload.Timed {
+	B, T := b.window(kind)
+	switch kind {
+	case kindPrefill:
+		return &workload.Prefill{Tokens: T, Chunk: []int{b.chunk}, Context: &b.context, Cascade: &b.cascade, Batch: B}
+	case kindDecode:
+		return &workload.Decode{Depth: []int{b.context}, Tokens: T, Batch: B}
+	}
+	return &workload.Train{Context: []int{T}, BatchTokens: B * T}
+}
+
+// models times a workload of a whole model.
 func (b *bench) models(kind string) error {
-	m, name, vocab, err := b.open(kind)
+	if b.chunk > 0 && b.batch > 1 {
+		return errors.New("--chunk reads one sequence: leave out --batch")
+	}
+	m, name, err := b.open(kind)
 	if err != nil {
 		return err
 	}
 	threads := b.threadCounts(false)[0]
 	defer kernels.SetThreads(kernels.Threads())
 	kernels.SetThreads(threads)
-	params, _ := arch.Params(m)
-	r := &row{Bench: kind, Arch: name, Model: b.model, Impl: kernels.Impl(), Params: params, DType: storedAs(m).String(), Threads: threads, Unit: "tokens/s"}
-	prepare := map[string]func(arch.Model, int, *row) (work, error){"prefill": b.prefill, "decode": b.decode, "train": b.train}[kind]
-	w, err := prepare(m, vocab, r)
+	h, point, err := b.harness(kind, m, name)
 	if err != nil {
 		return err
 	}
+	defer h.Close()
+	params, _ := arch.Params(m)
+	r := &row{Bench: kind, Arch: name, Model: b.model, Impl: kernels.Impl(), Params: params, DType: storedAs(m).String(), Threads: threads, Unit: "tokens/s"}
+	b.describe(kind, r)
 	c := newCeilings([]int{threads})
-	// binding is the ceiling that the work has, in tokens/s, and its rate now.
-	binding := func() (best, now float64, name string) {
-		operations, bytes := w.load()
-		if kind == "decode" {
-			level := c.Level(bytes, threads)
-			scale := 1e9 / bytes * float64(orDefault(b.batch, 1))
-			return scale * c.Read[level][threads], scale * c.Now[level][threads], ceilingName(level)
-		}
-		scale := float64(w.tokens) * 1e9 / operations
-		return scale * c.FMA[threads], scale * c.Now["FMA"][threads], "fma_peak"
-	}
-	var around []float64
-	if around, err = b.sampleModel(w, r, c, binding); err != nil {
+	last, around, err := b.sampleModel(h, point, r, c)
+	if err != nil {
 		return err
 	}
 	c.measure(steadily)
-	best, _, name := binding()
-	r.finish(best, name)
-	r.pair(around)
+	scale, ceiling := b.binding(kind, last, c)
+	name, best := "fma_peak", c.FMA
+	if ceiling != fmaCeiling {
+		name, best = ceilingName(ceiling), c.Read[ceiling]
+	}
+	r.finish(scale*best[threads], name)
+	rates := make([]float64, len(around))
+	for i, now := range around {
+		rates[i] = scale * now[ceiling]
+	}
+	r.pair(rates)
 	return b.print([]*row{r})
 }
 
-// work is what is timed of a model.
-type work struct {
-	tokens int          // of a sample
-	reset  func()       // before a sample, not timed
-	sample func() error // is timed
-	// load is what the last sample asked of the machine: the operations of its
-	// matrix products in all, or the bytes that a step had to read.
-	load func() (operations, bytes float64)
+// harness is one that is ready for samples of the point.
+func (b *bench) harness(kind string, m arch.Model, name string) (h *workload.Harness, point int, err error) {
+	s := b.settings(kind)
+	if err := s.Complete(); err != nil {
+		return nil, 0, err
+	}
+	B, T := b.window(kind)
+	env := &workload.Env{Model: m, Arch: name, Tokens: benchText(max(B*T, leastText)+1, m.Vocab()), Vocab: m.Vocab(), Seed: 1}
+	if h, err = workload.NewHarness(workload.Of(s), s, env); err != nil {
+		return nil, 0, err
+	}
+	point = s.Points()[0]
+	if err = h.Ready([]int{point}); err == nil {
+		_, err = h.Visit(point)
+	}
+	if err != nil {
+		h.Close()
+		return nil, 0, err
+	}
+	return h, point, nil
 }
 
-// sampleModel takes the samples, after one to warm up, and the binding ceiling
-// before and after each.
-func (b *bench) sampleModel(w work, r *row, c *benchCeilings, binding func() (best, now float64, name string)) (around []float64, err error) {
-	p := b.progress(b.repeat + 1)
-	for i := range b.repeat + 1 {
-		w.reset()
-		start := time.Now()
-		if err := w.sample(); err != nil {
-			return nil, err
+// describe says what of the flags a row is of.
+func (b *bench) describe(kind string, r *row) {
+	B, T := b.window(kind)
+	if kind == kindDecode {
+		if r.Depth = &b.context; B > 1 {
+			r.Shape = fmt.Sprintf("B=%d", B)
 		}
-		if i > 0 {
-			r.Samples = append(r.Samples, float64(w.tokens)/time.Since(start).Seconds())
-		}
-		c.measure(briefly)
-		_, now, _ := binding()
-		around = append(around, now)
-		p.step(1)
+		return
 	}
-	return around, nil
+	r.Shape = fmt.Sprintf("B=%d T=%d", B, T)
+	if kind == kindPrefill && b.context > 0 {
+		r.Shape += fmt.Sprintf(" after=%d", b.context)
+	}
+	if b.chunk > 0 {
+		r.Shape += fmt.Sprintf(" chunk=%d", b.chunk)
+	}
+	if b.cascade {
+		r.Shape += " cascade"
+	}
+}
+
+// sampleModel takes the samples, and what the ceilings are before and after
+// each.
+func (b *bench) sampleModel(h *workload.Harness, point int, r *row, c *benchCeilings) (last *record.Record, around []map[string]float64, err error) {
+	count, end := b.progress(b.repeat)
+	defer end()
+	c.measure(briefly)
+	around = append(around, c.now())
+	for range b.repeat {
+		if last, err = h.Sample(point, 1); err != nil {
+			return nil, nil, err
+		}
+		tokens, _ := last.Value("tokens")
+		seconds, _ := last.Value("duration")
+		r.Samples = append(r.Samples, tokens/seconds)
+		c.measure(briefly)
+		around = append(around, c.now())
+		count()
+	}
+	return last, around, nil
+}
+
+// binding is the ceiling that a sample's work has, and how many tokens a second
+// each of its units is.
+func (b *bench) binding(kind string, r *record.Record, c *benchCeilings) (scale float64, ceiling string) {
+	if kind != kindDecode {
+		operations, _ := r.Value("operations_per_token")
+		return 1e9 / operations, fmaCeiling
+	}
+	B, _ := b.window(kind)
+	bytes, _ := r.Value("bytes_per_token")
+	return 1e9 / bytes, c.Level(bytes*float64(B), c.threads[0])
 }
 
 // open builds the model, or reads its file, where memory holds it and its work.
-func (b *bench) open(kind string) (m arch.Model, name string, vocab int, err error) {
+func (b *bench) open(kind string) (m arch.Model, name string, err error) {
 	if b.model != "" {
 		f, err := openModel(b.model, b.set, b.dtype)
 		if err != nil {
-			return nil, "", 0, err
+			return nil, "", err
 		}
 		f.close()
-		return f.Model, f.weights.Arch, f.Vocab(), b.fits(kind, f.outline)
+		return f.Model, f.weights.Arch, b.fits(kind, f.outline)
 	}
 	set, err := settings.Parse(b.set)
 	if err != nil {
-		return nil, "", 0, usageError{fmt.Errorf("--set: %w", err)}
+		return nil, "", usageError{fmt.Errorf("--set: %w", err)}
 	}
 	t, err := kernels.ParseDType(b.dtype)
 	if err != nil {
-		return nil, "", 0, err
+		return nil, "", err
 	}
 	o, err := arch.NewOutline(b.arch, set)
 	if err != nil {
-		return nil, "", 0, usageError{err}
+		return nil, "", usageError{err}
 	}
 	if err := b.fits(kind, o, b.weights(o, t)); err != nil {
-		return nil, "", 0, err
+		return nil, "", err
 	}
 	slow := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(b.out.stderr, "making the model's weights") })
 	defer slow.Stop()
 	if m, _, err = arch.Filled(b.arch, set, 1); err != nil {
-		return nil, "", 0, err
+		return nil, "", err
 	}
-	return m, b.arch, m.Vocab(), nn.Store(m, t)
+	return m, b.arch, nn.Store(m, t)
 }
 
 // storedAs is the type that most of a model's bytes are stored as.
@@ -130,165 +190,14 @@ func storedAs(m arch.Model) (most kernels.DType) {
 	return most
 }
 
-// text is some tokens [B,T].
-func text(B, T, vocab int) nn.Tokens {
-	tok := nn.Tokens{IDs: make([]int32, B*T), B: B, T: T}
-	for i := range tok.IDs {
-		tok.IDs[i] = int32((i*7919 + 13) % vocab)
-	}
-	return tok
-}
+// leastText is how many tokens the text has that is read over and over.
+const leastText = 4096
 
-// last are the vectors of the last position of h [B,T,C].
-func last(h *nn.Tensor) *nn.Tensor {
-	B, T, C := h.Dim(0), h.Dim(1), h.Dim(2)
-	y := nn.New(B, 1, C)
-	for b := range B {
-		copy(y.Data[b*C:(b+1)*C], h.Data[(b*T+T-1)*C:])
+// benchText is a text of n tokens.
+func benchText(n, vocab int) []int32 {
+	ids := make([]int32, n)
+	for i := range ids {
+		ids[i] = int32((i*7919 + 13) % vocab)
 	}
-	return y
-}
-
-// room tells whether m can hold that many positions.
-func room(m arch.Model, positions int) error {
-	if limit := arch.Context(m); limit > 0 && positions > limit {
-		return fmt.Errorf("%d tokens exceed the model's limit of %d positions: set context or rotary positions", positions, limit)
-	}
-	return nil
-}
-
-// prefill reads a text at once, after a context or from nothing, and scores
-// what follows it.
-func (b *bench) prefill(m arch.Model, vocab int, r *row) (work, error) {
-	B, T := b.window("prefill")
-	if err := room(m, b.context+T); err != nil {
-		return work{}, err
-	}
-	g, tok, begin, s := nn.Inference(), text(B, T, vocab), m.NewState(B), m.NewState(B)
-	arch.Reserve(s, b.context+T)
-	if b.context > 0 {
-		m.Forward(g, text(B, b.context, vocab), begin)
-	}
-	read, err := b.reader(m, g, tok, s)
-	if err != nil {
-		return work{}, err
-	}
-	r.Shape = fmt.Sprintf("B=%d T=%d", B, T)
-	if b.context > 0 {
-		r.Shape += fmt.Sprintf(" after=%d", b.context)
-	}
-	if b.chunk > 0 {
-		r.Shape += fmt.Sprintf(" chunk=%d", b.chunk)
-	}
-	if b.cascade {
-		r.Shape += " cascade"
-	}
-	return work{
-		tokens: B * T,
-		reset: func() {
-			arch.CopyState(s, begin)
-			g.Reset()
-			g.Work = nn.Work{}
-		},
-		sample: func() error {
-			m.Logits(g, last(read()))
-			return nil
-		},
-		load: func() (operations, bytes float64) { return float64(g.Work.Operations), 0 },
-	}, nil
-}
-
-// reader returns what reads tok from s: at once, or in chunks, these in order
-// or in a cascade.
-func (b *bench) reader(m arch.Model, g *nn.Graph, tok nn.Tokens, s arch.State) (func() *nn.Tensor, error) {
-	if b.chunk == 0 {
-		return func() *nn.Tensor { return m.Forward(g, tok, s) }, nil
-	}
-	if b.batch > 1 {
-		return nil, errors.New("--chunk reads one sequence: leave out --batch")
-	}
-	if !b.cascade {
-		return func() (h *nn.Tensor) {
-			for from := 0; from < tok.T; from += b.chunk {
-				to := min(from+b.chunk, tok.T)
-				g.Reset()
-				h = m.Forward(g, nn.Tokens{IDs: tok.IDs[from:to], B: 1, T: to - from}, s)
-			}
-			return h
-		}, nil
-	}
-	stack, ok := m.(arch.Layered)
-	if !ok {
-		return nil, errors.New("--cascade wants a model of layers, which this is not")
-	}
-	c := arch.NewCascade(stack)
-	return func() *nn.Tensor {
-		h := c.Run(tok, s, b.chunk)
-		g.Work = g.Work.Plus(c.Work())
-		return h
-	}, nil
-}
-
-// decode reads a context, then one token at a time, scoring what follows.
-func (b *bench) decode(m arch.Model, vocab int, r *row) (work, error) {
-	B, n := b.window("decode")
-	if err := room(m, b.context+n); err != nil {
-		return work{}, err
-	}
-	r.Depth = &b.context
-	if B > 1 {
-		r.Shape = fmt.Sprintf("B=%d", B)
-	}
-	g, s, saved := nn.Inference(), m.NewState(B), m.NewState(B)
-	arch.Reserve(s, b.context+n)
-	if b.context > 0 {
-		m.Forward(g, text(B, b.context, vocab), s)
-	}
-	arch.CopyState(saved, s)
-	tok, one := text(B, n, vocab), nn.Tokens{IDs: make([]int32, B), B: B, T: 1}
-	return work{
-		tokens: B * n,
-		reset: func() {
-			arch.CopyState(s, saved)
-			g.Work = nn.Work{}
-		},
-		sample: func() error {
-			for t := range n {
-				copy(one.IDs, tok.IDs[t*B:(t+1)*B])
-				g.Reset()
-				m.Logits(g, m.Forward(g, one, s))
-			}
-			return nil
-		},
-		load: func() (operations, bytes float64) { // the state grows evenly, if it does
-			return 0, float64(g.Work.WeightBytes/int64(n) + (arch.StateBytes(saved)+arch.StateBytes(s))/2)
-		},
-	}, nil
-}
-
-// train does whole optimiser steps.
-func (b *bench) train(m arch.Model, vocab int, r *row) (work, error) {
-	B, T := b.window("train")
-	if err := room(m, T); err != nil {
-		return work{}, err
-	}
-	r.Shape = fmt.Sprintf("B=%d T=%d", B, T)
-	t, tok, targets := train.NewTrainer(m, train.Default.AdamWConfig), text(B, T, vocab), text(B, T+1, vocab).IDs[1:B*T+1]
-	var before int64
-	return work{
-		tokens: B * T,
-		reset:  func() { before = t.Work().Operations },
-		sample: func() error {
-			_, _, err := t.Step(tok, targets, 1e-4)
-			return err
-		},
-		load: func() (operations, bytes float64) { return float64(t.Work().Operations - before), 0 },
-	}, nil
-}
-
-func orDefault(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
+	return ids
 }

@@ -87,28 +87,6 @@ func TestBenchFault(t *testing.T) {
 	}
 }
 
-func TestBenchModels(t *testing.T) {
-	for _, arch := range []string{"rwkv4", "transformer", "rnn"} {
-		for _, c := range []struct{ kind, dtype, ceiling string }{
-			{"prefill", "f32", "fma_peak"}, {"prefill", "q8_0", "fma_peak"},
-			{"decode", "f32", "read_bandwidth"}, {"decode", "q4_0", "read_bandwidth"}, {"train", "f32", "fma_peak"},
-		} {
-			out, _, err := call("bench", c.kind, "--arch", arch, "--set", "dim=64,layers=2,vocab=300", "--dtype", c.dtype, "--context", "8", "--tokens", "16", "--repeat", "2", "--format", "json")
-			if err != nil {
-				t.Errorf("%s %s: %v", arch, c.kind, err)
-				continue
-			}
-			r := rowsOf(t, out)[0]
-			if r.Bench != c.kind || r.Arch != arch || r.DType != c.dtype || r.Params == 0 || r.Unit != "tokens/s" || !strings.HasPrefix(r.CeilingName, c.ceiling) {
-				t.Errorf("row %+v", r)
-			}
-			if len(r.Samples) != 2 || r.Value <= 0 || r.Ceiling <= 0 || r.Percent <= 0 || (c.kind == "decode") != (r.Depth != nil) {
-				t.Errorf("figures of %+v", r)
-			}
-		}
-	}
-}
-
 // All ways to read a text ask for the same products.
 func TestBenchChunks(t *testing.T) {
 	m, _, err := arch.New("rwkv4", map[string]any{"dim": 64, "layers": 3}, 1)
@@ -117,25 +95,28 @@ func TestBenchChunks(t *testing.T) {
 	}
 	var first float64
 	for shape, b := range map[string]*bench{
-		"B=1 T=30":                 {},
-		"B=1 T=30 chunk=8":         {chunk: 8},
-		"B=1 T=30 chunk=8 cascade": {chunk: 8, cascade: true},
+		"B=1 T=30":                         {},
+		"B=1 T=30 after=9":                 {context: 9},
+		"B=1 T=30 chunk=8":                 {chunk: 8},
+		"B=1 T=30 chunk=8 cascade":         {chunk: 8, cascade: true},
+		"B=1 T=30 after=9 chunk=8 cascade": {context: 9, chunk: 8, cascade: true},
 	} {
 		b.tokens, b.batch = 30, 1
-		var r row
-		w, err := b.prefill(m, 256, &r)
+		h, point, err := b.harness(kindPrefill, m, "rwkv4")
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.reset()
-		if err := w.sample(); err != nil {
+		defer h.Close()
+		sampled, err := h.Sample(point, 3)
+		if err != nil {
 			t.Fatal(err)
 		}
-		operations, _ := w.load()
+		operations, _ := sampled.Value("operations_per_token")
 		if first == 0 {
 			first = operations
 		}
-		if r.Shape != shape || operations != first || first == 0 {
+		var r row
+		if b.describe(kindPrefill, &r); r.Shape != shape || operations != first || first == 0 {
 			t.Errorf("%s is called %q and asks for %g operations, another way for %g", shape, r.Shape, operations, first)
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
+
+	"workbench/experiments"
 )
 
 // A command is one row of the table.
@@ -28,6 +31,12 @@ type body func(args []string, out output) error
 
 // output is where a command writes: results to stdout, all else to stderr.
 type output struct{ stdout, stderr io.Writer }
+
+// newProgress tells on w how far a command is, on a line every two seconds
+// where it is no terminal.
+func newProgress(w io.Writer) *experiments.Progress {
+	return experiments.NewProgress(w, 2*time.Second)
+}
 
 var commands = []command{runCommand, listCommand, showCommand, reportCommand, logitsCommand, verifyCommand, trainCommand, evalCommand, generateCommand, convertCommand, benchCommand, doctorCommand, cellCommand}
 

@@ -82,10 +82,11 @@ func convert(from, to string, t kernels.DType, more map[string]any, out output) 
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	bar := newProgress(out.stderr, 0, "bytes")
+	p, last := newProgress(out.stderr), int64(0)
+	defer p.End()
 	return w.Convert(to, t, meta, func(done, total int64) error {
-		bar.total = int(total)
-		bar.step(int(done) - bar.done)
+		p.Count(int(done-last), int(total), "bytes")
+		last = done
 		return ctx.Err()
 	})
 }

@@ -104,7 +104,7 @@ func (e *evaluation) run(out output, m *fileModel, v tokenizer.Tokenizer) error 
 	}
 	var sum corpus.Score
 	var read reading
-	p, left := newProgress(out.stderr, 0, "tokens"), 1.0
+	p, scored, expected, left := newProgress(out.stderr), 0, 0, 1.0
 	err := corpus.Parts(e.text, e.part, e.end, func(part *corpus.Text, share float64) error {
 		docs, err := read.part(part, v, e.end)
 		switch {
@@ -127,11 +127,12 @@ func (e *evaluation) run(out output, m *fileModel, v tokenizer.Tokenizer) error 
 			most = min(most, int(math.Ceil(float64(e.tokens)*share)))
 		}
 		if share > 0 {
-			p.total = p.done + int(float64(most)*left/share) // what is left of the text, if it is as this part
+			expected = scored + int(float64(most)*left/share) // what is left of the text, if it is as this part
 		}
 		left -= share
 		score, err := train.EvaluateDocuments(m.Model, docs, e.batch, e.window, most, func(tokens int) bool {
-			p.step(tokens)
+			scored += tokens
+			p.Count(tokens, expected, "tokens")
 			return ctx.Err() == nil
 		})
 		sum = sum.Plus(score)
@@ -140,17 +141,22 @@ func (e *evaluation) run(out output, m *fileModel, v tokenizer.Tokenizer) error 
 		}
 		return err
 	})
-	interrupted := errors.Is(err, context.Canceled) && sum.Tokens > 0
-	if err != nil && !interrupted {
-		return err
+	p.End()
+	if interrupted := errors.Is(err, context.Canceled) && sum.Tokens > 0; err == nil || interrupted {
+		return e.result(out, m, sum, read.ended, interrupted)
 	}
+	return err
+}
+
+// result prints the score of what was read; ended tells that a document has.
+func (e *evaluation) result(out output, m *fileModel, sum corpus.Score, ended, interrupted bool) error {
 	if sum.Tokens == 0 {
 		return fmt.Errorf("corpus %s has no two tokens that follow each other: there is nothing to predict", e.text)
 	}
 	if loss := sum.Loss(); math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return fmt.Errorf("%s: the loss is %v: the weights overflow float32", m.path, loss)
 	}
-	if e.end != "" && !read.ended {
+	if e.end != "" && !ended {
 		if e.asked {
 			return e.endless()
 		}

@@ -17,6 +17,7 @@ import (
 	"workbench/arch"
 	"workbench/arch/nn"
 	"workbench/arch/tokenizer"
+	"workbench/experiments"
 )
 
 var generateCommand = command{
@@ -191,7 +192,7 @@ func (j *generation) sample(out output, m *fileModel, mem *memory, prompt, ends 
 	defer stop()
 	arch.Reserve(mem.state, mem.read+len(prompt)+j.n)
 	g := nn.Inference()
-	if err := mem.see(ctx, g, m.Model, prompt, newProgress(out.stderr, len(prompt), "tokens of the prompt")); err != nil {
+	if err := mem.see(ctx, g, m.Model, prompt, newProgress(out.stderr)); err != nil {
 		return err
 	}
 	if mem.B == 1 && j.batch > 1 {
@@ -201,7 +202,8 @@ func (j *generation) sample(out output, m *fileModel, mem *memory, prompt, ends 
 	if err := w.begin(mem.B); err != nil {
 		return err
 	}
-	p := newProgress(out.stderr, j.n, "tokens")
+	p := newProgress(out.stderr)
+	defer p.End()
 	next, begun := nn.Tokens{IDs: make([]int32, mem.B), B: mem.B, T: 1}, time.Now()
 	made, left := 0, mem.B
 	for ; made < j.n && left > 0 && ctx.Err() == nil; made++ {
@@ -227,9 +229,10 @@ func (j *generation) sample(out output, m *fileModel, mem *memory, prompt, ends 
 			mem.step(g, m.Model, next)
 		}
 		if mem.B > 1 || j.json {
-			p.step(1)
+			p.Count(1, j.n, "tokens")
 		}
 	}
+	p.End()
 	if err := w.end(); err != nil {
 		return err
 	}
@@ -241,7 +244,8 @@ func (j *generation) sample(out output, m *fileModel, mem *memory, prompt, ends 
 const pieceOfPrompt = 512
 
 // see reads the same tokens into every sequence.
-func (mem *memory) see(ctx context.Context, g *nn.Graph, m arch.Model, ids []int32, p *progress) error {
+func (mem *memory) see(ctx context.Context, g *nn.Graph, m arch.Model, ids []int32, p *experiments.Progress) error {
+	defer p.End()
 	for _, s := range mem.samplers {
 		s.saw(ids...)
 	}
@@ -255,7 +259,7 @@ func (mem *memory) see(ctx context.Context, g *nn.Graph, m arch.Model, ids []int
 			tok.IDs = append(tok.IDs, piece...)
 		}
 		mem.step(g, m, tok)
-		p.step(len(piece))
+		p.Count(len(piece), len(ids), "tokens of the prompt")
 	}
 	return nil
 }

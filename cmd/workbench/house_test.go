@@ -56,7 +56,7 @@ var rooms = map[string][]string{
 	"reports": {"arch/files", "experiments/record", "experiments/stats", "gonum.org/v1/plot", "github.com/go-echarts/go-echarts/v2",
 		"github.com/olekukonko/tablewriter", "codeberg.org/go-fonts/liberation", "golang.org/x/image"},
 	"cmd/workbench": {"arch", "arch/files", "arch/settings", "arch/archtest", "arch/checkpoint", "arch/nn", "arch/rnn", "arch/rwkv", "arch/tokenizer", "arch/transformer", "kernels", "kernels/kerneltest",
-		"experiments", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train", "experiments/workload", "reports", "golang.org/x/term"},
+		"experiments", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train", "experiments/workload", "reports"},
 
 	"experiments/meter/metertest": {},
 }

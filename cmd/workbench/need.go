@@ -4,6 +4,7 @@ import (
 	"workbench/arch"
 	"workbench/arch/checkpoint"
 	"workbench/experiments/meter"
+	"workbench/experiments/workload"
 	"workbench/kernels"
 )
 
@@ -97,16 +98,18 @@ func (b *bench) fits(kind string, o *arch.Outline, parts ...meter.Part) error {
 func (b *bench) need(kind string, o *arch.Outline, parts ...meter.Part) meter.Need {
 	B, T := b.window(kind)
 	switch kind {
-	case "prefill":
-		parts = append(parts, readingParts(o, B, b.context+T, max(b.context, min(T, orDefault(b.chunk, T))), 1, "a smaller --tokens, --context, --chunk or --batch")...)
-	case "decode":
-		work := readingParts(o, B, b.context+T, b.context, 1, "a smaller --context or --batch")
+	case kindPrefill:
+		work := readingParts(o, B, b.context+T, max(min(b.context, workload.ReadChunk), min(T, orDefault(b.chunk, T))), 1, "a smaller --tokens, --context, --chunk or --batch")
 		work[0].Bytes += o.StateBytes(B, b.context) // to begin every sample from
 		parts = append(parts, work...)
-	case "train", "layer":
+	case kindDecode:
+		work := readingParts(o, B, b.context+2*T, min(b.context, workload.ReadChunk), 1, "a smaller --context or --batch")
+		work[0].Bytes += o.StateBytes(B, b.context)
+		parts = append(parts, work...)
+	case kindTrain, kindLayer:
 		weights, activations := o.TrainBytes(float64(B)*float64(T), false)
 		gradients := meter.Part{Name: "gradients and moments", Bytes: weights * 3 / 4, Smaller: smallerModel}
-		if kind == "layer" {
+		if kind == kindLayer {
 			gradients = meter.Part{Name: "gradients", Bytes: weights / 4, Smaller: smallerModel}
 			activations -= o.LogitBytes(float64(B) * float64(T))
 		}

@@ -240,7 +240,7 @@ func FuzzState(f *testing.F) {
 	mem := newMemory(m, 2, &sampling{}, 1)
 	path := filepath.Join(dir, "seed")
 	for _, ids := range [][]int32{nil, {1, 2}} {
-		if err := mem.see(f.Context(), nn.Inference(), m, ids, newProgress(io.Discard, 0, "")); err != nil {
+		if err := mem.see(f.Context(), nn.Inference(), m, ids, newProgress(io.Discard)); err != nil {
 			f.Fatal(err)
 		}
 		if err := saveMemory(path, model, mem); err != nil {

@@ -336,7 +336,7 @@ func (j *trainJob) train(s *train.Session, dir string, o output) error {
 			return nil
 		},
 	})
-	view.clear()
+	view.End()
 	switch {
 	case errors.Is(err, context.Canceled):
 		if err := j.keep(s, dir, log); err != nil {

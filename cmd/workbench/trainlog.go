@@ -11,12 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"workbench/arch/files"
+	"workbench/experiments"
 	"workbench/experiments/train"
 	"workbench/kernels"
 )
@@ -156,60 +154,25 @@ func sha256File(path string) (string, error) {
 
 // trainView tells a person how far training is.
 type trainView struct {
-	w           io.Writer
-	s           *train.Session
-	peak        float64 // GFLOP/s of multiply-adds on all threads
-	begun, said time.Time
-	first       int // steps made before
-	width       int // of the terminal, 0: none
+	*experiments.Progress
+	s     *train.Session
+	peak  float64 // GFLOP/s of multiply-adds on all threads
+	begun time.Time
+	first int // steps made before
 }
 
 func newTrainView(s *train.Session, w io.Writer) *trainView {
-	now := time.Now()
-	v := &trainView{w: w, s: s, peak: kernels.FMAPeak(50 * time.Millisecond), begun: now, said: now, first: s.Made()}
-	if f, ok := w.(*os.File); ok {
-		v.width, _, _ = term.GetSize(int(f.Fd())) // 0 where it is none
-	}
-	return v
+	peak := kernels.FMAPeak(50 * time.Millisecond)
+	return &trainView{newProgress(w), s, peak, time.Now(), s.Made()}
 }
 
 func (v *trainView) step(p train.Progress) {
-	now := time.Now()
-	every := 2 * time.Second
-	if v.width > 0 {
-		every = 200 * time.Millisecond
-	}
-	if now.Sub(v.said) < every {
-		return
-	}
-	v.said = now
-	gone, steps := now.Sub(v.begun), p.Step-v.first
-	left := time.Duration(float64(gone) / float64(steps) * float64(p.Steps-p.Step)).Round(time.Second)
+	gone, steps := time.Since(v.begun), p.Step-v.first
+	left := time.Duration(float64(gone) / float64(steps) * float64(p.Steps-p.Step))
 	flops := float64(v.s.Work().Operations) / gone.Seconds() / 1e9
-	v.draw(float64(p.Step)/float64(p.Steps), fmt.Sprintf("step %d of %d  about %s left  loss %.4f  %.0f tokens/s  %.0f %% of the FMA peak",
-		p.Step, p.Steps, left, p.Loss, p.TokensPerSecond, 100*flops/v.peak))
-}
-
-// draw shows a line: on a terminal behind a bar, in place of the one before.
-func (v *trainView) draw(share float64, line string) {
-	if v.width == 0 {
-		fmt.Fprintln(v.w, line)
-		return
-	}
-	const bar = 12
-	full := int(share * bar)
-	line = "[" + strings.Repeat("#", full) + strings.Repeat(".", bar-full) + "] " + line
-	fmt.Fprintf(v.w, "\r\x1b[K%.*s", v.width-1, line)
-}
-
-// clear takes a bar away.
-func (v *trainView) clear() {
-	if v.width > 0 {
-		fmt.Fprint(v.w, "\r\x1b[K")
-	}
+	v.At(fmt.Sprintf("step %d of %d  loss %.4f  %.0f %% of the FMA peak", p.Step, p.Steps, p.Loss, 100*flops/v.peak), p.TokensPerSecond, left)
 }
 
 func (v *trainView) point(p train.Point) {
-	v.clear()
-	fmt.Fprintf(v.w, "step %d  held-out %.4f bits a byte (%.4f nats a token), training loss %.4f nats\n", p.Step, p.Score, p.ValLoss, p.TrainLoss)
+	v.Say("step %d  held-out %.4f bits a byte (%.4f nats a token), training loss %.4f nats", p.Step, p.Score, p.ValLoss, p.TrainLoss)
 }

@@ -108,9 +108,9 @@ func (s *Set) End(w Work, r *record.Record) {
 	}
 }
 
-// Once lets each Once meter run the work, and adds their readings to r. It
-// returns the duration of the last run.
-func (s *Set) Once(work func() error, r *record.Record) (took time.Duration, err error) {
+// Once lets each Once meter run the work, each time after prepare, and adds
+// their readings to r. It returns the duration of the last run.
+func (s *Set) Once(prepare, work func() error, r *record.Record) (took time.Duration, err error) {
 	timed := func() error {
 		begin := time.Now()
 		err := work()
@@ -121,6 +121,9 @@ func (s *Set) Once(work func() error, r *record.Record) (took time.Duration, err
 		o, ok := m.(Once)
 		if !ok {
 			continue
+		}
+		if err := prepare(); err != nil {
+			return 0, err
 		}
 		reading, err := o.Once(timed)
 		if err != nil {

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -40,12 +41,11 @@ func (d *Decode) Complete() error {
 func (d *Decode) Need(o *arch.Outline) []meter.Part {
 	states, deepest := 0.0, 0.0
 	for _, depth := range d.Depth {
-		most := depth + d.Room(depth)
-		if within(o, most) < most {
+		if within(o, depth+d.Tokens) < depth+d.Tokens {
 			continue
 		}
 		states += o.StateBytes(d.Batch, depth)
-		deepest = max(deepest, o.StateBytes(d.Batch, most))
+		deepest = max(deepest, o.StateBytes(d.Batch, within(o, depth+d.Room(depth))))
 	}
 	return []meter.Part{weights(o), {Name: "states", Bytes: states + deepest, Smaller: "a smaller decode.depth or decode.batch"}}
 }
@@ -59,12 +59,21 @@ func (d *Decode) Climbs() bool { return true }
 // Most implements Timed: so few steps that it is still a sample of that depth.
 func (d *Decode) Most(depth int) int { return max(1, d.Room(depth)/d.Tokens) }
 
-// Room is the most tokens a sample at a depth may decode.
-func (d *Decode) Room(depth int) int { return max(2*d.Tokens, depth/2) }
+// Room is the most tokens a sample at a depth may decode, where the model has
+// positions for them. Without a shortest sample the work is not repeated.
+func (d *Decode) Room(depth int) int {
+	if d.SampleMS == 0 {
+		return 2 * d.Tokens
+	}
+	return max(2*d.Tokens, depth/2)
+}
 
 // Start implements Timed.
 func (d *Decode) Start(e *Env) (Task, error) {
-	t := &decoding{plan: d}
+	t := &decoding{plan: d, limit: math.MaxInt}
+	if limit := arch.Context(e.Model); limit > 0 {
+		t.limit = limit
+	}
 	t.reader = reader{model: e.Model, graph: nn.Inference(), text: e.Tokens, batch: d.Batch, state: e.Model.NewState(d.Batch)}
 	t.latency = make([]float64, 0, d.Room(d.Depth[len(d.Depth)-1]))
 	return t, nil
@@ -74,6 +83,7 @@ func (d *Decode) Start(e *Env) (Task, error) {
 type decoding struct {
 	reader
 	plan    *Decode
+	limit   int // of positions
 	saved   map[int]arch.State
 	latency []float64 // seconds of the steps since the last Restore
 	bytes   int64     // of the state at the current point
@@ -82,19 +92,26 @@ type decoding struct {
 // fresh makes the state one that has seen nothing, with room to grow.
 func (t *decoding) fresh(room int) {
 	t.state, t.pos = t.model.NewState(t.batch), 0
-	arch.Reserve(t.state, room)
+	arch.Reserve(t.state, min(room, t.limit))
 }
+
+// AtOnce implements Bounded: as often as the model has positions for.
+func (t *decoding) AtOnce(depth int) int { return max(1, (t.limit-depth)/t.plan.Tokens) }
 
 // Reach implements Task.
 func (t *decoding) Reach(depth int) error {
-	if err := fits(t.model, depth+t.plan.Room(depth)); err != nil {
+	if err := Fits(t.model, depth+t.plan.Tokens); err != nil {
 		return err
+	}
+	if t.saved[depth] != nil {
+		t.Restore(depth)
+		return nil
 	}
 	// Note: no more room than this depth needs, for its memory is measured.
 	if room := depth + 2*t.plan.Tokens; t.pos > depth {
 		t.fresh(room)
 	} else {
-		arch.Reserve(t.state, room)
+		arch.Reserve(t.state, min(room, t.limit))
 	}
 	t.readTo(depth)
 	t.bytes = arch.StateBytes(t.state)
@@ -106,6 +123,9 @@ func (t *decoding) Save(depths []int) error {
 	t.saved = map[int]arch.State{}
 	if len(depths) > 0 {
 		deepest := depths[len(depths)-1]
+		if err := Fits(t.model, deepest+t.plan.Tokens); err != nil {
+			return err
+		}
 		t.fresh(deepest + t.plan.Room(deepest))
 	}
 	for _, depth := range depths {

@@ -64,7 +64,7 @@ func compareStates(t *testing.T, got, want arch.State) {
 
 // TestRoom: a sample of decoding stays at its depth.
 func TestRoom(t *testing.T) {
-	d := &Decode{Tokens: 16}
+	d := &Decode{Tokens: 16, Timing: Timing{SampleMS: 1}}
 	for depth, want := range map[int]int{0: 2, 64: 2, 1024: 32} {
 		if got := d.Most(depth); got != want {
 			t.Errorf("depth %d: %d repeats, want %d", depth, got, want)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"time"
 
 	"workbench/arch"
@@ -56,10 +57,16 @@ func (h *Harness) Close() { h.meters.Close() }
 func (h *Harness) Visit(point int) (unit time.Duration, err error) {
 	r := &record.Record{Keys: map[string]any{}}
 	h.points[point] = r
-	if err := h.task.Reach(point); err != nil {
-		return 0, err
+	most, left := h.atOnce(point), 0
+	reach := func() error {
+		if left > 0 {
+			return nil
+		}
+		left = most
+		return h.task.Reach(point)
 	}
-	unit, err = h.meters.Once(func() error {
+	unit, err = h.meters.Once(reach, func() error {
+		left--
 		_, err := h.task.Work()
 		return err
 	}, r)
@@ -69,12 +76,22 @@ func (h *Harness) Visit(point int) (unit time.Duration, err error) {
 	return unit, err
 }
 
-// Ready prepares the points that will be sampled, which are rising.
+// atOnce is how often a point's work may be done from there on.
+func (h *Harness) atOnce(point int) int {
+	if b, ok := h.task.(Bounded); ok {
+		return b.AtOnce(point)
+	}
+	return math.MaxInt
+}
+
+// Ready prepares the points that will be sampled, which are rising. Where memory
+// is not asked for it may come before Visit, which then has less to do.
 func (h *Harness) Ready(points []int) error { return h.task.Save(points) }
 
-// Sample does a point's work that often, with only the work on the clock. Where
-// a meter asks for a longer sample, more is done: in a workload that climbs, once
-// more from the point on, so that every token is at the places of the point.
+// Sample does a point's work that often, with only the work on the clock: from
+// the point on again where it cannot be done so often at once. Where a meter
+// asks for a longer sample, more is done: in a workload that climbs, once more
+// from the point on, so that every token is at the places of the point.
 func (h *Harness) Sample(point, repeats int) (*record.Record, error) {
 	visited := h.points[point]
 	if visited == nil {
@@ -87,13 +104,18 @@ func (h *Harness) Sample(point, repeats int) (*record.Record, error) {
 	if h.climbs {
 		more = repeats
 	}
-	s := sample{Harness: h}
+	s, most := sample{Harness: h}, h.atOnce(point)
 	h.task.Restore(point)
 	h.meters.Begin()
-	err := s.work(repeats)
-	for err == nil && !h.meters.Enough() {
+	n := min(repeats, most)
+	err := s.work(n)
+	for done := n; err == nil && (done < repeats || !h.meters.Enough()); done += n {
+		if n = more; done < repeats {
+			n = repeats - done
+		}
+		n = min(n, most)
 		h.task.Restore(point)
-		err = s.work(more)
+		err = s.work(n)
 	}
 	if err != nil {
 		return nil, err

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	readChunk  = 256 // tokens a Forward call while a context is read
-	warmTokens = 32  // steps after a restored state, untimed: the first twenty find the caches full of another process
+	// ReadChunk is how many tokens a call reads of a context.
+	ReadChunk  = 256
+	warmTokens = 32 // steps after a restored state, untimed: the first twenty find the caches full of another process
 )
 
 // reader feeds a text to a model and keeps count of the position. A text that
@@ -54,12 +55,12 @@ func (r *reader) read(n int) *nn.Tensor {
 // readTo feeds tokens until the state holds that many.
 func (r *reader) readTo(pos int) {
 	for r.pos < pos {
-		r.read(min(readChunk, pos-r.pos))
+		r.read(min(ReadChunk, pos-r.pos))
 	}
 }
 
-// fits tells whether the model can hold that many positions.
-func fits(m arch.Model, positions int) error {
+// Fits tells whether a model can hold that many positions.
+func Fits(m arch.Model, positions int) error {
 	if limit := arch.Context(m); limit > 0 && positions > limit {
 		return fmt.Errorf("%d tokens exceed the model's limit of %d positions: set context or rotary positions", positions, limit)
 	}

@@ -21,6 +21,9 @@ type Option struct {
 func (w *Workload) Options() []Option {
 	var out []Option
 	eachField(w.Defaults(), func(key string, f reflect.StructField, v reflect.Value) {
+		if v.Kind() == reflect.Pointer {
+			v = reflect.Zero(v.Type().Elem())
+		}
 		o := Option{Key: key, Default: v.Interface(), Doc: f.Tag.Get("doc")}
 		if least, most := f.Tag.Get("min"), f.Tag.Get("max"); most != "" {
 			var err1, err2 error
@@ -52,6 +55,15 @@ func eachField(s Settings, f func(key string, field reflect.StructField, v refle
 		}
 	}
 	walk(reflect.ValueOf(s).Elem())
+}
+
+// given is an optional setting, a pointer so that what is given as 0 or false
+// is told from what is left out.
+func given[T any](setting *T) (value T) {
+	if setting != nil {
+		value = *setting
+	}
+	return value
 }
 
 // Merge lays the settings that over gives over those of base, both of one

@@ -66,6 +66,15 @@ func TestMerge(t *testing.T) {
 	if base.SampleMS != 5 || over.Tokens != 0 {
 		t.Errorf("merging changed %+v or %+v", base, over)
 	}
+	optional := &Prefill{Tokens: 3, Context: new(4), Cascade: new(true)}
+	for _, c := range []struct{ over, want *Prefill }{
+		{&Prefill{Tokens: 2}, &Prefill{Tokens: 2, Context: new(4), Cascade: new(true)}},
+		{&Prefill{Context: new(0), Cascade: new(false)}, &Prefill{Tokens: 3, Context: new(0), Cascade: new(false)}},
+	} {
+		if got := Merge(optional, c.over); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("merged is %+v, want %+v", got, c.want)
+		}
+	}
 	if got := Merge(base, nil); got != Settings(base) {
 		t.Errorf("merged with nothing is %+v", got)
 	}

@@ -67,7 +67,7 @@ func (t *training) batch() int { return t.plan.BatchTokens / t.context }
 
 // Reach implements Task.
 func (t *training) Reach(context int) error {
-	if err := fits(t.model, context); err != nil {
+	if err := Fits(t.model, context); err != nil {
 		return err
 	}
 	// Note: a fresh trainer, so that a point's memory is not another's.

@@ -94,7 +94,7 @@ func (t *Timing) Climbs() bool { return false }
 
 // A Task is the work of one arm.
 type Task interface {
-	// Reach makes a point the current one for the first time.
+	// Reach makes a point the current one, for the first times.
 	Reach(point int) error
 	// Save prepares for Restore of these points, which are rising.
 	Save(points []int) error
@@ -110,6 +110,10 @@ type Task interface {
 	// Series are the numbers behind what was done since Restore.
 	Series() []record.Series
 }
+
+// A Bounded task cannot do its work again and again from a point on: no more
+// often than AtOnce, at least once, after a Reach or a Restore.
+type Bounded interface{ AtOnce(point int) int }
 
 // Load is counted work: operations of matrix products, and bytes of weights and
 // state that had to be read.
