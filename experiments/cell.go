@@ -81,8 +81,11 @@ func (c *cell) do(r request) (reply, error) {
 	switch r.Op {
 	case opVisit:
 		unit, err := c.harness.Visit(r.Point)
-		return reply{UnitNS: unit.Nanoseconds(), RSS: peakRSS()}, err
+		return reply{UnitNS: unit.Nanoseconds(), RSS: peakRSS(), Visited: c.harness.Visited(r.Point)}, err
 	case opReady:
+		for point, visited := range r.Visited {
+			c.harness.Adopt(point, visited)
+		}
 		err := c.harness.Ready(r.Points)
 		return reply{RSS: peakRSS()}, err
 	case opSample:
@@ -116,7 +119,7 @@ func (c *cell) start(s *spec) (reply, error) {
 		return reply{}, err
 	}
 	c.spec, c.workload, c.settings, c.config = s, w, settings, config
-	c.env = workload.Env{Model: m, Arch: s.Arch, Corpus: s.Corpus, Tokens: s.Tokens, Vocab: m.Vocab(), Seed: s.Seed}
+	c.env = workload.Env{Model: m, Arch: s.Arch, Corpus: s.Corpus, Tokens: s.Tokens, Vocab: m.Vocab(), Seed: s.Seed, Folder: s.Folder}
 	c.env.Progress = func(done, total int, rate float64) { c.send(reply{Progress: &progressNote{done, total, rate}}) }
 	if _, timed := settings.(workload.Timed); timed {
 		if c.harness, err = workload.NewHarness(w, settings, &c.env); err != nil {

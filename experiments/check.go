@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 
+	"workbench/experiments/corpus"
 	"workbench/experiments/workload"
 )
 
@@ -32,7 +33,7 @@ func (s *Study) normalise() error {
 		}
 		seen[p.Name] = true
 		p.Seeds = firstOf(p.Seeds, s.Seeds, 3)
-		p.Corpus = firstOf(p.Corpus, s.Corpus, "go")
+		p.Corpus = firstOf(p.Corpus, s.Corpus, corpus.Default)
 		p.Title = firstOf(p.Title, p.Name)
 	}
 	s.Seeds, s.Corpus = 0, ""

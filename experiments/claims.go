@@ -29,6 +29,16 @@ func (s *Study) checkClaims(have map[string]*facts) error {
 			if key, why := checkRule(r, have); why != "" {
 				return faultf(at("claims", i, "rules", j, key), "claim %s: %s", c.ID, why)
 			}
+			if r.Control == nil {
+				continue
+			}
+			control := r.OfControl()
+			if key, why := checkRule(control, have); why != "" {
+				return faultf(at("claims", i, "rules", j, "control", key), "claim %s: control: %s", c.ID, why)
+			}
+			if r.Control = nil; control == r {
+				return faultf(at("claims", i, "rules", j, "control"), "claim %s: the control is the rule itself", c.ID)
+			}
 		}
 	}
 	return nil

@@ -17,6 +17,7 @@ type arm struct {
 	Arch   string
 	Config map[string]any // fully resolved
 
+	placebo        bool // the baseline once more
 	params, nonEmb int
 	outline        *arch.Outline
 }

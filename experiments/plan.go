@@ -15,23 +15,26 @@ import (
 // A profile says how much time a run may take.
 type profile struct {
 	timing    time.Duration // for all timing groups together, 0: no limit
-	minRounds int           // fewer than 6 give no 95 % interval of a median
+	minRounds int           // blocks at least
 	timeout   time.Duration // of one request to a cell
 	idle      time.Duration // measuring the idle power, where there is a counter
 }
 
 var profiles = map[string]profile{
 	"smoke": {timing: 20 * time.Second, minRounds: 2, timeout: time.Minute, idle: time.Second},
-	"quick": {timing: 150 * time.Second, minRounds: 6, timeout: 10 * time.Minute, idle: 10 * time.Second},
-	"full":  {minRounds: 6, timeout: 12 * time.Hour, idle: 30 * time.Second},
+	"quick": {timing: 150 * time.Second, minRounds: 8, timeout: 10 * time.Minute, idle: 10 * time.Second},
+	"full":  {minRounds: 20, timeout: 12 * time.Hour, idle: 30 * time.Second},
 }
 
-// profileOf is the time plan of a profile; a study's own profiles have no limit.
+// profileOf is the time plan of a profile; a study's own profiles have no limit,
+// and the blocks that they ask for.
 func profileOf(name string) profile {
 	if p, ok := profiles[name]; ok {
 		return p
 	}
-	return profiles["full"]
+	own := profiles["full"]
+	own.minRounds = 2
+	return own
 }
 
 // A timedGroup is the arms of a part in one timed workload: their processes take
@@ -67,11 +70,26 @@ func (p *Part) groups(arms []arm) []*timedGroup {
 	for _, s := range p.Measure {
 		if t, ok := s.(workload.Timed); ok {
 			plan := t.Plan()
-			out = append(out, &timedGroup{p, workload.Of(s), t, arms, t.Points(), plan.Rounds, time.Duration(plan.SampleMS) * time.Millisecond})
+			out = append(out, &timedGroup{p, workload.Of(s), t, p.withPlacebo(arms), t.Points(), plan.Rounds, time.Duration(plan.SampleMS) * time.Millisecond})
 		}
 	}
 	return out
 }
+
+// withPlacebo are the arms and the baseline once more: what the two differ by is
+// what starts differ by.
+func (p *Part) withPlacebo(arms []arm) []arm {
+	i := slices.IndexFunc(arms, func(a arm) bool { return a.Label == p.Baseline })
+	if i < 0 {
+		return arms
+	}
+	placebo := arms[i]
+	placebo.Label, placebo.placebo = placeboOf(p.Baseline), true
+	return append(slices.Clone(arms), placebo)
+}
+
+// placeboOf is the name in records of the baseline once more.
+func placeboOf(baseline string) string { return baseline + " again" }
 
 // id is a cell's stable name: what it is, in 12 hexadecimal digits.
 func id(part, label, workload, what string, config map[string]any, settings any) string {
@@ -116,27 +134,22 @@ type cost struct {
 	round time.Duration
 }
 
-// planRounds fits rounds into the time left, 0 meaning no limit. Where not
-// even the least number fits, points are dropped: the deepest where depth is
-// what costs, else the dearest between the ends, since the ends tell most. Three
-// points, which a slope needs, and the least number of rounds are kept in any case.
-func planRounds(left time.Duration, costs []cost, asked, least int, byDepth bool) (rounds int, points []int) {
-	least = min(least, asked)
+// planPoints are the points that all rounds can be taken at within the time left,
+// 0 meaning no limit: neither starts nor rounds are cut. Points are dropped, the
+// furthest where the work climbs, else the dearest between the ends, since the
+// ends tell most. Three points, which a slope needs, are kept in any case.
+func planPoints(left, start time.Duration, costs []cost, rounds int, climbs bool) (points []int) {
 	costs = slices.Clone(costs)
-	for {
-		var round time.Duration
+	for left != 0 && len(costs) > 3 {
+		all := start
 		for _, c := range costs {
-			round += c.round
+			all += c.round
 		}
-		rounds = asked
-		if left != 0 && round > 0 {
-			rounds = max(0, min(asked, int(left/round)))
-		}
-		if rounds >= least || len(costs) <= 3 {
+		if time.Duration(rounds)*all <= left {
 			break
 		}
 		drop := len(costs) - 1
-		if !byDepth {
+		if !climbs {
 			drop = 1
 			for i := range costs[1 : len(costs)-1] {
 				if costs[i+1].round > costs[drop].round {
@@ -149,7 +162,7 @@ func planRounds(left time.Duration, costs []cost, asked, least int, byDepth bool
 	for _, c := range costs {
 		points = append(points, c.point)
 	}
-	return max(rounds, least), points
+	return points
 }
 
 // nextFits tells whether the next depth can be reached within the time left,

@@ -8,37 +8,30 @@ import (
 	"workbench/experiments/workload"
 )
 
-func TestPlanRounds(t *testing.T) {
-	costs := []cost{{128, 1 * time.Second}, {256, 1 * time.Second}, {512, 2 * time.Second}, {1024, 4 * time.Second}}
-	all, fewer := []int{128, 256, 512, 1024}, []int{128, 256, 512}
+func TestPlanPoints(t *testing.T) {
+	costs := []cost{{64, time.Second}, {256, time.Second}, {512, 2 * time.Second}, {1024, 3 * time.Second}}
+	all, fewer := []int{64, 256, 512, 1024}, []int{64, 256, 512}
 	for _, c := range []struct {
-		left        time.Duration
-		asked       int
-		least       int
-		rounds      int
-		points      []int
-		whatIsGiven string
+		left time.Duration
+		want []int
+		why  string
 	}{
-		{0, 8, 6, 8, all, "all without a limit"},
-		{64 * time.Second, 8, 6, 8, all, "all: 8 rounds of 8 s"},
-		{63 * time.Second, 8, 6, 7, all, "a round up"},
-		{47 * time.Second, 8, 6, 8, fewer, "the deepest point up: 6 rounds of 8 s do not fit"},
-		{25 * time.Second, 8, 6, 6, fewer, "the deepest point and rounds up"},
-		{3 * time.Second, 8, 6, 6, fewer, "no more than three points and the least number of rounds allow"},
-		{3 * time.Second, 2, 6, 2, fewer, "no more rounds than asked"},
+		{0, all, "all without a limit"},
+		{64 * time.Second, all, "8 blocks of 7 s and a second of starts"},
+		{63 * time.Second, fewer, "the deepest point is left out"},
+		{3 * time.Second, fewer, "three points are kept"},
 	} {
-		rounds, points := planRounds(c.left, costs, c.asked, c.least, true)
-		if rounds != c.rounds || !slices.Equal(points, c.points) {
-			t.Errorf("%v, %d rounds: got %d rounds of %v, want %d of %v (%s)", c.left, c.asked, rounds, points, c.rounds, c.points, c.whatIsGiven)
+		if points := planPoints(c.left, time.Second, costs, 8, true); !slices.Equal(points, c.want) {
+			t.Errorf("%v: got %v, want %v (%s)", c.left, points, c.want, c.why)
 		}
 	}
 	byChunk := []cost{{1, 4 * time.Second}, {16, 2 * time.Second}, {256, 3 * time.Second}, {1024, 1 * time.Second}}
 	for left, want := range map[time.Duration][]int{
-		60 * time.Second: {1, 16, 256, 1024},
-		59 * time.Second: {1, 16, 1024},
+		80 * time.Second: {1, 16, 256, 1024},
+		79 * time.Second: {1, 16, 1024},
 		time.Second:      {1, 16, 1024},
 	} {
-		if _, points := planRounds(left, byChunk, 8, 6, false); !slices.Equal(points, want) {
+		if points := planPoints(left, 0, byChunk, 8, false); !slices.Equal(points, want) {
 			t.Errorf("%v: points %v, want %v: the ends stay", left, points, want)
 		}
 	}

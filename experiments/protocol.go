@@ -17,6 +17,7 @@ type spec struct {
 	Threads  int             `json:"threads"`
 	Corpus   string          `json:"corpus,omitempty"` // that the child opens, for training
 	Tokens   []int32         `json:"tokens"`           // to work on
+	Folder   string          `json:"folder,omitempty"` // of all processes of the arm
 }
 
 // newSpec is the spec of an arm in a workload with its settings.
@@ -39,11 +40,13 @@ const (
 
 // request is one line to a child.
 type request struct {
-	Op      string `json:"op"`
-	Spec    *spec  `json:"spec,omitempty"`    // start
-	Point   int    `json:"point,omitempty"`   // visit, sample: depth, chunk or context
-	Points  []int  `json:"points,omitempty"`  // ready, rising
-	Repeats int    `json:"repeats,omitempty"` // sample: how often the work is done
+	Op     string `json:"op"`
+	Spec   *spec  `json:"spec,omitempty"`   // start
+	Point  int    `json:"point,omitempty"`  // visit, sample: depth, chunk or context
+	Points []int  `json:"points,omitempty"` // ready, rising
+	// Visited is, of ready, what an earlier process of the arm read at its visits.
+	Visited map[int]*record.Record `json:"visited,omitempty"`
+	Repeats int                    `json:"repeats,omitempty"` // sample: how often the work is done
 	// Cells are those of run.
 	Cells []workload.Cell `json:"cells,omitempty"`
 }
@@ -54,6 +57,8 @@ type reply struct {
 	Error    string        `json:"error,omitempty"`    // the operation cannot be done, the child lives
 	UnitNS   int64         `json:"unit_ns,omitempty"`  // visit: time of the work once
 	RSS      int64         `json:"rss,omitempty"`      // peak so far
+	// Visited is, of visit, what was read.
+	Visited *record.Record `json:"visited,omitempty"`
 	// Records hold what the child measured; the parent knows the rest.
 	Records []record.Record `json:"records,omitempty"`
 }

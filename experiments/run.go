@@ -158,6 +158,9 @@ func (r *runner) lay() error {
 	for i := range r.study.Parts {
 		p := &r.study.Parts[i]
 		part := record.Part{Name: p.Name, Title: p.Title, Note: p.Note, Baseline: p.Baseline}
+		if len(p.groups(nil)) > 0 {
+			part.Placebo = placeboOf(p.Baseline)
+		}
 		for _, a := range r.arms[p.Name] {
 			part.Arms = append(part.Arms, a.Label)
 		}

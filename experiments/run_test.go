@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		beParent()
 	}
 	describe = func(bool) record.Host { return record.Host{CPU: "test"} }
+	quick := profiles["quick"]
+	quick.minRounds = 2 // for the sake of time
+	profiles["quick"] = quick
 	os.Exit(m.Run())
 }
 
@@ -87,6 +90,9 @@ func TestRun(t *testing.T) {
 			t.Errorf("record %+v", r)
 		}
 		for _, v := range r.Values {
+			if r.Keys[record.KeyPlacebo] == true {
+				break // of which claims are not made
+			}
 			kind, zero := record.RuleDifference, 0.0
 			if isCheck(v.Quantity) {
 				kind = record.RuleCheck
@@ -107,8 +113,8 @@ func TestRun(t *testing.T) {
 	if len(count) > 0 {
 		t.Errorf("records of unplanned cells: %v", count)
 	}
-	checkOrder(t, only(records, "decode"), 6)
-	checkOrder(t, only(records, "prefill"), 9)
+	checkOrder(t, only(records, "decode"), 8)
+	checkOrder(t, only(records, "prefill"), 12)
 	checkValues(t, records)
 	if !strings.Contains(log.String(), "held-out loss") {
 		t.Errorf("progress is %q", log.String())
@@ -128,10 +134,10 @@ func checkOrder(t *testing.T, records []record.Record, perRound int) {
 				t.Errorf("record %d of round %d says round %d, slot %d", i, len(orders), block, slot)
 			}
 			point := key(t, &r, axisOf(r.Text(record.KeyWorkload)))
-			if i%3 > 0 && !strings.Contains(order[strings.LastIndex(order, "|"):], fmt.Sprint("@", point)) {
+			if i%4 > 0 && !strings.Contains(order[strings.LastIndex(order, "|"):], fmt.Sprint("@", point)) {
 				t.Errorf("round %d: slot %d measures point %d before the models at the point before are through", len(orders), i, point)
 			}
-			if i%3 == 0 {
+			if i%4 == 0 {
 				order += "|"
 			}
 			order += fmt.Sprint(r.Text(record.KeyArm), "@", point, " ")
@@ -172,7 +178,11 @@ func checkValues(t *testing.T, records []record.Record) {
 	t.Helper()
 	shares := map[string][2]float64{} // by cell
 	for _, r := range records {
-		label, tokens := r.Text(record.KeyArm), 0
+		label, again := strings.CutSuffix(r.Text(record.KeyArm), " again")
+		if again != (r.Keys[record.KeyPlacebo] == true) {
+			t.Errorf("a placebo that is not called so, or the other way round: %v", r.Keys)
+		}
+		tokens := 0
 		if r.Find("tokens") != nil {
 			tokens = int(number(t, &r, "tokens"))
 		}
@@ -391,9 +401,9 @@ func TestApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Each to be set up, and to take the samples of three rounds.
-	if n := strings.Count(string(lines), "decode "); n != 2*(1+3) {
-		t.Errorf("%d processes were started for decode, want a fresh one for each model and round and one before, 8:\n%s", n, lines)
+	// Each to be visited, and with the placebo to take the samples of three rounds.
+	if n := strings.Count(string(lines), "decode "); n != 2+3*3 {
+		t.Errorf("%d processes were started for decode, want one for each model and then three for each round, 11:\n%s", n, lines)
 	}
 }
 

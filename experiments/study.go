@@ -27,7 +27,7 @@ type Study struct {
 	Question string         `yaml:"question,omitempty"`
 	Method   string         `yaml:"method,omitempty"`
 	Predicts string         `yaml:"predicts,omitempty"`
-	Corpus   string         `yaml:"corpus,omitempty"` // name or path, "go" by default
+	Corpus   string         `yaml:"corpus,omitempty"` // name or path, corpus.Default where it is left out
 	Seeds    int            `yaml:"seeds,omitempty"`  // of quality, 3 by default
 	Match    float64        `yaml:"match,omitempty"`
 	Arch     []Arch         `yaml:"arch,omitempty"`

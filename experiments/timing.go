@@ -4,24 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"workbench/arch/nn"
 	"workbench/experiments/meter"
 	"workbench/experiments/record"
-	"workbench/experiments/stats"
 )
 
 // A timedArm is one arm of a group, with the process that runs it.
 type timedArm struct {
-	arm   arm
-	child *child
-	units map[int]time.Duration // the work of a point, once
-	bad   map[int]bool          // points that failed
-	rss   int64                 // peak after it was set up
-	out   error                 // why it is measured no more
+	arm     arm
+	child   *child
+	folder  string                 // of its processes
+	units   map[int]time.Duration  // the work of a point, once
+	visited map[int]*record.Record // what was read at the first visit of a point
+	bad     map[int]bool           // points that failed
+	start   time.Duration          // of a process, until it can take samples
+	rss     int64                  // peak after all points were visited
+	out     error                  // why it is measured no more
 }
 
 // interleaved is a timing group under way.
@@ -29,29 +33,32 @@ type interleaved struct {
 	*runner
 	*timedGroup
 	timed   []*timedArm
-	repeats map[string]int               // by label and point
-	times   map[int]map[string][]float64 // ns a token, by point and label
+	repeats map[string]int // by label and point
 	begun   time.Time
 	limit   time.Duration // for the whole group, 0: none
 	expect  time.Duration // for all rounds
 }
 
-// timing measures a group. All processes are started and warmed; then in each
-// round each takes its samples in turn, in an order shuffled every round, the
-// others waiting for their input.
+// timing measures a group. The process start is the unit that is repeated: every
+// arm is started once to be visited, and then afresh in every block, with the
+// baseline once more as the placebo; in a block the processes take one sample at
+// every point in turn, in an order shuffled anew, the others waiting for their
+// input. Source: Kalibera & Jones, Rigorous Benchmarking in Reasonable Time,
+// ISMM 2013.
 func (r *runner) timing(ctx context.Context, g *timedGroup) error {
-	c := &interleaved{runner: r, timedGroup: g, repeats: map[string]int{}, times: map[int]map[string][]float64{}, begun: r.now(), limit: r.share()}
+	c := &interleaved{runner: r, timedGroup: g, repeats: map[string]int{}, begun: r.now(), limit: r.share()}
 	defer c.close()
-	for _, a := range g.arms {
-		c.timed = append(c.timed, &timedArm{arm: a, bad: map[int]bool{}})
+	defer os.RemoveAll(c.folder())
+	for i, a := range g.arms {
+		c.timed = append(c.timed, &timedArm{arm: a, folder: filepath.Join(c.folder(), strconv.Itoa(i)), visited: map[int]*record.Record{}, bad: map[int]bool{}})
 	}
 	asked := slices.Clone(g.points)
-	together, err := c.setUpAll(ctx)
+	together, err := c.visitAll(ctx)
 	if err != nil {
 		return err
 	}
-	rounds, points := planRounds(c.left(), c.costs(), g.rounds, r.profile.minRounds, g.settings.Climbs())
-	c.points = points
+	rounds := max(g.rounds, r.profile.minRounds)
+	c.points = planPoints(c.left(), c.starts(), c.costs(), rounds, g.settings.Climbs())
 	c.tellCuts(asked)
 	if err := c.planned(rounds); err != nil {
 		return err
@@ -59,17 +66,18 @@ func (r *runner) timing(ctx context.Context, g *timedGroup) error {
 	for _, cost := range c.costs() {
 		c.expect += time.Duration(rounds) * cost.round
 	}
-	done, err := c.takeRounds(ctx, rounds, together)
-	if err != nil {
-		return err
+	c.expect += time.Duration(rounds) * c.starts()
+	for round := range rounds {
+		if err := c.block(ctx, round, rounds, together); err != nil {
+			return err
+		}
 	}
-	if done < c.rounds {
-		c.cut(c.timedGroup, "%d of %d rounds", done, c.rounds)
-	}
-	c.noise()
 	r.spent += r.now().Sub(c.begun)
-	return c.planned(done)
+	return nil
 }
+
+// folder is where processes of the group leave states for later ones.
+func (c *interleaved) folder() string { return filepath.Join(c.dir, "states") }
 
 // planned notes in run.json which samples the group consists of.
 func (c *interleaved) planned(rounds int) error {
@@ -90,45 +98,61 @@ func (c *interleaved) left() time.Duration {
 // free before another is started. Tests change it.
 var memoryMargin = 1.25
 
-// setUpAll starts and warms all processes, and tells whether they fit into
-// memory together; otherwise none is left running.
-func (c *interleaved) setUpAll(ctx context.Context) (together bool, err error) {
+// visitAll starts every arm once and visits its points, and tells whether the
+// processes of a block fit into memory together.
+func (c *interleaved) visitAll(ctx context.Context) (together bool, err error) {
 	together = true
-	var largest int64
+	var sum, largest int64
 	for i, p := range c.timed {
-		free, err := meter.Free()
-		if err == nil && float64(free) < memoryMargin*float64(largest) {
-			together = false
-			c.close()
-		}
-		left := c.left() / time.Duration(2*(len(c.timed)-i))
-		if err := c.setUp(ctx, p, left); err != nil {
+		if same := c.sameArm(p); same != nil {
+			p.units, p.visited, p.rss, p.start = same.units, same.visited, same.rss, same.start
+			p.folder, p.bad, p.out = same.folder, same.bad, same.out
+		} else if err := c.visit(ctx, p, c.left()/time.Duration(2*(len(c.timed)-i))); err != nil {
 			return false, err
 		}
-		largest = max(largest, p.rss)
-		if !together {
-			p.close()
-		}
+		p.close()
+		sum, largest = sum+p.rss, max(largest, p.rss)
 	}
-	return together, nil
+	free, err := meter.Free()
+	return err != nil || float64(free) >= memoryMargin*float64(sum), nil
 }
 
-// setUp starts an arm's process and visits every point, rising; points that
-// would take too long are dropped for all. The error is ctx's or that of
-// writing a record.
-func (c *interleaved) setUp(ctx context.Context, p *timedArm, left time.Duration) error {
-	p.units = map[int]time.Duration{}
-	begun := c.now()
+// sameArm is the arm that p, a placebo, is once more.
+func (c *interleaved) sameArm(p *timedArm) *timedArm {
+	for _, q := range c.timed {
+		if p.arm.placebo && q != p && q.arm.Label == c.part.Baseline {
+			return q
+		}
+	}
+	return nil
+}
+
+// launch starts an arm's process.
+func (c *interleaved) launch(ctx context.Context, p *timedArm) error {
 	child, err := startChild(c.exe, c.profile.timeout)
 	if err != nil {
-		return c.drop(ctx, p, err)
+		return err
 	}
 	p.child = child
 	s := newSpec(p.arm, c.settings)
-	s.Seed, s.Threads, s.Tokens = c.run.Seed, c.threads, c.tokens(c.part)
-	if _, err := p.child.ask(ctx, request{Op: opStart, Spec: s}, nil); err != nil {
+	s.Seed, s.Threads, s.Tokens, s.Folder = c.run.Seed, c.threads, c.tokens(c.part), p.folder
+	_, err = p.child.ask(ctx, request{Op: opStart, Spec: s}, nil)
+	return err
+}
+
+// visit starts an arm for the first time and visits every point, rising; points
+// that would take too long are dropped for all. The error is ctx's or that of
+// writing a record.
+func (c *interleaved) visit(ctx context.Context, p *timedArm, left time.Duration) error {
+	p.units = map[int]time.Duration{}
+	begun := c.now()
+	if err := os.MkdirAll(p.folder, 0o777); err != nil {
+		return err
+	}
+	if err := c.launch(ctx, p); err != nil {
 		return c.drop(ctx, p, err)
 	}
+	p.start = c.now().Sub(begun)
 	for i, point := range c.points {
 		if i >= 3 && c.settings.Climbs() && !nextFits(c.now().Sub(begun), c.points[i-1], point, left) {
 			c.points = c.points[:i]
@@ -145,14 +169,32 @@ func (c *interleaved) setUp(ctx context.Context, p *timedArm, left time.Duration
 				return err
 			}
 		default:
-			p.units[point] = time.Duration(answer.UnitNS)
+			p.units[point], p.visited[point] = time.Duration(answer.UnitNS), answer.Visited
 		}
 	}
+	// Note: this leaves the states of all points for the processes to come.
 	answer, err := p.child.ask(ctx, request{Op: opReady, Points: p.reached(c.points)}, nil)
 	if err != nil {
 		return c.drop(ctx, p, err)
 	}
 	p.rss = answer.RSS
+	return nil
+}
+
+// again starts an arm afresh, ready for samples.
+func (c *interleaved) again(ctx context.Context, p *timedArm) error {
+	if p.out != nil {
+		return nil
+	}
+	begun := c.now()
+	err := c.launch(ctx, p)
+	if err == nil {
+		_, err = p.child.ask(ctx, request{Op: opReady, Points: p.reached(c.points), Visited: p.visited}, nil)
+	}
+	if err != nil {
+		return c.drop(ctx, p, err)
+	}
+	p.start = c.now().Sub(begun)
 	return nil
 }
 
@@ -214,14 +256,15 @@ func (c *interleaved) takes(p *timedArm, point int) time.Duration {
 	return once * max(1, (c.window+once-1)/once)
 }
 
-// costs is what a round takes, by point.
+// costs is what a block takes beside its starts, by point: a warm-up and a sample
+// of every arm.
 func (c *interleaved) costs() []cost {
 	var out []cost
 	for _, point := range c.points {
 		sum := cost{point: point}
 		for _, p := range c.timed {
 			if p.out == nil {
-				sum.round += c.takes(p, point)
+				sum.round += p.units[point] + c.takes(p, point)
 			}
 		}
 		out = append(out, sum)
@@ -229,64 +272,52 @@ func (c *interleaved) costs() []cost {
 	return out
 }
 
-// takeRounds runs the rounds, fewer when the time is over and the least number is
-// done, and returns how many it did.
-func (c *interleaved) takeRounds(ctx context.Context, rounds int, together bool) (int, error) {
-	least := min(rounds, c.profile.minRounds)
-	for round := range rounds {
-		begun := c.now()
-		r := nn.Rand(c.run.Seed, fmt.Sprintf("%s round %d", c.key(), round))
-		var err error
-		if together {
-			err = c.roundTogether(ctx, r, round, rounds)
-		} else {
-			err = c.roundApart(ctx, r, round, rounds)
-		}
-		if err != nil {
-			return round, err
-		}
-		took := c.now().Sub(begun)
-		if c.limit != 0 && round+1 >= least && c.left() < took {
-			return round + 1, nil
+// starts is what starting all processes of a block takes.
+func (c *interleaved) starts() (sum time.Duration) {
+	for _, p := range c.timed {
+		if p.out == nil {
+			sum += p.start
 		}
 	}
-	return rounds, nil
+	return sum
 }
 
-// roundTogether lets every arm take one sample at every point: the points
-// in random order, at each the arms in random order.
-func (c *interleaved) roundTogether(ctx context.Context, r *rand.Rand, round, rounds int) error {
+// block starts all arms afresh, in random order, and lets each take one sample at
+// every point: the points in random order, at each the arms in random order; or,
+// where the processes do not fit into memory together, one arm after the other.
+func (c *interleaved) block(ctx context.Context, round, rounds int, together bool) error {
+	r := nn.Rand(c.run.Seed, fmt.Sprintf("%s round %d", c.key(), round))
+	defer c.close()
 	slot := 0
-	for _, i := range r.Perm(len(c.points)) {
-		for _, j := range r.Perm(len(c.timed)) {
-			if err := c.takeSample(ctx, c.timed[j], c.points[i], round, rounds, slot); err != nil {
-				return err
-			}
-			slot++
-		}
+	sample := func(p *timedArm, point int) error {
+		slot++
+		return c.takeSample(ctx, p, point, round, rounds, slot-1)
 	}
-	return nil
-}
-
-// roundApart is a round of arms whose processes do not fit into memory together: each
-// is started afresh when it is its turn.
-func (c *interleaved) roundApart(ctx context.Context, r *rand.Rand, round, rounds int) error {
-	slot := 0
-	for _, j := range r.Perm(len(c.timed)) {
+	order := r.Perm(len(c.timed))
+	for _, j := range order {
 		p := c.timed[j]
-		if p.out != nil {
-			continue
-		}
-		if err := c.setUp(ctx, p, 0); err != nil {
+		if err := c.again(ctx, p); err != nil {
 			return err
 		}
+		if together {
+			continue
+		}
 		for _, i := range r.Perm(len(c.points)) {
-			if err := c.takeSample(ctx, p, c.points[i], round, rounds, slot); err != nil {
+			if err := sample(p, c.points[i]); err != nil {
 				return err
 			}
-			slot++
 		}
 		p.close()
+	}
+	if !together {
+		return nil
+	}
+	for _, i := range r.Perm(len(c.points)) {
+		for _, j := range r.Perm(len(c.timed)) {
+			if err := sample(c.timed[j], c.points[i]); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -310,21 +341,19 @@ func (c *interleaved) takeSample(ctx context.Context, p *timedArm, point, round,
 	}
 	rec := answer.Records[0]
 	rec.Keys[record.KeyBlock], rec.Keys[record.KeySlot] = round, slot
-	perToken, speed := rates(&rec)
-	if c.times[point] == nil {
-		c.times[point] = map[string][]float64{}
+	if p.arm.placebo {
+		rec.Keys[record.KeyPlacebo] = true
 	}
-	c.times[point][p.arm.Label] = append(c.times[point][p.arm.Label], perToken)
 	here := c.expect * time.Duration(rounds-round) / time.Duration(rounds)
-	c.at(p, point, speed, c.rest(here))
+	c.at(p, point, speed(&rec), c.rest(here))
 	return c.keep(rec, c.part, p.arm, c.workload.Name, c.id(p.arm, point))
 }
 
-// rates are the time per token and the tokens per second of a sample.
-func rates(r *record.Record) (perToken, speed float64) {
-	tokens, _ := r.Value("tokens")
-	seconds, _ := r.Value("duration")
-	return seconds / max(tokens, 1), tokens / max(seconds, 1e-9)
+// speed is the tokens per second of a sample.
+func speed(r *record.Record) float64 {
+	tokens, _ := r.Value(meter.Tokens.Name)
+	seconds, _ := r.Value(meter.Duration.Name)
+	return tokens / max(seconds, 1e-9)
 }
 
 // at shows what is measured.
@@ -337,29 +366,6 @@ func (c *interleaved) tellCuts(asked []int) {
 	for _, point := range asked {
 		if !slices.Contains(c.points, point) {
 			c.cut(c.timedGroup, "%s left out", c.what(point))
-		}
-	}
-}
-
-// noise raises the machine's noise floor to what arms that are the same model
-// differ by: the placebo of a comparison.
-func (c *interleaved) noise() {
-	for _, times := range c.times {
-		same := map[string][][]float64{}
-		for _, p := range c.timed {
-			if p.out == nil {
-				model := hash(p.arm.Arch, p.arm.Config)
-				same[model] = append(same[model], times[p.arm.Label])
-			}
-		}
-		for _, arms := range same {
-			if len(arms) < 2 {
-				continue
-			}
-			floor, err := stats.NoiseFloor(arms)
-			if have := c.run.Host.NoiseFloor; err == nil && (have == nil || *have < floor) {
-				c.run.Host.NoiseFloor = &floor
-			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"workbench/arch"
 	"workbench/arch/nn"
 	"workbench/arch/settings"
+	"workbench/experiments/meter"
 	"workbench/experiments/record"
 	"workbench/experiments/workload"
 	"workbench/kernels"
@@ -120,8 +121,8 @@ func (b *bench) sampleModel(h *workload.Harness, point int, r *row, c *benchCeil
 		if last, err = h.Sample(point, 1); err != nil {
 			return nil, nil, err
 		}
-		tokens, _ := last.Value("tokens")
-		seconds, _ := last.Value("duration")
+		tokens, _ := last.Value(meter.Tokens.Name)
+		seconds, _ := last.Value(meter.Duration.Name)
 		r.Samples = append(r.Samples, tokens/seconds)
 		c.measure(briefly)
 		around = append(around, c.now())
@@ -134,11 +135,11 @@ func (b *bench) sampleModel(h *workload.Harness, point int, r *row, c *benchCeil
 // each of its units is.
 func (b *bench) binding(kind string, r *record.Record, c *benchCeilings) (scale float64, ceiling string) {
 	if kind != kindDecode {
-		operations, _ := r.Value("operations_per_token")
+		operations, _ := r.Value(workload.Operations.Name)
 		return 1e9 / operations, fmaCeiling
 	}
 	B, _ := b.window(kind)
-	bytes, _ := r.Value("bytes_per_token")
+	bytes, _ := r.Value(workload.BytesRead.Name)
 	return 1e9 / bytes, c.Level(bytes*float64(B), c.threads[0])
 }
 

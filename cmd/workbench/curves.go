@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"workbench/experiments/corpus"
 	"workbench/experiments/record"
 	"workbench/reports"
 )
@@ -62,7 +63,7 @@ func drawCurves(dirs, formats []string, out output) error {
 // curveRecord is the held-out loss of a training as a study records it, but by
 // steps, as the log has it.
 func curveRecord(dir string, j *trainJob) (record.Record, error) {
-	q := definedQuantity("val_bits_per_byte")
+	q := corpus.BitsPerByte
 	s := record.Series{Name: q.Name, Title: q.Title, Unit: q.Unit, Axis: "training", AxisUnit: "optimiser steps"}
 	err := eachLogLine(dir, func(_ []byte, l logLine) error {
 		if l.Step != nil && l.ValBPB != nil {
@@ -71,12 +72,6 @@ func curveRecord(dir string, j *trainJob) (record.Record, error) {
 		return nil
 	})
 	return record.Record{Cell: dir, Keys: map[string]any{record.KeySeed: j.Plan.Seed}, Samples: []record.Series{s}}, err
-}
-
-// definedQuantity is the one of that name.
-func definedQuantity(name string) record.Quantity {
-	all := record.Quantities()
-	return all[slices.IndexFunc(all, func(q record.Quantity) bool { return q.Name == name })]
 }
 
 // A setting is one thing that makes a run what it is.

@@ -28,7 +28,7 @@ var evalCommand = command{
 		e := evaluation{part: 64 << 20}
 		model.declare(fs, "f32")
 		model.declareTokens(fs)
-		fs.StringVar(&e.text, "corpus", "go", "`FILE`, folder or name of the text")
+		fs.StringVar(&e.text, "corpus", corpus.Default, "`FILE`, folder or name of the text")
 		fs.IntVar(&e.window, "context", 0, "`N` tokens a window; every window starts from nothing (default: those of the model's training, where its file tells, else 128)")
 		fs.IntVar(&e.tokens, "tokens", 0, "about `N` tokens, in windows evenly over the text, 0: all of it")
 		fs.IntVar(&e.batch, "batch", 16, "`N` windows at a time")

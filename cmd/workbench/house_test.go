@@ -49,7 +49,7 @@ var rooms = map[string][]string{
 	"experiments/meter":  {"arch/files", "experiments/record", "experiments/stats", "kernels", "golang.org/x/exp/trace", "golang.org/x/sys"},
 	"experiments/corpus": {"arch/files", "arch/settings", "arch/tokenizer", "experiments/record", "golang.org/x/exp/mmap"},
 	"experiments/train":  {"arch", "arch/files", "arch/nn", "kernels", "experiments/corpus", "experiments/record", "arch/checkpoint"},
-	"experiments/workload": {"arch", "arch/archtest", "arch/nn", "kernels", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train",
+	"experiments/workload": {"arch", "arch/archtest", "arch/files", "arch/nn", "kernels", "experiments/corpus", "experiments/meter", "experiments/record", "experiments/train",
 		"github.com/goccy/go-yaml"},
 	"experiments": {"arch", "arch/files", "arch/settings", "arch/nn", "arch/archtest", "arch/checkpoint", "kernels", "experiments/record", "experiments/stats", "experiments/meter",
 		"experiments/corpus", "experiments/train", "experiments/workload", "github.com/goccy/go-yaml", "golang.org/x/term"},

@@ -312,9 +312,9 @@ func tableRecords(t *testing.T, run *record.Run, records []record.Record) {
 	}
 	seven := func(*record.Record) float64 { return 7 }
 	naps := func(r *record.Record) float64 { n, _ := r.Key("naps"); return n }
-	check("decode", "toy_ticks", 12, seven)
-	check("doze", "toy_ticks", 24, seven)
-	check("doze", "toy_dreams", 24, naps)
+	check("decode", "toy_ticks", 18, seven)
+	check("doze", "toy_ticks", 36, seven)
+	check("doze", "toy_dreams", 36, naps)
 	check("weigh", "toy_weight", 6, func(r *record.Record) float64 { s, _ := r.Key(record.KeySeed); return 4 * s })
 	for _, r := range find("doze") {
 		if r.Keys["filled"] != true || r.Keys["config.vocab"] != 5.0 {
@@ -340,7 +340,7 @@ func tableCSV(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for quantity, want := range map[string]int{"toy_ticks": 36, "toy_dreams": 24, "toy_weight": 6, "toy_repeated": 6} {
+	for quantity, want := range map[string]int{"toy_ticks": 54, "toy_dreams": 36, "toy_weight": 6, "toy_repeated": 6} {
 		at, n := slices.IndexFunc(rows[0], func(s string) bool { return strings.HasPrefix(s, quantity) }), 0
 		for _, row := range rows[1:] {
 			if at >= 0 && row[at] != "" {

@@ -91,7 +91,7 @@ var trainCommand = command{
 				return usageError{err}
 			}
 			if job.Corpora = trainTexts(texts); len(texts) == 0 {
-				job.Corpora = trainTexts([]string{"go"})
+				job.Corpora = trainTexts([]string{corpus.Default})
 			}
 			if job.Documents != "" {
 				job.Documents = unescape(job.Documents)

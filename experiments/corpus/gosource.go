@@ -15,9 +15,12 @@ import (
 	"workbench/arch/files"
 )
 
+// Default is the source that is used where none is named.
+const Default = "go"
+
 func init() {
-	Register("go", "source of the standard library of the Go toolchain found here, grammar where there is none (the default)", struct{}{},
-		func(struct{}) (Source, error) { return goSource(), nil }, bitsPerByte)
+	Register(Default, "source of the standard library of the Go toolchain found here, grammar where there is none (the default)", struct{}{},
+		func(struct{}) (Source, error) { return goSource(), nil }, BitsPerByte)
 }
 
 // goBytes is where the text of Go's standard library is cut: 16 MiB, about
@@ -35,7 +38,7 @@ func goSource() *Text {
 			err = fmt.Errorf("%s holds %d bytes of source", src, len(data))
 		}
 		if err == nil {
-			return newText("go", goVersion(root)+" standard library source", data)
+			return newText(Default, goVersion(root)+" standard library source", data)
 		}
 	}
 	t := grammarText()

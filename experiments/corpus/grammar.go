@@ -12,7 +12,7 @@ const (
 
 func init() {
 	Register("grammar", "a seeded synthetic language, the same bytes everywhere", struct{}{},
-		func(struct{}) (Source, error) { return grammarText(), nil }, bitsPerByte)
+		func(struct{}) (Source, error) { return grammarText(), nil }, BitsPerByte)
 }
 
 // grammarText is a synthetic language with what makes text worth a memory:

@@ -6,7 +6,8 @@ import (
 	"workbench/experiments/record"
 )
 
-var bitsPerByte = record.Define(record.Quantity{Name: "val_bits_per_byte", Title: "held-out loss", Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower, Main: true})
+// BitsPerByte is what models of texts are compared by.
+var BitsPerByte = record.Define(record.Quantity{Name: "val_bits_per_byte", Title: "held-out loss", Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower, Main: true})
 
 // Score is how well a model predicts a text: the Grader of texts.
 type Score struct {
@@ -25,7 +26,7 @@ func (s *Score) Add(_ int, target int32, nats float32, _ []float32) {
 }
 
 // Values implements Grader.
-func (s *Score) Values() []record.Value { return []record.Value{bitsPerByte.Of(s.BPB())} }
+func (s *Score) Values() []record.Value { return []record.Value{BitsPerByte.Of(s.BPB())} }
 
 // Loss is the nats per token.
 func (s Score) Loss() float64 { return s.Nats / float64(s.Tokens) }

@@ -132,7 +132,7 @@ func Scores(name string) []record.Quantity {
 	if e := Find(known); e != nil {
 		return e.score
 	}
-	return []record.Quantity{bitsPerByte}
+	return []record.Quantity{BitsPerByte}
 }
 
 // names lists the registered sources.

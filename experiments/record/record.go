@@ -46,9 +46,10 @@ const (
 	KeyWorkload = "workload" // what was measured
 	KeySeed     = "seed"
 	KeyThreads  = "threads"
-	KeyImpl     = "impl"  // the implementation of the kernels
-	KeyBlock    = "block" // timed: samples of one block were taken one after the other
-	KeySlot     = "slot"  // timed: place in the shuffled order of the block
+	KeyImpl     = "impl"    // the implementation of the kernels
+	KeyBlock    = "block"   // timed: in each block every arm was a process started afresh
+	KeySlot     = "slot"    // timed: place in the shuffled order of the block
+	KeyPlacebo  = "placebo" // timed: true of the baseline's second process in a block, which is no arm
 	KeyConfig   = "config."
 )
 

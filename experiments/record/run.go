@@ -64,6 +64,9 @@ type Part struct {
 	Title string   `json:"title"`
 	Note  string   `json:"note,omitempty"`
 	Arms  []string `json:"arms"` // in the study's order
+	// Placebo is the name in records of the baseline's second process in a block,
+	// "" where nothing was timed.
+	Placebo string `json:"placebo,omitempty"`
 	// Baseline is the arm that the others are compared with, by default the
 	// first.
 	Baseline string `json:"baseline"`
@@ -148,13 +151,13 @@ const (
 // RuleKinds are all of them.
 var RuleKinds = []string{RuleSlope, RuleRatio, RuleDifference, RuleCheck}
 
-// Rule holds when the 95 % interval of its statistic lies wholly on the asked
-// side of the threshold, fails when it lies wholly on the other, and is not
-// decided between.
+// Rule asks whether a statistic lies on the asked side of its threshold, fixed
+// before the run. It is computed in every block, or for every seed, and tested
+// over these; with both thresholds it is asked to lie between.
 //
 //	slope       log-log slope of Metric against Over for Arch
-//	ratio       Metric of Arch over Metric of Than, at Over = At (0: the largest), paired by round or seed
-//	difference  Metric of Arch minus Metric of Than (none: minus nothing), paired likewise
+//	ratio       Metric of Arch over Metric of Than, at Over = At (0: the largest)
+//	difference  Metric of Arch minus Metric of Than (none: minus nothing), likewise
 //	check       the largest number that any record of Arch holds of Metric, which is counted
 type Rule struct {
 	Kind   string   `json:"kind" yaml:"kind"`
@@ -167,4 +170,39 @@ type Rule struct {
 	At     float64  `json:"at,omitempty" yaml:"at,omitempty"`
 	Below  *float64 `json:"below,omitempty" yaml:"below,omitempty"`
 	Above  *float64 `json:"above,omitempty" yaml:"above,omitempty"`
+	// Control is what must fail the rule: a rule that its control passes, or is
+	// not shown to fail, decides nothing.
+	Control *Control `json:"control,omitempty" yaml:"control,omitempty"`
+}
+
+// Control is a rule with what it gives in place of the rule's own.
+type Control struct {
+	Part   string  `json:"part,omitempty" yaml:"part,omitempty"`
+	Phase  string  `json:"phase,omitempty" yaml:"phase,omitempty"`
+	Metric string  `json:"metric,omitempty" yaml:"metric,omitempty"`
+	Arch   string  `json:"arch,omitempty" yaml:"arch,omitempty"`
+	Than   string  `json:"than,omitempty" yaml:"than,omitempty"`
+	Over   string  `json:"over,omitempty" yaml:"over,omitempty"`
+	At     float64 `json:"at,omitempty" yaml:"at,omitempty"`
+}
+
+// OfControl is what the rule asks of its control, which must fail it.
+func (r Rule) OfControl() Rule {
+	c := r.Control
+	pick := func(own *string, given string) {
+		if given != "" {
+			*own = given
+		}
+	}
+	pick(&r.Part, c.Part)
+	pick(&r.Phase, c.Phase)
+	pick(&r.Metric, c.Metric)
+	pick(&r.Arch, c.Arch)
+	pick(&r.Than, c.Than)
+	pick(&r.Over, c.Over)
+	if c.At != 0 {
+		r.At = c.At
+	}
+	r.Control = nil
+	return r
 }

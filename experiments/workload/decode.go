@@ -70,7 +70,7 @@ func (d *Decode) Room(depth int) int {
 
 // Start implements Timed.
 func (d *Decode) Start(e *Env) (Task, error) {
-	t := &decoding{plan: d, limit: math.MaxInt}
+	t := &decoding{plan: d, limit: math.MaxInt, folder: stateFolder(e.Folder)}
 	if limit := arch.Context(e.Model); limit > 0 {
 		t.limit = limit
 	}
@@ -84,6 +84,7 @@ type decoding struct {
 	reader
 	plan    *Decode
 	limit   int // of positions
+	folder  stateFolder
 	saved   map[int]arch.State
 	latency []float64 // seconds of the steps since the last Restore
 	bytes   int64     // of the state at the current point
@@ -129,9 +130,16 @@ func (t *decoding) Save(depths []int) error {
 		t.fresh(deepest + t.plan.Room(deepest))
 	}
 	for _, depth := range depths {
-		t.readTo(max(0, depth-warmTokens))
+		pos := max(0, depth-warmTokens)
 		t.saved[depth] = t.model.NewState(t.batch)
+		if t.folder.load(pos, t.saved[depth]) {
+			arch.CopyState(t.state, t.saved[depth])
+			t.pos = pos
+			continue
+		}
+		t.readTo(pos)
 		arch.CopyState(t.saved[depth], t.state)
+		t.folder.keep(pos, t.saved[depth])
 	}
 	return nil
 }

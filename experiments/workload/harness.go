@@ -13,10 +13,11 @@ import (
 	"workbench/kernels"
 )
 
+// Operations and BytesRead are counted by the work itself.
 var (
 	params      = record.Define(record.Quantity{Name: "params", Title: "parameters", Unit: "parameters", Kind: record.Exact})
-	operations  = record.Define(record.Quantity{Name: "operations_per_token", Title: "operations of matrix products per token", Unit: "FLOP/token", Kind: record.Exact})
-	bytesRead   = record.Define(record.Quantity{Name: "bytes_per_token", Title: "weights and state read per token", Unit: "B/token", Kind: record.Exact})
+	Operations  = record.Define(record.Quantity{Name: "operations_per_token", Title: "operations of matrix products per token", Unit: "FLOP/token", Kind: record.Exact})
+	BytesRead   = record.Define(record.Quantity{Name: "bytes_per_token", Title: "weights and state read per token", Unit: "B/token", Kind: record.Exact})
 	paramsInner = record.Define(record.Quantity{Name: "params_nonemb", Title: "parameters without embeddings and head", Unit: "parameters", Kind: record.Exact})
 )
 
@@ -29,6 +30,7 @@ type Harness struct {
 	task   Task
 	meters *meter.Set
 	points map[int]*record.Record // what was read at the first visit
+	warm   map[int]bool           // points whose work was done in this process
 }
 
 // NewHarness prepares a Timed workload.
@@ -44,7 +46,7 @@ func NewHarness(w *Workload, s Settings, e *Env) (*Harness, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Harness{env: e, axis: w.Axis.Key, climbs: timed.Climbs(), task: task, meters: meter.Open(), points: map[int]*record.Record{}}, nil
+	return &Harness{env: e, axis: w.Axis.Key, climbs: timed.Climbs(), task: task, meters: meter.Open(), points: map[int]*record.Record{}, warm: map[int]bool{}}, nil
 }
 
 // Close ends the instruments.
@@ -72,9 +74,17 @@ func (h *Harness) Visit(point int) (unit time.Duration, err error) {
 	}, r)
 	if err == nil {
 		h.task.Describe(r)
+		h.warm[point] = true
 	}
 	return unit, err
 }
+
+// Visited is what was read at the first visit of a point.
+func (h *Harness) Visited(point int) *record.Record { return h.points[point] }
+
+// Adopt takes what another process of the arm read at its first visit of a
+// point, which then is not visited in this one.
+func (h *Harness) Adopt(point int, visited *record.Record) { h.points[point] = visited }
 
 // atOnce is how often a point's work may be done from there on.
 func (h *Harness) atOnce(point int) int {
@@ -88,7 +98,8 @@ func (h *Harness) atOnce(point int) int {
 // is not asked for it may come before Visit, which then has less to do.
 func (h *Harness) Ready(points []int) error { return h.task.Save(points) }
 
-// Sample does a point's work that often, with only the work on the clock: from
+// Sample does a point's work that often, after once as a warm-up in a process
+// that has not done it yet, with only the work on the clock: from
 // the point on again where it cannot be done so often at once. Where a meter
 // asks for a longer sample, more is done: in a workload that climbs, once more
 // from the point on, so that every token is at the places of the point.
@@ -105,6 +116,16 @@ func (h *Harness) Sample(point, repeats int) (*record.Record, error) {
 		more = repeats
 	}
 	s, most := sample{Harness: h}, h.atOnce(point)
+	if !h.warm[point] {
+		err := h.task.Reach(point)
+		if err == nil {
+			_, err = h.task.Work()
+		}
+		if err != nil {
+			return nil, err
+		}
+		h.warm[point] = true
+	}
 	h.task.Restore(point)
 	h.meters.Begin()
 	n := min(repeats, most)
@@ -121,8 +142,8 @@ func (h *Harness) Sample(point, repeats int) (*record.Record, error) {
 		return nil, err
 	}
 	h.meters.End(s.done, r)
-	r.Add(operations.Of(s.load.Operations / float64(s.done.Tokens)))
-	r.Add(bytesRead.Of(s.load.Bytes / float64(s.done.Tokens)))
+	r.Add(Operations.Of(s.load.Operations / float64(s.done.Tokens)))
+	r.Add(BytesRead.Of(s.load.Bytes / float64(s.done.Tokens)))
 	r.Samples = s.series
 	for _, v := range visited.Values {
 		r.Add(v)

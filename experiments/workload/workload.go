@@ -158,6 +158,7 @@ type Env struct {
 	Vocab  int     // tokens that the model knows
 	Corpus string  // the name of the part's source
 	Seed   uint64
+	Folder string // for what takes long to make, of all processes of the arm; "": none
 	// Progress tells how far a cell is; tokens a second.
 	Progress func(done, total int, rate float64)
 }
@@ -221,7 +222,7 @@ func Names() string {
 // name; what records of a Whole one hold of a model, its settings say.
 func (w *Workload) Yields(name string) bool {
 	_, timed := w.Defaults().(Timed)
-	return timed && (meter.Yields(name) || operations.Is(name) || bytesRead.Is(name)) || Counts(name) ||
+	return timed && (meter.Yields(name) || Operations.Is(name) || BytesRead.Is(name)) || Counts(name) ||
 		slices.ContainsFunc(w.Quantities, func(q record.Quantity) bool { return q.Is(name) })
 }
 
