@@ -48,7 +48,7 @@ measure:
     lr: {rwkv4: 2e-3, rnn: [1e-3, 2e-3]}
     eval_every: 2
     eval_tokens: 64
-    long_context: 2
+    long_context: 3
     probes:
       - name: shift
         slots: [att_x_prev]
@@ -87,7 +87,7 @@ func TestSizesAreRefused(t *testing.T) {
 		"context: 8":       {"0", "-8"},
 		"eval_every: 2":    {"0", "-2"},
 		"eval_tokens: 64":  {"0", "1073741825"},
-		"long_context: 2":  {"-1", "1025"},
+		"long_context: 3":  {"-1", "1025"},
 		"lr: {rwkv4: 2e-3, rnn: [1e-3, 2e-3]}": {"[]", "0", "-1e-3", "2", ".nan", "nan", "inf", "1e-400", "[1e-3, 0.001]", "{rwkv4: [], rnn: 1e-3}", "{rwkv4: 1e-3}",
 			"{rwkv4: 1e-3, rnn: 1e-3, gru: 1e-3}", "{rwkv4: 1e-3, rnn: [1e-3, 1e-3]}", "~"},
 		"slots: [att_x_prev]":    {"[]", "[att_x_prev, att_x_prev]", "[att_y_prev]", "~", "[\"\"]"},
@@ -187,7 +187,7 @@ func TestClaimsAreChecked(t *testing.T) {
 		}
 	}
 	refuse(t, study(slope)+"  - {id: c, says: t, rules: []}\n", "an id of its own")
-	refuse(t, strings.Replace(study("kind: difference, part: sized, phase: quality, metric: long_context_gap, arch: rnn, below: 0"), "long_context: 2", "long_context: 1", 1), "does not measure long_context_gap")
+	refuse(t, strings.Replace(study("kind: difference, part: sized, phase: quality, metric: long_context_gap, arch: rnn, below: 0"), "long_context: 3", "long_context: 2", 1), "does not measure long_context_gap")
 }
 
 const parted = `name: parted

@@ -26,7 +26,7 @@ func init() {
 
 // Of a source that is no text, both have the unit of its score.
 var (
-	longContextGap = record.Define(record.Quantity{Name: "long_context_gap", Title: "loss of the last position bucket minus the first", Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower})
+	longContextGap = record.Define(record.Quantity{Name: "long_context_gap", Title: "loss of the last training context minus the second", Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower})
 	forgetting     = record.Define(record.Quantity{Name: "probe:", Title: "loss from forgetting ", Unit: "bits/byte", Kind: record.Seeded, Better: record.Lower})
 )
 
@@ -85,7 +85,7 @@ func (q *Quality) Yields(a Arm) []string {
 	for _, score := range corpus.Scores(a.Corpus) {
 		names = append(names, score.Name)
 	}
-	if q.LongContext > 1 {
+	if q.LongContext > 2 {
 		names = append(names, longContextGap.Name)
 	}
 	for _, p := range q.Probes {
@@ -240,12 +240,12 @@ func (x *exam) longContext() error {
 		}
 	}
 	x.r.Samples = append(x.r.Samples, s)
-	if n := len(s.Y); n > 1 {
+	if n := len(s.Y); n > 2 { // the first is short of context itself
 		gap := longContextGap
 		if gap.Unit != x.main.Unit {
-			gap.Title, gap.Unit, gap.Better = x.main.Title+" of the last position bucket minus the first", x.main.Unit, x.main.Better
+			gap.Title, gap.Unit, gap.Better = x.main.Title+" of the last training context minus the second", x.main.Unit, x.main.Better
 		}
-		x.r.Add(gap.Of(s.Y[n-1] - s.Y[0]))
+		x.r.Add(gap.Of(s.Y[n-1] - s.Y[1]))
 	}
 	return nil
 }
