@@ -138,6 +138,10 @@ func TestPace(t *testing.T) {
 	if got := pace.done(a, 0.5, time.Second); got != 7*time.Second {
 		t.Errorf("3 GFLOP/s, 21 left: %v", got)
 	}
+	check := &workload.Check{Names: []string{workload.Streaming}}
+	if got := pace.done(job{p, arm{Label: "c"}, check, workload.Cell{}}, 1, time.Second); got != 7*time.Second {
+		t.Errorf("a job without operations to count changes the pace: %v", got)
+	}
 	if got := pace.done(a, 1, 2*time.Second); got != 6*time.Second {
 		t.Errorf("3 GFLOP/s, 18 left: %v", got)
 	}

@@ -95,6 +95,7 @@ type runner struct {
 	groups  []*timedGroup // not measured yet
 	jobs    [][]job       // likewise, those that compute the same together
 	guess   *pace
+	gated   map[string]error // why a model's cost is not measured, by model
 
 	mu   sync.Mutex // guards what follows: quality cells end side by side
 	run  record.Run
@@ -102,7 +103,7 @@ type runner struct {
 }
 
 func newRunner(s *Study, o Options) (*runner, error) {
-	r := &runner{now: time.Now, exe: o.Exe, threads: firstOf(o.Threads, runtime.NumCPU()), have: map[string]bool{}, guess: &pace{}}
+	r := &runner{now: time.Now, exe: o.Exe, threads: firstOf(o.Threads, runtime.NumCPU()), have: map[string]bool{}, guess: &pace{}, gated: map[string]error{}}
 	if r.exe == "" {
 		exe, err := os.Executable()
 		if err != nil {

@@ -145,6 +145,9 @@ func (c *interleaved) launch(ctx context.Context, p *timedArm) error {
 // writing a record.
 func (c *interleaved) visit(ctx context.Context, p *timedArm, left time.Duration) error {
 	p.units = map[int]time.Duration{}
+	if err := c.gate(ctx, c.part, p.arm); err != nil {
+		return c.drop(ctx, p, err)
+	}
 	begun := c.now()
 	if err := os.MkdirAll(p.folder, 0o777); err != nil {
 		return err

@@ -245,7 +245,7 @@ func (p *pace) done(j job, share float64, took time.Duration) time.Duration {
 		p.finished = map[string]float64{}
 	}
 	p.finished[j.id()] = share * j.gflop()
-	if took > 0 && share > 0 {
+	if took > 0 && share > 0 && j.gflop() > 0 {
 		p.flops, p.passed = p.flops+share*j.gflop(), p.passed+took.Seconds()
 	}
 	return p.left()

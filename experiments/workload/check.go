@@ -43,8 +43,11 @@ type property struct {
 	deviation  func(e *Env) (float64, error)
 }
 
+// Streaming is the property without which no cost of a model means anything.
+const Streaming = "modes"
+
 var properties = []property{
-	{"modes", "largest difference of a logit, over the largest logit, between one call, token by token and uneven chunks", "", modesDeviation},
+	{Streaming, "largest difference of a logit, over the largest logit, between one call, token by token and uneven chunks", "", modesDeviation},
 	{"linear", "largest deviation of the recurrence from superposition in values and state, over its largest output", "rwkv4", linearDeviation},
 	{"scan", "largest difference between the sequential recurrence and an associative scan in float64, over its largest output", "rwkv4", scanDeviation},
 }
