@@ -125,6 +125,7 @@ func (c *cell) start(s *spec) (reply, error) {
 		if c.harness, err = workload.NewHarness(w, settings, &c.env); err != nil {
 			return reply{}, err
 		}
+		c.harness.Ceilings = true
 	}
 	return reply{RSS: peakRSS()}, nil
 }

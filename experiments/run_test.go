@@ -284,7 +284,7 @@ func TestDeath(t *testing.T) {
 					t.Errorf("%s %s failed with %q, want %q", r.Text(record.KeyArm), r.Text(record.KeyWorkload), r.Error, want)
 				}
 			}
-			if n := map[string]int{"sample": 2, "visit": 2, "start": 3, "run": 1}[strings.Fields(fault)[0]]; len(failed) != n {
+			if n := map[string]int{"sample": 2, "visit": 2, "start": 3, "run": 3}[strings.Fields(fault)[0]]; len(failed) != n {
 				t.Errorf("%d cells failed, want %d", len(failed), n)
 			}
 

@@ -60,14 +60,12 @@ func TestRegisteredNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		own := map[string]bool{}
+		if strings.HasSuffix(path, "workload/check.go") { // which defines its properties in a loop
+			own = map[string]bool{"check": true, "modes": true, "linear": true, "scan": true}
+		}
 		ast.Inspect(f, func(n ast.Node) bool {
 			if call, ok := n.(*ast.CallExpr); ok && slices.Contains([]string{"Register", "Define"}, called(call)) {
 				for s := range literals(call) {
-					own[s] = true
-				}
-			}
-			if list, ok := n.(*ast.CompositeLit); ok && strings.HasSuffix(path, "workload/check.go") {
-				for s := range literals(list) { // whose properties are defined in a loop
 					own[s] = true
 				}
 			}

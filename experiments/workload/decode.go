@@ -172,8 +172,9 @@ func (t *decoding) Work() (int, error) {
 // Load implements Task: every step reads the weights and the state, which grows
 // evenly if it does.
 func (t *decoding) Load() Load {
-	state := float64(t.bytes+arch.StateBytes(t.state)) / 2 * float64(len(t.latency))
-	return Load{float64(t.graph.Work.Operations), float64(t.graph.Work.WeightBytes) + state}
+	steps := float64(len(t.latency))
+	all := float64(t.graph.Work.WeightBytes) + float64(t.bytes+arch.StateBytes(t.state))/2*steps
+	return Load{float64(t.graph.Work.Operations), all, all / max(1, steps)}
 }
 
 // Describe implements Task.

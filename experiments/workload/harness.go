@@ -31,6 +31,10 @@ type Harness struct {
 	meters *meter.Set
 	points map[int]*record.Record // what was read at the first visit
 	warm   map[int]bool           // points whose work was done in this process
+	// Ceilings asks for the share of the binding ceiling, measured behind every
+	// sample.
+	Ceilings bool
+	ceilings
 }
 
 // NewHarness prepares a Timed workload.
@@ -144,6 +148,9 @@ func (h *Harness) Sample(point, repeats int) (*record.Record, error) {
 	h.meters.End(s.done, r)
 	r.Add(Operations.Of(s.load.Operations / float64(s.done.Tokens)))
 	r.Add(BytesRead.Of(s.load.Bytes / float64(s.done.Tokens)))
+	if h.Ceilings {
+		h.ceilings.add(r, s.done.Duration, s.load)
+	}
 	r.Samples = s.series
 	for _, v := range visited.Values {
 		r.Add(v)
@@ -175,7 +182,7 @@ func (s *sample) work(repeats int) error {
 	after, err2 := meter.CPUTime()
 	s.done.CPU, s.done.NoCPU = s.done.CPU+after-before, errors.Join(s.done.NoCPU, err1, err2)
 	load := s.task.Load()
-	s.load = Load{s.load.Operations + load.Operations, s.load.Bytes + load.Bytes}
+	s.load = Load{s.load.Operations + load.Operations, s.load.Bytes + load.Bytes, load.Set}
 	for i, more := range s.task.Series() {
 		if i == len(s.series) {
 			s.series = append(s.series, more)

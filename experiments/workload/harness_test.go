@@ -44,7 +44,7 @@ func (h *hops) Climbs() bool                    { return h.climbs }
 func (h *hops) Start(*Env) (Task, error)        { h.watched = &hopping{}; return h.watched, nil }
 func (h *hopping) Reach(height int) error       { h.height = height; return nil }
 func (h *hopping) Save([]int) error             { return nil }
-func (h *hopping) Load() Load                   { return Load{8 * float64(h.since), 20 * float64(h.since)} }
+func (h *hopping) Load() Load                   { return Load{8 * float64(h.since), 20 * float64(h.since), 20} }
 func (h *hopping) Describe(r *record.Record)    { r.Add(hopHeight.Of(float64(h.height))) }
 
 // hopping notes how often it is told to do what.

@@ -163,7 +163,7 @@ func (t *prefilling) readText() (h *nn.Tensor) {
 
 // Load implements Task.
 func (t *prefilling) Load() Load {
-	return Load{float64(t.graph.Work.Operations), float64(t.graph.Work.WeightBytes)}
+	return Load{float64(t.graph.Work.Operations), float64(t.graph.Work.WeightBytes), float64(arch.WeightBytes(t.model))}
 }
 
 // Describe implements Task.

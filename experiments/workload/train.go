@@ -109,7 +109,7 @@ func (t *training) Work() (int, error) {
 // Load implements Task.
 func (t *training) Load() Load {
 	w := t.trainer.Work()
-	return Load{float64(w.Operations - t.before.Operations), float64(w.WeightBytes - t.before.WeightBytes)}
+	return Load{float64(w.Operations - t.before.Operations), float64(w.WeightBytes - t.before.WeightBytes), float64(arch.WeightBytes(t.model))}
 }
 
 // Describe implements Task.

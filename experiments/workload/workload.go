@@ -116,8 +116,8 @@ type Task interface {
 type Bounded interface{ AtOnce(point int) int }
 
 // Load is counted work: operations of matrix products, and bytes of weights and
-// state that had to be read.
-type Load struct{ Operations, Bytes float64 }
+// state that had to be read, Set of them again and again.
+type Load struct{ Operations, Bytes, Set float64 }
 
 // A Whole workload has cells that are one record each.
 type Whole interface {
@@ -222,7 +222,7 @@ func Names() string {
 // name; what records of a Whole one hold of a model, its settings say.
 func (w *Workload) Yields(name string) bool {
 	_, timed := w.Defaults().(Timed)
-	return timed && (meter.Yields(name) || Operations.Is(name) || BytesRead.Is(name)) || Counts(name) ||
+	return timed && (meter.Yields(name) || Operations.Is(name) || BytesRead.Is(name) || ceilingShare.Is(name)) || Counts(name) ||
 		slices.ContainsFunc(w.Quantities, func(q record.Quantity) bool { return q.Is(name) })
 }
 
