@@ -361,7 +361,7 @@ func TestDenied(t *testing.T) {
 	wantNone(t, got[DomainTotal], command)
 	est := got[DomainEstimate]
 	wantJ(t, "estimate", est.Joules, 4)
-	if !strings.Contains(est.Reason, command) || !strings.Contains(est.Reason, "no independent evidence") {
+	if !strings.Contains(est.Reason, command) || !strings.Contains(est.Reason, "between 0.5 and 1.5 of the number") || !strings.Contains(est.Reason, "no independent evidence") {
 		t.Errorf("reason %q", est.Reason)
 	}
 }
@@ -432,7 +432,7 @@ func TestEstimate(t *testing.T) {
 	f.env["WORKBENCH_TDP_WATTS"] = "65"
 	got := f.measure(f.open(), 2*time.Second)[DomainEstimate]
 	wantJ(t, "design power", got.Joules, 130/float64(numCPU()))
-	if !strings.Contains(got.Source, "65") || !strings.Contains(got.Reason, "no independent evidence") {
+	if !strings.Contains(got.Source, "65") || !strings.Contains(got.Reason, "between 0.5 and 1 of the number") || !strings.Contains(got.Reason, "no independent evidence") {
 		t.Errorf("%+v", got)
 	}
 	for _, bad := range []string{"lots", "-3", "NaN", "1e9"} {

@@ -120,6 +120,7 @@ func (h *Harness) Sample(point, repeats int) (*record.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.done.Operations, s.done.Bytes, s.done.Weights = s.load.Operations, s.load.Bytes, arch.WeightBytes(h.env.Model)
 	h.meters.End(s.done, r)
 	r.Add(operations.Of(s.load.Operations / float64(s.done.Tokens)))
 	r.Add(bytesRead.Of(s.load.Bytes / float64(s.done.Tokens)))
