@@ -245,11 +245,13 @@ func (w Window) Stop() []record.Energy {
 	for i := range out {
 		out[i].WindowNS = d.Nanoseconds()
 	}
+	e.mu.Lock()
 	for i, g := range e.groups {
 		if out[i].Tier != record.TierNone {
 			out[i] = g.sample(out[i], joules, w.at, d)
 		}
 	}
+	e.mu.Unlock()
 	last := len(out) - 1
 	out[last] = e.estimate.sample(out[last], cpu-w.cpu, d, err)
 	return out
