@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -211,5 +212,34 @@ func TestDoctorTellsHowToUnlock(t *testing.T) {
 	}
 	if !strings.Contains(out, want) {
 		t.Errorf("doctor lacks %q:\n%s", want, out)
+	}
+}
+
+// TestDoctorTellsOfSources: every source is listed with its tier, and one that
+// does not measure with what makes it.
+func TestDoctorTellsOfSources(t *testing.T) {
+	sysfs := t.TempDir()
+	files := map[string]string{"class/hwmon/hwmon0/name": "power_meter", "class/hwmon/hwmon0/power1_average": "210000000",
+		"class/power_supply/BAT0/type": "Battery", "class/power_supply/BAT0/status": "Full"}
+	for path, text := range files {
+		path = filepath.Join(sysfs, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text+"\n"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("WORKBENCH_SYSFS", sysfs)
+	out, _, err := call("doctor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"measured-sampled: machine, power sampled every 500ms, hwmon power_meter: power_meter power1\n",
+		"unavailable: cpu by powercap, RAPL counter, powercap (no RAPL counters in ",
+		"unavailable: machine by battery, power sampled every 500ms", "BAT0: the battery does not discharge: unplug the charger",
+		"estimated-load: cpu estimate, ",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("doctor lacks %q:\n%s", want, out)
+		}
 	}
 }

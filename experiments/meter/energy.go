@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"os"
@@ -18,28 +19,33 @@ const (
 	// enough is the length of the window of a sample: a counter that is a
 	// millisecond late at one end is then off by half a percent.
 	enough = 200 * time.Millisecond
-	// A counter is plausible if its power is within these bounds, in watts.
-	minWatts, maxWatts = 0.1, 2000
+	// minSampled is the shortest window over which a sampled power is integrated.
+	minSampled = 2 * time.Second
+	// A counter is plausible if its power is within these bounds, in watts, that
+	// of a whole machine up to maxMachineWatts.
+	minWatts, maxWatts, maxMachineWatts = 0.1, 2000, 20000
 	// pollEvery is the longest time between readings, so that no wrap is missed.
 	pollEvery = 30 * time.Second
 	selfTest  = 200 * time.Millisecond
 )
 
-// Domains of record.Energy that are not single counters.
+// Domains of record.Energy that are not single gauges.
 const (
 	DomainTotal    = "cpu"          // packages and their memory, each counted once
+	DomainMachine  = "machine"      // everything, by a sensor
 	DomainEstimate = "cpu estimate" // see Energy
 )
 
-// Energy is the energy sources of this machine. Counters are RAPL zones. The
-// group DomainTotal comes first and is marked as the total. Nested zones (cores
-// and uncore in a package, packages in psys) are listed and never summed. The
-// last source is an estimate from processor time, with a tier of its own.
+// Energy is the energy sources of this machine: counters and sensors, each kind
+// of them a family. The best family that counts the processor or the machine
+// gives the total, which comes first and is marked. What the total contains,
+// and what measures the same again, is listed and never added. The last source
+// is an estimate from processor time, with a tier of its own.
 type Energy struct {
 	mu       sync.Mutex
-	zones    []*zone
+	gauges   []*gauge // counters first
 	groups   []*group
-	reason   string // reason why there is no counter
+	reason   string // reason why there is no total
 	estimate estimate
 	env      environment
 	stop     func()
@@ -54,15 +60,7 @@ type environment struct {
 	spin  func(time.Duration)
 	sleep func(time.Duration)
 	cpu   func() (time.Duration, error)
-}
-
-// A group is a sum of zones, one entry of a result.
-type group struct {
-	domain, source string
-	total          bool   // the zones count everything once
-	reason         string // reason why the sum is not available
-	zones          []*zone
-	idleW, idleSD  *float64
+	perf  openPerf
 }
 
 // NewEnergy finds the sources under sysfs ("" for /sys, or the folder in
@@ -72,11 +70,12 @@ func NewEnergy(sysfs string) *Energy {
 	if sysfs == "" {
 		sysfs = here().sys
 	}
-	return newEnergy(environment{sysfs, readFile, os.Getenv, time.Now, spin, time.Sleep, CPUTime})
+	return newEnergy(environment{sysfs, readFile, os.Getenv, time.Now, spin, time.Sleep, CPUTime, perfEvent})
 }
 
 func newEnergy(env environment) *Energy {
-	e := &Energy{env: env, zones: findZones(env.sysfs, env.read), stop: func() {}}
+	e := &Energy{env: env, stop: func() {}}
+	e.find()
 	e.check()
 	e.group()
 	e.estimate = newEstimate(env.env("WORKBENCH_TDP_WATTS"), e.reason)
@@ -87,7 +86,17 @@ func newEnergy(env environment) *Energy {
 }
 
 // Close stops the background readings.
-func (e *Energy) Close() { e.stop() }
+func (e *Energy) Close() {
+	e.stop()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, g := range e.gauges {
+		if g.close != nil {
+			g.close()
+			g.close, g.lost = nil, "closed"
+		}
+	}
+}
 
 // spin keeps one core busy.
 func spin(d time.Duration) {
@@ -95,64 +104,43 @@ func spin(d time.Duration) {
 	}
 }
 
-// check takes the first readings, marks counters that stand still or are
-// implausible, and drops those that duplicate another.
+// check marks gauges that stand still or are implausible, and drops those that
+// duplicate another.
 func (e *Energy) check() {
-	if len(e.zones) == 0 {
+	if !e.counting() {
 		return
 	}
-	for _, z := range e.zones {
-		z.open()
-	}
-	twins := findTwins(e.zones)
+	twins := findTwins(e.gauges)
 	t0, from := e.poll()
 	e.env.spin(selfTest)
 	t1, to := e.poll()
-	for i, z := range e.zones {
-		if z.lost == "" {
-			z.lost = implausible(to[i]-from[i], t1.Sub(t0).Seconds(), z.top)
+	for i, g := range e.gauges {
+		if g.lost == "" {
+			g.lost = g.implausible(to[i]-from[i], t1.Sub(t0).Seconds())
 		}
 	}
-	e.zones = dropTwins(e.zones, twins)
+	e.gauges = dropTwins(e.gauges, twins)
 }
 
-// group makes the entries of the result: the total, then the single zones where
-// there are several.
-func (e *Energy) group() {
-	if len(e.zones) == 0 {
-		e.reason = "no RAPL counters in " + e.env.sysfs + "/class/powercap, as is usual in virtual machines"
-		return
-	}
-	total := totalOf(e.zones)
-	e.reason = total.reason
-	e.groups = []*group{total}
-	if len(e.zones) > 1 {
-		for _, z := range e.zones {
-			e.groups = append(e.groups, &group{domain: z.domain, source: counterSource, zones: []*zone{z}})
-		}
-	}
-}
-
-// counting reports whether any counter can be read.
+// counting reports whether any gauge can be read.
 func (e *Energy) counting() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, z := range e.zones {
-		if z.lost == "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.gauges, func(g *gauge) bool { return g.lost == "" })
 }
 
 // background reads the counters often enough that none wraps twice: within half
-// the time in which maxWatts fill the smallest range.
+// the time in which maxWatts fill the smallest range. It samples sensors every
+// sampleEvery.
 func (e *Energy) background() {
 	every := pollEvery
-	for _, z := range e.zones {
-		if z.max > 0 {
-			half := time.Duration(float64(z.max) * 1e-6 / maxWatts / 2 * float64(time.Second))
+	for _, g := range e.gauges {
+		if g.max > 0 {
+			half := time.Duration(float64(g.max) * 1e-6 / maxWatts / 2 * float64(time.Second))
 			every = min(every, max(half, minWindow))
+		}
+		if g.sampled && g.lost == "" {
+			every = min(every, sampleEvery)
 		}
 	}
 	done := make(chan struct{})
@@ -171,29 +159,37 @@ func (e *Energy) background() {
 	}()
 }
 
-// poll reads every counter and returns the totals in µJ by zone, and the time
+// poll reads every gauge and returns the totals in µJ by gauge, and the time
 // when it began.
-func (e *Energy) poll() (at time.Time, totals []uint64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	at, totals = e.env.now(), make([]uint64, len(e.zones))
-	for i, z := range e.zones {
-		z.poll()
-		totals[i] = z.total
-	}
-	return at, totals
-}
+func (e *Energy) poll() (at time.Time, totals []uint64) { return e.read(1) }
 
 // instant reads all counters close together in time: if the thread was
-// preempted in between, it reads them again.
-func (e *Energy) instant() (at time.Time, totals []uint64) {
-	for range 5 {
-		at, totals = e.poll()
+// preempted in between, it reads them again. Sensors are read after them.
+func (e *Energy) instant() (at time.Time, totals []uint64) { return e.read(5) }
+
+func (e *Energy) read(tries int) (at time.Time, totals []uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for range tries {
+		at = e.env.now()
+		e.pollKind(false)
 		if e.env.now().Sub(at) < time.Millisecond {
 			break
 		}
 	}
+	e.pollKind(true)
+	for _, g := range e.gauges {
+		totals = append(totals, g.total)
+	}
 	return at, totals
+}
+
+func (e *Energy) pollKind(sampled bool) {
+	for _, g := range e.gauges {
+		if g.sampled == sampled {
+			g.poll(e.env.now())
+		}
+	}
 }
 
 // A Window is an interval whose energy is measured.
@@ -214,11 +210,13 @@ func (e *Energy) Start() Window {
 }
 
 // Least is the shortest window whose energy is exact to a percent; 0 where no
-// counter gives the total.
+// counter gives the total. Note: a sampled power does not lengthen windows, as
+// it would need ten times as long ones and is the less exact for it; windows
+// that are too short for it have no energy.
 func (e *Energy) Least() time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.groups) == 0 || e.groups[0].lost() != "" {
+	if e.groups[0].lost() != "" || e.groups[0].sampled() {
 		return 0
 	}
 	return enough
@@ -247,31 +245,25 @@ func (w Window) Stop() []record.Energy {
 	for i := range out {
 		out[i].WindowNS = d.Nanoseconds()
 	}
+	e.mu.Lock()
 	for i, g := range e.groups {
-		if out[i].Tier == record.TierCounter {
-			out[i] = g.sample(out[i], joules, d)
+		if out[i].Tier != record.TierNone {
+			out[i] = g.sample(out[i], joules, w.at, d)
 		}
 	}
+	e.mu.Unlock()
 	last := len(out) - 1
 	out[last] = e.estimate.sample(out[last], cpu-w.cpu, d, err)
 	return out
 }
 
-// joules returns the energy of each zone between two readings.
-func (e *Energy) joules(from, to []uint64) map[*zone]float64 {
-	j := make(map[*zone]float64, len(e.zones))
-	for i, z := range e.zones {
-		j[z] = float64(to[i]-from[i]) * 1e-6
+// joules returns the energy of each gauge between two readings.
+func (e *Energy) joules(from, to []uint64) map[*gauge]float64 {
+	j := make(map[*gauge]float64, len(e.gauges))
+	for i, g := range e.gauges {
+		j[g] = float64(to[i]-from[i]) * 1e-6
 	}
 	return j
-}
-
-// sum returns the energy of g.
-func (g *group) sum(joules map[*zone]float64) (sum float64) {
-	for _, z := range g.zones {
-		sum += joules[z]
-	}
-	return sum
 }
 
 // Sources lists the sources without a measurement: the tier of each, or the
@@ -281,46 +273,26 @@ func (e *Energy) Sources() []record.Energy {
 	defer e.mu.Unlock()
 	var out []record.Energy
 	for _, g := range e.groups {
-		s := record.Energy{Tier: record.TierCounter, Domain: g.domain, Source: g.source, Total: g.total, IdleW: g.idleW, IdleSDW: g.idleSD}
-		if s.Reason = g.lost(); s.Reason != "" {
-			s.Tier = record.TierNone
-		}
-		out = append(out, s)
-	}
-	if len(e.groups) == 0 {
-		out = append(out, record.Energy{Tier: record.TierNone, Domain: DomainTotal, Source: counterSource, Total: true, Reason: e.reason})
+		out = append(out, record.Energy{Tier: g.tier(), Domain: g.domain, Source: g.source, Total: g.total, IdleW: g.idleW, IdleSDW: g.idleSD, Reason: cmp.Or(g.lost(), g.note)})
 	}
 	return append(out, e.estimate.entry())
 }
 
-func (g *group) lost() string {
-	if g.reason != "" {
-		return g.reason
-	}
-	for _, z := range g.zones {
-		if z.lost != "" {
-			return z.domain + ": " + z.lost
-		}
-	}
-	return ""
-}
-
-// sample sets the energy of a window of length d. A counter that stood still or
+// sample sets the energy of a window of length d. A gauge that stood still or
 // jumped invalidates the sums that it belongs to, which would be silently too
 // small or too large.
-func (g *group) sample(s record.Energy, joules map[*zone]float64, d time.Duration) record.Energy {
+func (g *group) sample(s record.Energy, joules map[*gauge]float64, from time.Time, d time.Duration) record.Energy {
+	if g.sampled() && d < minSampled {
+		s.Reason = fmt.Sprintf("a window of %v is shorter than the %v that a sampled power needs: ask for longer samples (sample_ms)", d.Round(time.Microsecond), minSampled)
+		return s
+	}
 	if d < minWindow {
 		s.Reason = fmt.Sprintf("a window of %v is shorter than the %v that the counter resolves: repeat the work within one window", d.Round(time.Microsecond), minWindow)
 		return s
 	}
-	for _, z := range g.zones {
-		watts := joules[z] / d.Seconds()
-		switch {
-		case watts == 0:
-			s.Reason = z.domain + ": the counter did not move in the window"
-			return s
-		case watts > maxWatts:
-			s.Reason = fmt.Sprintf("%s: the counter shows %.3g W, more than %d W: it jumped, was reset or wrapped unseen", z.domain, watts, maxWatts)
+	for _, x := range g.gauges {
+		if why := x.spoiled(joules[x], from, d.Seconds()); why != "" {
+			s.Reason = x.domain + ": " + why
 			return s
 		}
 	}
@@ -332,11 +304,11 @@ func (g *group) sample(s record.Energy, joules map[*zone]float64, d time.Duratio
 	return s
 }
 
-// Idle measures the power of each counter over d while this process sleeps: the
+// Idle measures the power of each gauge over d while this process sleeps: the
 // mean, and the standard deviation between up to 20 parts of d. Later windows
 // report net energy with it. It returns the sources with their idle power.
-// Where d is too short for two parts, or a counter jumps, the idle power is
-// unknown; without a counter Idle returns at once.
+// Where d is too short for two parts, or a gauge jumps, the idle power is
+// unknown; without a gauge Idle returns at once.
 func (e *Energy) Idle(d time.Duration) []record.Energy {
 	parts := min(20, int(d/enough))
 	if parts < 2 || !e.counting() {
@@ -356,7 +328,7 @@ func (e *Energy) Idle(d time.Duration) []record.Energy {
 	}
 	e.mu.Lock()
 	for i, g := range e.groups {
-		believed := g.lost() == "" && slices.Max(power[i]) <= maxWatts*float64(len(g.zones))
+		believed := g.lost() == "" && slices.Max(power[i]) <= g.maxWatts()
 		if mean, sd := weighted(power[i], seconds); mean > 0 && believed {
 			g.idleW, g.idleSD = &mean, &sd
 		}

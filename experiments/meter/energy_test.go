@@ -16,8 +16,8 @@ import (
 	"workbench/experiments/record"
 )
 
-// A fake is a powercap tree whose counters follow a clock that only sleep and
-// work advance.
+// A fake is a tree of counters and sensors that follow a clock which only sleep
+// and work advance.
 type fake struct {
 	t      *testing.T
 	root   string
@@ -28,6 +28,8 @@ type fake struct {
 	max    map[string]uint64
 	uj     map[string]uint64
 	denied map[string]bool
+	meters map[string]*showing // by path
+	perf   openPerf
 	env    map[string]string
 	reads  atomic.Int64 // number of counter reads
 	mu     sync.Mutex   // guards now and the files, which the background goroutine reads
@@ -37,9 +39,53 @@ func newFake(t *testing.T) *fake {
 	f := &fake{
 		t: t, root: t.TempDir(), now: time.Unix(1e9, 0),
 		busyW: map[string]float64{}, idleW: map[string]float64{}, max: map[string]uint64{},
-		uj: map[string]uint64{}, denied: map[string]bool{}, env: map[string]string{},
+		uj: map[string]uint64{}, denied: map[string]bool{}, env: map[string]string{}, meters: map[string]*showing{},
 	}
 	return f
+}
+
+// showing is a file that shows an energy or a power, a fifth of it while idle.
+type showing struct {
+	uj, busy float64
+	power    bool
+}
+
+// meter adds a counter or a sensor.
+func (f *fake) meter(path string, m showing) *fake {
+	f.meters[path] = &m
+	f.show(1)
+	return f
+}
+
+// file adds a file.
+func (f *fake) file(path, text string) *fake {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	path = filepath.Join(f.root, path)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text+"\n"), 0o644)); err != nil {
+		f.t.Fatal(err)
+	}
+	return f
+}
+
+// show writes what the meters show at a part of their power.
+func (f *fake) show(part float64) {
+	for path, m := range f.meters {
+		v := m.uj
+		if m.power {
+			v = m.busy * part * 1e6
+		}
+		f.file(path, fmt.Sprint(uint64(math.Round(v))))
+	}
+}
+
+// run lets the meters run at a part of their power.
+func (f *fake) run(d time.Duration, part float64) {
+	for _, m := range f.meters {
+		m.uj += m.busy * part * d.Seconds() * 1e6
+	}
+	f.show(part)
 }
 
 // zone adds a counter that starts at uj and draws busy and idle watts.
@@ -53,15 +99,7 @@ func (f *fake) zone(id, name string, uj, max uint64, busy, idle float64) *fake {
 
 func (f *fake) write(id, name, text string) {
 	f.t.Helper()
-	dir := filepath.Join(f.root, "class/powercap", id)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		f.t.Fatal(err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o644); err != nil {
-		f.t.Fatal(err)
-	}
+	f.file(filepath.Join("class/powercap", id, name), text)
 }
 
 func (f *fake) advance(d time.Duration, watts map[string]float64) {
@@ -74,8 +112,16 @@ func (f *fake) advance(d time.Duration, watts map[string]float64) {
 	}
 }
 
-func (f *fake) work(d time.Duration)  { f.cpu += d; f.advance(d, f.busyW) }
-func (f *fake) sleep(d time.Duration) { f.advance(d, f.idleW) }
+func (f *fake) work(d time.Duration) {
+	f.cpu += d
+	f.run(d, 1)
+	f.advance(d, f.busyW)
+}
+
+func (f *fake) sleep(d time.Duration) {
+	f.run(d, 0.2)
+	f.advance(d, f.idleW)
+}
 
 func (f *fake) open() *Energy {
 	e := newEnergy(environment{
@@ -84,7 +130,7 @@ func (f *fake) open() *Energy {
 			if filepath.Base(path) == "energy_uj" {
 				f.reads.Add(1)
 			}
-			if f.denied[filepath.Base(filepath.Dir(path))] && filepath.Base(path) == "energy_uj" {
+			if f.denied[filepath.Base(filepath.Dir(path))] && (filepath.Base(path) == "energy_uj" || strings.HasSuffix(path, "_input")) {
 				return "", &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
 			}
 			f.mu.Lock()
@@ -99,6 +145,12 @@ func (f *fake) open() *Energy {
 		},
 		spin: f.work, sleep: f.sleep,
 		cpu: func() (time.Duration, error) { return f.cpu, nil },
+		perf: func(unit uint32, event uint64, cpu int) (perfCounter, error) {
+			if f.perf == nil {
+				return nil, errors.New("no events here")
+			}
+			return f.perf(unit, event, cpu)
+		},
 	})
 	f.t.Cleanup(e.Close)
 	return e
@@ -108,8 +160,12 @@ func (f *fake) open() *Energy {
 // invariants of every entry.
 func (f *fake) measure(e *Energy, d time.Duration) map[string]record.Energy {
 	f.t.Helper()
+	f.show(1)
 	w := e.Start()
-	f.work(d)
+	for left := d; left > 0; left -= sampleEvery {
+		f.work(min(left, sampleEvery))
+		e.poll()
+	}
 	out := map[string]record.Energy{}
 	for _, s := range w.Stop() {
 		if _, twice := out[s.Domain]; twice {
@@ -305,7 +361,7 @@ func TestDenied(t *testing.T) {
 	wantNone(t, got[DomainTotal], command)
 	est := got[DomainEstimate]
 	wantJ(t, "estimate", est.Joules, 4)
-	if !strings.Contains(est.Reason, command) || !strings.Contains(est.Reason, "no independent evidence") {
+	if !strings.Contains(est.Reason, command) || !strings.Contains(est.Reason, "between 0.5 and 1.5 of the number") || !strings.Contains(est.Reason, "no independent evidence") {
 		t.Errorf("reason %q", est.Reason)
 	}
 }
@@ -376,7 +432,7 @@ func TestEstimate(t *testing.T) {
 	f.env["WORKBENCH_TDP_WATTS"] = "65"
 	got := f.measure(f.open(), 2*time.Second)[DomainEstimate]
 	wantJ(t, "design power", got.Joules, 130/float64(numCPU()))
-	if !strings.Contains(got.Source, "65") || !strings.Contains(got.Reason, "no independent evidence") {
+	if !strings.Contains(got.Source, "65") || !strings.Contains(got.Reason, "between 0.5 and 1 of the number") || !strings.Contains(got.Reason, "no independent evidence") {
 		t.Errorf("%+v", got)
 	}
 	for _, bad := range []string{"lots", "-3", "NaN", "1e9"} {

@@ -50,7 +50,7 @@ func (m *joules) End(w Work) Reading {
 		v.Source, v.Reason = e.Source, e.Reason
 		return v
 	}
-	total := record.Total(entries, record.TierCounter)
+	total := record.Measured(entries)
 	if total == nil || total.Joules == nil {
 		reason := record.NoTotal(entries)
 		out.Values = append(out.Values, joulesPerToken.Missing(reason), netPerToken.Missing(reason))
@@ -63,7 +63,7 @@ func (m *joules) End(w Work) Reading {
 		out.Values = append(out.Values, perToken(estimatedPerToken, e))
 	}
 	for i, e := range entries {
-		if e.Tier == record.TierCounter && !e.Total && e.Joules != nil {
+		if measured := e.Tier == record.TierCounter || e.Tier == record.TierSampled; measured && !e.Total && e.Joules != nil {
 			q := partJoules
 			q.Name, q.Title = fmt.Sprintf("%s%s/%d", q.Name, e.Domain, i), q.Title+e.Domain
 			out.Values = append(out.Values, q.Of(*e.Joules))
@@ -81,7 +81,7 @@ func TakeIdle(r *record.Record, idle []record.Energy) {
 	if !ok1 || !ok2 || !ok3 || gross <= 0 {
 		return
 	}
-	total := record.Total(idle, record.TierCounter)
+	total := record.Measured(idle)
 	switch {
 	case total == nil || total.IdleW == nil:
 		r.Add(netPerToken.Missing("the idle power was not measured"))

@@ -31,6 +31,10 @@ type Work struct {
 	Duration time.Duration
 	CPU      time.Duration // of this process, all threads
 	NoCPU    error         // why CPU is not known
+	// Operations of matrix products, and bytes of weights and state that had to be
+	// read; 0 where they were not counted.
+	Operations, Bytes float64
+	Weights           int64 // bytes of the model's weights
 }
 
 // A Reading is the result of a meter.

@@ -3,7 +3,6 @@ package meter
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,41 +11,33 @@ import (
 	"time"
 )
 
-// A zone is one RAPL counter of the powercap tree. Source: the Linux kernel's
-// Documentation/power/powercap/powercap.rst and
-// Documentation/ABI/testing/sysfs-class-powercap.
-type zone struct {
-	domain string // "package-0", "package-0/dram"
-	path   string // path of energy_uj
-	read   func(path string) (string, error)
-	top    bool // not inside another zone
-	named  bool // the name of the zone could be read
-	// lost is the reason why the counter cannot be used, "" while it can.
-	lost  string
-	zero  bool   // the first reading was 0
-	max   uint64 // largest value before the counter wraps, µJ
-	last  uint64 // raw value at the last reading, µJ
-	total uint64 // µJ since the first reading
-}
-
 var zoneName = regexp.MustCompile(`^intel-rapl(-mmio)?:\d+(:\d+)?$`)
 
 // maxZones is more than the zones of any machine.
 const maxZones = 256
 
-// findZones lists the counters under sysfs, one for each domain: the
-// memory-mapped registers repeat the model-specific ones under the same names,
-// as do the dies of some processors. A zone whose name cannot be read is listed
-// as lost.
-func findZones(sysfs string, read func(path string) (string, error)) []*zone {
-	var zones []*zone
+// findZones lists the counters of the powercap tree under sysfs, one for each
+// domain: the memory-mapped registers repeat the model-specific ones under the
+// same names, as do the dies of some processors. A zone whose name cannot be
+// read is listed as lost. Source: the Linux kernel's
+// Documentation/power/powercap/powercap.rst and
+// Documentation/ABI/testing/sysfs-class-powercap.
+func findZones(sysfs string, read func(path string) (string, error)) []*gauge {
+	var zones []*gauge
 	names := make(map[string]string) // zone directory -> domain
 	seen := make(map[string]bool)
 	for _, dir := range zoneDirs(sysfs) {
 		id := filepath.Base(dir)
-		z := &zone{path: filepath.Join(dir, "energy_uj"), read: read, top: strings.Count(id, ":") == 1}
-		z.name(dir, id)
-		if !z.top {
+		path := filepath.Join(dir, "energy_uj")
+		z := &gauge{family: powercap, source: counterSource, raw: numberFile{path, read, "microjoules", unlock(path)}.value}
+		if strings.Count(id, ":") == 1 {
+			z.scope = wholePackage
+		}
+		if text, err := read(filepath.Join(dir, "max_energy_range_uj")); err == nil {
+			z.max, _ = strconv.ParseUint(text, 10, 64) // 0 where it is unreadable: a falling counter is then an error
+		}
+		z.name(dir, id, read)
+		if !z.top() {
 			parent := names[id[:strings.LastIndexByte(id, ':')]]
 			if parent == "" {
 				continue
@@ -64,8 +55,8 @@ func findZones(sysfs string, read func(path string) (string, error)) []*zone {
 }
 
 // name reads the name of the zone.
-func (z *zone) name(dir, id string) {
-	name, err := z.read(filepath.Join(dir, "name"))
+func (z *gauge) name(dir, id string, read func(path string) (string, error)) {
+	name, err := read(filepath.Join(dir, "name"))
 	if err == nil && name == "" {
 		err = errors.New("the file is empty")
 	}
@@ -104,32 +95,35 @@ func zoneDirs(sysfs string) []string {
 	return dirs[:min(len(dirs), maxZones)]
 }
 
-// counterSource describes the source of a counter's value.
-const counterSource = "RAPL counter, powercap"
+const (
+	powercap = "powercap"
+	// counterSource describes the source of a counter's value.
+	counterSource = "RAPL counter, powercap"
+)
 
-// totalOf returns the group of zones that together count everything once, or a
+// raplTotal returns the group of zones that together count everything once, or a
 // group with the reason why there is none: a sum of only the readable zones
 // would be silently too small. Packages include their cores and uncore but not
 // memory; psys includes everything, so it counts only where there is no
 // package. A memory counter that stays at 0 means that this processor does not
 // measure memory.
-func totalOf(zones []*zone) *group {
-	total := &group{domain: DomainTotal, source: counterSource, total: true}
+func raplTotal(zones []*gauge) *group {
+	total := &group{domain: DomainTotal, source: zones[0].source}
 	var with, without []string
-	packages := slices.ContainsFunc(zones, func(z *zone) bool { return z.top && z.is("package") })
+	packages := slices.ContainsFunc(zones, func(z *gauge) bool { return z.top() && z.is("package") })
 	for _, z := range zones {
 		switch {
 		case z.named && z.dram() && z.zero && z.total == 0 && z.lost != "":
 			without = append(without, z.domain)
-		case !z.named || z.top && z.is("package") || z.dram() || z.is("psys") && z.top && !packages:
-			total.zones = append(total.zones, z)
+		case !z.named || z.top() && z.is("package") || z.dram() || z.is("psys") && z.top() && !packages:
+			total.gauges = append(total.gauges, z)
 			with = append(with, z.domain)
 		}
 	}
 	if total.reason = total.lost(); total.reason != "" {
 		return total
 	}
-	if !slices.ContainsFunc(total.zones, func(z *zone) bool { return z.top && !z.dram() }) {
+	if !slices.ContainsFunc(total.gauges, func(z *gauge) bool { return z.top() && !z.dram() }) {
 		total.reason = "no package among the RAPL counters"
 		return total
 	}
@@ -140,43 +134,9 @@ func totalOf(zones []*zone) *group {
 	return total
 }
 
-func (z *zone) is(kind string) bool { return z.named && strings.HasPrefix(z.domain, kind) }
+func (z *gauge) is(kind string) bool { return z.named && strings.HasPrefix(z.domain, kind) }
 
-func (z *zone) dram() bool { return filepath.Base(z.domain) == "dram" }
-
-// open takes the first reading.
-func (z *zone) open() {
-	if z.lost != "" {
-		return
-	}
-	if text, err := z.read(filepath.Join(filepath.Dir(z.path), "max_energy_range_uj")); err == nil {
-		z.max, _ = strconv.ParseUint(text, 10, 64) // 0 where it is unreadable: a falling counter is then an error
-	}
-	z.last, z.lost = z.raw()
-	z.zero = z.lost == "" && z.last == 0
-}
-
-// raw reads the counter in µJ, or returns the reason why it cannot be read.
-func (z *zone) raw() (uint64, string) {
-	text, err := z.read(z.path)
-	// Note: a file that stands in for a counter is empty while it is being
-	// rewritten.
-	for try := 0; text == "" && err == nil && try < 5; try++ {
-		time.Sleep(200 * time.Microsecond)
-		text, err = z.read(z.path)
-	}
-	if errors.Is(err, fs.ErrPermission) {
-		return 0, "only root may read the counter; to unlock it until the next boot: " + unlock(z.path)
-	}
-	if err != nil {
-		return 0, fmt.Sprintf("the counter cannot be read: %v", err)
-	}
-	v, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Sprintf("%s is not a number of microjoules: %.40q", z.path, text)
-	}
-	return v, ""
-}
+func (z *gauge) dram() bool { return filepath.Base(z.domain) == "dram" }
 
 // unlock returns the command that lets all users read the counters, of which
 // path is one: in the class folder they lie side by side, in a copy of the
@@ -184,60 +144,27 @@ func (z *zone) raw() (uint64, string) {
 func unlock(path string) string {
 	base, nested, _ := strings.Cut(path, "/class/powercap/")
 	glob := filepath.Join(base, "class/powercap/intel-rapl*")
-	command := "sudo chmod a+r " + filepath.Join(glob, "energy_uj")
+	globs := []string{filepath.Join(glob, "energy_uj")}
 	if strings.Count(nested, "/") > 1 {
-		command += " " + filepath.Join(glob, "intel-rapl*", "energy_uj")
+		globs = append(globs, filepath.Join(glob, "intel-rapl*", "energy_uj"))
 	}
-	return command
-}
-
-// poll adds the increase of the counter since the last reading, across at most
-// one wrap.
-func (z *zone) poll() {
-	if z.lost != "" {
-		return
-	}
-	v, lost := z.raw()
-	switch {
-	case lost != "":
-		z.lost = lost
-	case v >= z.last:
-		z.total += v - z.last
-	case z.max > z.last:
-		z.total += z.max - z.last + v
-	default:
-		z.lost = "the counter fell and its range is unknown"
-	}
-	z.last = v
-}
-
-// implausible returns the reason why an increase of uj in a busy interval is
-// not plausible. A nested zone may draw almost nothing, but must increase.
-func implausible(uj uint64, seconds float64, top bool) string {
-	w := float64(uj) * 1e-6 / seconds
-	switch {
-	case uj == 0:
-		return "the counter does not move while a core is busy"
-	case w > maxWatts || top && w < minWatts:
-		return fmt.Sprintf("the counter shows %.3g W, not between %g and %d W", w, minWatts, maxWatts)
-	}
-	return ""
+	return unlockFiles(globs...)
 }
 
 // twins are two dies a and b of one package, which on some processors show the
 // same counter: a reading of b between two readings of a.
 type twins struct {
-	a, b      *zone
+	a, b      *gauge
 	lo, v, hi uint64
 }
 
 // findTwins reads the counters of the dies of every package.
-func findTwins(zones []*zone) []twins {
+func findTwins(zones []*gauge) []twins {
 	var found []twins
 	for i, b := range zones {
 		for _, a := range zones[:i] {
 			socket, _, dies := strings.Cut(a.domain, "-die-")
-			if other, _, ok := strings.Cut(b.domain, "-die-"); dies && ok && a.top && b.top && socket == other {
+			if other, _, ok := strings.Cut(b.domain, "-die-"); dies && ok && a.family == b.family && a.top() && b.top() && socket == other {
 				found = append(found, twins{a: a, b: b}.read())
 			}
 		}
@@ -258,16 +185,17 @@ func (t twins) same(slack uint64) bool { return t.v+slack >= t.lo && t.v <= t.hi
 // dropTwins removes the dies that show the counter of another die, with the
 // zones inside them: those with the same value before and after the self-test,
 // to within the energy of 10 ms.
-func dropTwins(zones []*zone, before []twins) []*zone {
-	gone := map[string]bool{}
+func dropTwins(zones []*gauge, before []twins) []*gauge {
+	type die struct{ family, domain string }
+	gone := map[die]bool{}
 	for _, t := range before {
 		slack := t.a.total / uint64(selfTest/(10*time.Millisecond))
-		if t.a.lost == "" && t.b.lost == "" && !gone[t.a.domain] && t.same(slack) && t.read().same(slack) {
-			gone[t.b.domain] = true
+		if t.a.lost == "" && t.b.lost == "" && !gone[die{t.a.family, t.a.domain}] && t.same(slack) && t.read().same(slack) {
+			gone[die{t.b.family, t.b.domain}] = true
 		}
 	}
-	return slices.DeleteFunc(zones, func(z *zone) bool {
+	return slices.DeleteFunc(zones, func(z *gauge) bool {
 		top, _, _ := strings.Cut(z.domain, "/")
-		return gone[top]
+		return gone[die{z.family, top}]
 	})
 }

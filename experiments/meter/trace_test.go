@@ -13,6 +13,7 @@ import (
 var kept [][]byte
 
 func TestSharesOfGarbage(t *testing.T) {
+	runtime.GC() // that of what other tests left
 	quiet, _, err := runtimeShares(func() { spin(50 * time.Millisecond) })
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,12 @@ func (f *fake) plant(t metertest.Tree) *fake {
 		f.zone(z.ID, z.Name, z.Start, limit, z.Watts, z.Watts/5)
 		f.denied[z.ID] = z.Denied
 	}
+	for path, text := range t.Files {
+		f.file(path, text)
+	}
+	for _, m := range t.Meters {
+		f.meter(m.Path, showing{float64(m.Start), m.Watts, m.Power})
+	}
 	return f
 }
 
@@ -92,11 +98,11 @@ func TestHiddenName(t *testing.T) {
 // being rewritten, is read again.
 func TestRewritten(t *testing.T) {
 	texts := []string{"", "", "17"}
-	z := &zone{path: "energy_uj", read: func(string) (text string, err error) {
+	f := numberFile{path: "energy_uj", read: func(string) (text string, err error) {
 		text, texts = texts[0], texts[1:]
 		return text, nil
 	}}
-	if v, lost := z.raw(); v != 17 || lost != "" {
+	if v, lost := f.value(); v != 17 || lost != "" {
 		t.Errorf("%d, %q", v, lost)
 	}
 }

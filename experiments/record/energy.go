@@ -31,6 +31,15 @@ func Total(es []Energy, tier string) *Energy {
 	return only
 }
 
+// Measured returns the entry of a measured tier that is marked as counting
+// everything once, or nil.
+func Measured(es []Energy) *Energy {
+	if total := measuredTotal(es); total != nil && measured(total.Tier) {
+		return total
+	}
+	return nil
+}
+
 // measuredTotal returns the total of the counters or meters, even where it has
 // no value.
 func measuredTotal(es []Energy) *Energy {

@@ -37,6 +37,16 @@ func TestTotal(t *testing.T) {
 	}
 }
 
+// TestMeasured checks that the total is found in any measured tier.
+func TestMeasured(t *testing.T) {
+	for tier, want := range map[string]bool{TierWall: true, TierCounter: true, TierSampled: true, TierEstimated: false, TierModelled: false, TierNone: false} {
+		es := []Energy{{Domain: "package-0", Tier: TierCounter}, {Domain: "machine", Tier: tier, Total: true}}
+		if e := Measured(es); (e != nil) != want || e != nil && e.Domain != "machine" {
+			t.Errorf("%s: %+v", tier, e)
+		}
+	}
+}
+
 func TestTakeIdle(t *testing.T) {
 	j := 10.0
 	e := Energy{Joules: &j, WindowNS: 2e9}

@@ -145,6 +145,7 @@ func (h *Harness) Sample(point, repeats int) (*record.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.done.Operations, s.done.Bytes, s.done.Weights = s.load.Operations, s.load.Bytes, arch.WeightBytes(h.env.Model)
 	h.meters.End(s.done, r)
 	r.Add(Operations.Of(s.load.Operations / float64(s.done.Tokens)))
 	r.Add(BytesRead.Of(s.load.Bytes / float64(s.done.Tokens)))

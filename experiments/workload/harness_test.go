@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -149,6 +150,11 @@ func TestHarness(t *testing.T) {
 		for _, name := range []string{"params", "duration", "duration_per_token", "cores_busy", "heap_bytes"} {
 			if x, ok := r.Value(name); !ok || x < 0 {
 				t.Errorf("height %d: %s is %g, %v", height, name, x, ok)
+			}
+		}
+		for part, pj := range map[string]float64{"arithmetic": 2 * 0.845, "memory": 5 * 1.75} { // in the cache, whose size the machine does not tell
+			if x, ok := r.Value("joules_per_token_modelled:" + part); !ok || math.Abs(x*1e12/pj-1) > 1e-9 {
+				t.Errorf("height %d: the floor of %s is %g J, want %g pJ", height, part, x, pj)
 			}
 		}
 		if x, _ := r.Key("height"); int(x) != height || !slices.Contains(r.Warnings, "a leg is sore") {
