@@ -103,23 +103,3 @@ func (v *view) atPosition(part *partView, workload string, q record.Quantity) st
 	}
 	return fmt.Sprintf("at %s %.0f ", over, seen[0])
 }
-
-// slopeSentence gives the exponent of every arm's growth along an axis.
-func (part *partView) slopeSentence(workload string, q record.Quantity) string {
-	over := part.view.axisKey(workload)
-	var parts []string
-	for _, arm := range part.Arms {
-		f := findSlope(part.samplesAlong(arm, workload, over, q), q, over, part.repetitions(workload, q))
-		if f.verdict != "" {
-			continue
-		}
-		if why := part.notRepeated(workload, q); why != "" {
-			f.iv = f.iv.alone(why)
-		}
-		parts = append(parts, fmt.Sprintf("%s for %s", f.iv.text(""), arm))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("As a power of the %s the %s grows with exponent %s (0: flat, 1: proportional).", over, q.Title, list(parts))
-}

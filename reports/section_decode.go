@@ -21,8 +21,8 @@ func (v *view) decodeBlocks(part *partView) []Block {
 	q := part.quantity(timePerToken)
 	time := part.axisFigure("decode-time", "Time to generate one token after a context", "decode", q)
 	time.Y.Log = true
-	out := []Block{{Heading: "Generation: time per token", Figure: &time,
-		Says: nonEmpty(v.comparedSentence(part, "decode", q, "takes %s the time of %s per token"), part.slopeSentence("decode", q))}}
+	says := nonEmpty(v.comparedSentence(part, "decode", q, "takes %s the time of %s per token"))
+	out := []Block{{Heading: "Generation: time per token", Figure: &time, Says: append(says, part.growthSentences("decode", q)...)}}
 	if b, ok := v.cumulativeBlock(part); ok {
 		out = append(out, b)
 	}

@@ -1,4 +1,4 @@
-// Package stats turns samples into statements: intervals, paired tests,
+// Package stats turns samples into statements: intervals, tests by sign flips,
 // corrections for multiple tests, scaling fits. Every random draw comes from a
 // generator with a fixed seed, so that a report is a function of its records.
 package stats
