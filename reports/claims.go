@@ -133,6 +133,20 @@ func (j *Judgement) undecided(tested int) string {
 	return fmt.Sprintf("p %s that it holds and %s that it fails%s", pEquals(j.holds), pEquals(j.fails), strings.Replace(among, "among", "corrected for", 1))
 }
 
+// numbers are the statistics of the rules, with the corrected p where there is
+// one.
+func (j Judgement) numbers() string {
+	var out []string
+	for _, r := range j.Rules {
+		out = append(out, r.Numbers)
+	}
+	s := strings.Join(out, "; ")
+	if j.tested() {
+		s += fmt.Sprintf(" (corrected p %s)", pEquals(min(j.holds, j.fails)))
+	}
+	return s
+}
+
 // short is the verdict with its reason.
 func (j Judgement) short() string {
 	switch {

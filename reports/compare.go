@@ -137,7 +137,7 @@ func (v *view) comparisons(part *partView) []comparison {
 // placebo of every group shows.
 func (v *view) comparisonBlocks(part *partView) []Block {
 	t := &Table{Name: part.slug + "-comparison", Title: "Compared with " + part.Baseline, Text: 3, Tail: 1,
-		Columns: []string{"Series", "Quantity", "At", "Against " + part.Baseline + " [95 % interval]", "Pairs", "p", "Smallest found", "Conclusion"},
+		Columns: []string{"Series", "Quantity", "At", "Against " + part.Baseline + " [95 % interval]", "Blocks or seeds", "p", "Smallest found", "Conclusion"},
 		Note: "Timed and counted quantities are compared by their ratio, those that vary with the seed by their difference, at the largest position both series have. Timed quantities are paired by block, in each of which every process was started afresh, others by seed. " +
 			"p and intervals are those of one test for each quantity of a workload, over all series and all positions: flips of the signs of whole blocks, corrected step-down by the largest statistic. " +
 			"The smallest found is the difference that as many blocks or seeds find with probability .8. Counted quantities have no p."}

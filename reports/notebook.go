@@ -128,6 +128,9 @@ func (v *view) glance(js []Judgement) []GlanceLine {
 				continue
 			}
 			line := j.Says
+			if n := j.numbers(); n != "" && (kind == Holds || kind == Fails) {
+				line = strings.TrimRight(line, ". ") + ". Measured: " + n + "."
+			}
 			if j.Why != "" && kind != Holds && kind != Fails {
 				line = strings.TrimRight(line, ". ") + ". " + upper(strings.TrimRight(j.Why, ". ")) + "."
 			}
