@@ -34,9 +34,9 @@ func (v *view) machineSection() Section {
 		t.add("Measured read bandwidth, threads: "+k, digits(h.ReadGBs[k])+" GB/s")
 	}
 	if h.NoiseFloor != nil {
-		t.add("Noise floor (A/A)", percent(*h.NoiseFloor))
+		t.add("Noise floor within one process (A/A)", percent(*h.NoiseFloor))
 	} else {
-		t.add("Noise floor (A/A)", "n/a: not measured")
+		t.add("Noise floor within one process (A/A)", "n/a: not measured")
 	}
 	for _, s := range v.settings() {
 		t.add(s[0], s[1])
@@ -53,7 +53,7 @@ func (v *view) machineSection() Section {
 // what was measured, its position on an axis and its repetition, and the models'
 // configuration.
 func (v *view) settings() [][2]string {
-	skip := []string{record.KeyStudy, record.KeyPart, record.KeyArm, record.KeyArch, record.KeyWorkload, record.KeySeed, record.KeyBlock, record.KeySlot}
+	skip := []string{record.KeyStudy, record.KeyPart, record.KeyArm, record.KeyArch, record.KeyWorkload, record.KeySeed, record.KeyBlock, record.KeySlot, record.KeyPlacebo}
 	for _, w := range v.run.Workloads {
 		skip = append(skip, v.axisKey(w.Name))
 	}

@@ -45,7 +45,7 @@ func (part *partView) intervalNote(workload string, q record.Quantity) string {
 	fewest, most := math.MaxInt, 0
 	for _, arm := range part.Arms {
 		for _, p := range part.samplesAlong(arm, workload, part.view.axisKey(workload), q) {
-			fewest, most = min(fewest, len(p.all)), max(most, len(p.all))
+			fewest, most = min(fewest, len(p.by)), max(most, len(p.by))
 		}
 	}
 	n := fmt.Sprint(most)
@@ -55,9 +55,10 @@ func (part *partView) intervalNote(workload string, q record.Quantity) string {
 	if q.Kind == record.Seeded {
 		return fmt.Sprintf("Points are means of %s seeds, bars the 95 %% interval of Student's t.", n)
 	}
-	s := fmt.Sprintf("Points are medians of %s samples, bars the 95 %% interval of the median.", n)
+	what := map[string]string{"block": "blocks, in each of which every process was started afresh", "round": "rounds of one start"}[part.repetitions(workload, q)]
+	s := fmt.Sprintf("Points are medians of %s %s, bars the 95 %% interval of the median.", n, what)
 	if fewest < 6 {
-		s += " A median of fewer than six samples has no such interval: no bar."
+		s += " A median of fewer than six has no such interval: no bar."
 	}
 	return s
 }
@@ -78,7 +79,7 @@ func (v *view) comparedSentence(part *partView, workload string, q record.Quanti
 	if len(parts) == 0 {
 		return ""
 	}
-	return upper(v.atPosition(part, workload, q)) + strings.Join(parts, "; ") + "."
+	return upper(v.atPosition(part, workload, q)) + strings.Join(parts, "; ") + "." + part.family(workload, q).placeboRemark()
 }
 
 // atPosition names the position that comparedSentence speaks of.
@@ -101,21 +102,4 @@ func (v *view) atPosition(part *partView, workload string, q record.Quantity) st
 		return "at the largest " + over + " both were measured at, "
 	}
 	return fmt.Sprintf("at %s %.0f ", over, seen[0])
-}
-
-// slopeSentence gives the exponent of every arm's growth along an axis.
-func (part *partView) slopeSentence(workload string, q record.Quantity) string {
-	over := part.view.axisKey(workload)
-	var parts []string
-	for _, arm := range part.Arms {
-		f := findSlope(part.samplesAlong(arm, workload, over, q), q, over)
-		if f.verdict != "" {
-			continue
-		}
-		parts = append(parts, fmt.Sprintf("%s for %s", f.iv.text(""), arm))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("As a power of the %s the %s grows with exponent %s (0: flat, 1: proportional).", over, q.Title, list(parts))
 }

@@ -15,12 +15,13 @@ type comparison struct {
 	x                   float64
 	q                   record.Quantity
 	iv                  interval // ratio, or difference of a seeded metric
-	holm                float64  // p corrected for the family's comparisons
-	family              int      // tests of this quantity in the part
-	floor               *float64
+	p                   float64  // corrected for the family, NaN where nothing is tested
+	found               float64  // the smallest ratio or difference found with probability .8
+	per                 string   // what the numbers are paired by
+	why                 string   // nothing is tested
 }
 
-// compare pairs an arm with the baseline at the largest position both have.
+// compare holds an arm against the baseline at the largest position both have.
 func (v *view) compare(part *partView, arm, workload string, q record.Quantity) (comparison, bool) {
 	over := v.axisKey(workload)
 	a, b := part.samplesAlong(arm, workload, over, q), part.samplesAlong(part.Baseline, workload, over, q)
@@ -28,17 +29,24 @@ func (v *view) compare(part *partView, arm, workload string, q record.Quantity) 
 	if math.IsNaN(x) {
 		return comparison{}, false
 	}
+	c := comparison{arm: arm, workload: workload, over: over, x: x, q: q, p: math.NaN(), found: math.NaN(), per: part.repetitions(workload, q)}
 	pa, _ := samplesIn(a, x)
 	pb, _ := samplesIn(b, x)
-	c := comparison{arm: arm, workload: workload, over: over, x: x, q: q, holm: math.NaN()}
-	switch q.Kind {
-	case record.Seeded:
-		c.iv = difference(q, pa, pb)
-	case record.Timed:
-		c.floor = v.run.Host.NoiseFloor
-		fallthrough
+	switch f := part.family(workload, q); {
+	case q.Kind != record.Seeded && q.Kind != record.Timed:
+		c.iv = exact(median(pa.all)/median(pb.all), len(pa.all))
+	case f.why != "":
+		d := average(inOrder(apart(q, pa, pb)))
+		c.iv, c.why = exact(math.Exp(d), len(pa.by)).alone(f.why), f.why
 	default:
-		c.iv = ratio(q, pa, pb)
+		t, ok := f.tests[place{arm, x}]
+		if !ok {
+			return comparison{}, false
+		}
+		c.p, c.found, c.iv = t.P, t.Found, ofTest(t, q.Kind == record.Timed, c.per)
+		if q.Kind == record.Timed {
+			c.found = math.Exp(t.Found)
+		}
 	}
 	return c, finite(c.iv.mid)
 }
@@ -51,37 +59,38 @@ func (c comparison) neutral() float64 {
 	return 1
 }
 
+// The conclusions of a comparison that shows a difference.
+const (
+	higher = "higher"
+	less   = "lower"
+)
+
 // conclusion is "higher", "lower" or why neither can be said.
 func (c comparison) conclusion() string {
+	way := higher
+	if c.iv.mid < c.neutral() {
+		way = less
+	}
 	switch {
-	case !c.iv.bounded():
-		return "not decided: " + c.iv.why()
+	case c.why != "":
+		return NotDecided + ": " + c.why
 	case c.iv.lo == c.neutral() && c.iv.hi == c.neutral():
 		return "equal"
 	case c.q.Kind == record.Exact && math.Abs(math.Log(c.iv.mid)) < 0.005:
 		return "equal within 0.5 %"
-	case c.floor != nil && c.q.Kind != record.Seeded && withinFloor(c.iv.mid, *c.floor):
-		return fmt.Sprintf("below the noise floor of %s: no winner called", percent(*c.floor))
-	case c.iv.lo <= c.neutral() && c.iv.hi >= c.neutral():
-		return "no difference shown: the interval includes " + digits(c.neutral())
-	case !math.IsNaN(c.holm) && c.holm > 0.05 && !c.powerless():
-		return "no difference shown after correction for several comparisons"
+	case math.IsNaN(c.p), c.p <= alpha:
+		return way
+	case stats.LeastP(c.iv.n) > alpha:
+		return NotDecided + ": " + needs(stats.Needs(alpha), c.per)
 	}
-	way := "lower"
-	if c.iv.mid > c.neutral() {
-		way = "higher"
-	}
-	if !math.IsNaN(c.holm) && c.holm > 0.05 {
-		way += fmt.Sprintf(", by the interval; %d pairs are too few for the test", c.iv.n)
-	}
-	return way
+	return "no difference shown"
 }
 
 // merit says of a shown difference whether it is for the better.
 func (c comparison) merit() string {
-	better := map[string]string{record.Lower: "lower", record.Higher: "higher"}[c.q.Better]
-	switch way, _, _ := strings.Cut(c.conclusion(), ","); {
-	case better == "" || way != "higher" && way != "lower":
+	better := map[string]string{record.Lower: less, record.Higher: higher}[c.q.Better]
+	switch way := c.conclusion(); {
+	case better == "" || way != higher && way != less:
 		return ""
 	case way == better:
 		return ", which is better"
@@ -89,18 +98,18 @@ func (c comparison) merit() string {
 	return ", which is worse"
 }
 
-// remark is what a sentence adds after the numbers: nothing where they differ.
+// remark is what a sentence adds after the numbers: nothing where they differ,
+// or where they say so themselves.
 func (c comparison) remark() string {
-	switch s := c.conclusion(); s {
-	case "higher", "lower", "equal":
+	switch s := c.conclusion(); {
+	case s == higher, s == less, s == "equal", c.iv.reason != "":
 		return ""
 	default:
-		return ", " + strings.TrimPrefix(strings.TrimPrefix(s, "higher, "), "lower, ")
+		return ", " + s
 	}
 }
 
-// comparisons are those of the part's main quantities, Holm-corrected within
-// each. What was counted is compared once, in the first workload with an axis.
+// comparisons are those of the part's main quantities. What was counted is compared once, in the first workload with an axis.
 func (v *view) comparisons(part *partView) []comparison {
 	var out []comparison
 	counted := map[string]bool{} // quantities that are compared already
@@ -121,40 +130,19 @@ func (v *view) comparisons(part *partView) []comparison {
 			}
 		}
 	}
-	for i := 0; i < len(out); {
-		j := i
-		var p []float64
-		for ; j < len(out) && out[j].sameQuantity(out[i]); j++ {
-			if !math.IsNaN(out[j].iv.p) {
-				p = append(p, out[j].iv.p)
-			}
-		}
-		for corrected := stats.Holm(p); i < j; i++ {
-			if out[i].family = len(p); !math.IsNaN(out[i].iv.p) {
-				out[i].holm, corrected = corrected[0], corrected[1:]
-			}
-		}
-	}
 	return out
 }
 
-// sameQuantity tells whether two comparisons belong to one family of tests.
-func (c comparison) sameQuantity(d comparison) bool {
-	return c.workload == d.workload && c.q.Name == d.q.Name
-}
-
-// powerless tells whether the sign-flip test cannot reject with so few pairs,
-// whatever they show: its smallest p is 2/2ⁿ.
-func (c comparison) powerless() bool {
-	return float64(max(1, c.family))*math.Ldexp(2, -c.iv.n) > 0.05
-}
-
-// comparisonBlocks is the table of every arm against the baseline.
+// comparisonBlocks is the table of every arm against the baseline, and what the
+// placebo of every group shows.
 func (v *view) comparisonBlocks(part *partView) []Block {
 	t := &Table{Name: part.slug + "-comparison", Title: "Compared with " + part.Baseline, Text: 3, Tail: 1,
-		Columns: []string{"Series", "Quantity", "At", "Against " + part.Baseline + " [95 % interval]", "Pairs", "p", "p, Holm", "Conclusion"},
-		Note: "Timed and counted quantities are compared by their ratio, those that vary with the seed by their difference; timed ones are paired by block, others by seed, at the largest position both series have. " +
-			"p is the exact sign-flip permutation test's, corrected by Holm's method over the series of a quantity. Counted quantities have no p."}
+		Columns: []string{"Series", "Quantity", "At", "Against " + part.Baseline + " [95 % interval]", "Blocks or seeds", "p", "Smallest found", "Conclusion"},
+		Note: "Timed and counted quantities are compared by their ratio, those that vary with the seed by their difference, at the largest position both series have. Timed quantities are paired by block, in each of which every process was started afresh, others by seed. " +
+			"p and intervals are those of one test for each quantity of a workload, over all series and all positions: flips of the signs of whole blocks, corrected step-down by the largest statistic. " +
+			"The smallest found is the difference that as many blocks or seeds find with probability .8. Counted quantities have no p."}
+	var says []string
+	said := map[string]bool{}
 	for _, c := range v.comparisons(part) {
 		unit := "×"
 		if c.q.Kind == record.Seeded {
@@ -164,7 +152,15 @@ func (v *view) comparisonBlocks(part *partView) []Block {
 		if c.over != "" {
 			where = fmt.Sprintf("%s %.0f", c.over, c.x)
 		}
-		t.add(c.arm, c.q.Title+" ("+c.workload+")", where, c.iv.text(unit), fmt.Sprint(c.iv.n), pText(c.iv.p), pText(c.holm), c.conclusion())
+		found := "n/a"
+		if finite(c.found) {
+			found = exact(c.found, c.iv.n).text(unit)
+		}
+		what := c.q.Title + " (" + c.workload + ")"
+		t.add(c.arm, what, where, c.iv.text(unit), fmt.Sprint(c.iv.n), pText(c.p), found, c.conclusion())
+		if s := part.family(c.workload, c.q).placeboRemark(); s != "" && !said[what] {
+			said[what], says = true, append(says, upper(what)+":"+s)
+		}
 	}
 	if len(t.Rows) == 0 {
 		return nil
@@ -172,7 +168,7 @@ func (v *view) comparisonBlocks(part *partView) []Block {
 	for _, q := range part.scores() {
 		t.Note = strings.TrimSpace(t.Note + " " + part.notAvailable(q))
 	}
-	return []Block{{Heading: "All against " + part.Baseline, Table: t}}
+	return []Block{{Heading: "All against " + part.Baseline, Says: says, Table: t}}
 }
 
 func pText(p float64) string {
@@ -183,6 +179,14 @@ func pText(p float64) string {
 		return "<0.001"
 	}
 	return fixed(p, 3)
+}
+
+// pEquals is a p in a sentence.
+func pEquals(p float64) string {
+	if s := pText(p); s[0] == '<' {
+		return "< " + s[1:]
+	}
+	return "= " + pText(p)
 }
 
 // rawSamples is every record as a row of a CSV file: its cell, its keys, its

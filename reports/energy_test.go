@@ -138,7 +138,7 @@ func TestEnergyOfMachines(t *testing.T) {
 func holdEnergy(t *testing.T, tree metertest.Tree, es []record.Energy) {
 	t.Helper()
 	v := onMachine(t, es, nil)
-	j := v.judge(v.run.Claims[4])
+	j := judgeOne(v, v.run.Claims[4])
 	measured, estimated := joulesAtZero(v, "cost-energy-measured"), joulesAtZero(v, "cost-energy-estimated")
 	if math.IsNaN(estimated) {
 		t.Error("no estimate")
@@ -203,7 +203,7 @@ func TestEnergyInPart(t *testing.T) {
 			n++
 		}
 	})
-	if j := v.judge(v.run.Claims[4]); j.short() != "not decided (no measured energy per token in decode of transformer: the counter jumped)" {
+	if j := judgeOne(v, v.run.Claims[4]); j.short() != "not decided (no measured energy per token in decode of transformer: the counter jumped)" {
 		t.Error(j.short())
 	}
 	if note := v.samplesWithoutEnergy(v.part("cost"), "decode"); note != "Of 120 samples 45 hold none: the counter jumped. " || n != 45 {

@@ -42,11 +42,11 @@ func ExampleRender() {
 	// md is report.md
 	// svg is figures
 	// holds: The memory of inference does not grow with the context
-	// holds: The context is not limited by a window
 	// holds: Training, reading and generating compute the same function
-	// holds: Its quality holds its own against a transformer of equal size
-	// fails: Token shift and channel mixing are the short-term memory, time mixing is the long-term memory
 	// not decided: The time per generated token does not grow with the context, and at long contexts it is less than a transformer's
 	// not decided: Inference costs less energy per token than a transformer's
+	// not decided: The context is not limited by a window
+	// not decided: Token shift and channel mixing are the short-term memory, time mixing is the long-term memory
+	// not decided: Its quality holds its own against a transformer of equal size
 	// not measured yet: It scales to billions of parameters as transformers do
 }

@@ -2,7 +2,6 @@ package reports
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -14,12 +13,11 @@ import (
 // An interval is a statistic with its 95 % interval.
 type interval struct {
 	mid, lo, hi float64
-	n           int     // samples, pairs or seeds behind it
-	p           float64 // of the comparison with no difference, NaN where none is made
-	reason      string  // why there is no interval
+	n           int    // samples, blocks or seeds behind it
+	reason      string // why there is no interval
 }
 
-func exact(v float64, n int) interval { return interval{v, v, v, n, math.NaN(), ""} }
+func exact(v float64, n int) interval { return interval{v, v, v, n, ""} }
 
 func (iv interval) bounded() bool { return finite(iv.mid) && finite(iv.lo) && finite(iv.hi) }
 
@@ -91,98 +89,51 @@ func decimals(v, width float64) int {
 }
 
 // summarize is the statistic of the samples at one position: the value where it
-// is counted, the mean where seeds vary, else the median.
+// is counted, the mean where seeds vary, else the median of the blocks.
 func summarize(q record.Quantity, p samplesAt) interval {
 	switch {
 	case q.Kind == record.Exact:
-		return interval{median(p.all), slices.Min(p.all), slices.Max(p.all), len(p.all), math.NaN(), ""}
+		return interval{median(p.all), slices.Min(p.all), slices.Max(p.all), len(p.all), ""}
 	case q.Kind == record.Seeded:
 		return meanInterval(p.all)
 	}
-	return medianInterval(p.all)
+	return medianInterval(inOrder(p.by))
 }
 
-// paired lists the values of a and b that are pairs.
-func paired(a, b samplesAt) (x, y []float64) {
-	for _, k := range slices.Sorted(maps.Keys(a.by)) {
-		if v, ok := b.by[k]; ok {
-			x, y = append(x, a.by[k]), append(y, v)
-		}
+// ofTest is the interval of a test, of logarithms that of the ratio; per is what
+// it is repeated by.
+func ofTest(t stats.Test, logs bool, per string) interval {
+	iv := interval{mid: t.Center, lo: t.Lo, hi: t.Hi, n: t.N}
+	if !iv.bounded() {
+		iv.reason = needs(stats.Needs(alpha), per)
 	}
-	return x, y
-}
-
-// ratio is a over b, paired.
-func ratio(q record.Quantity, a, b samplesAt) interval {
-	x, y := paired(a, b)
-	if q.Kind == record.Exact {
-		return exact(median(a.all)/median(b.all), len(x))
-	}
-	return pairedRatio(x, y)
-}
-
-// difference is a minus b, paired.
-func difference(q record.Quantity, a, b samplesAt) interval {
-	x, y := paired(a, b)
-	if q.Kind == record.Exact {
-		return exact(median(a.all)-median(b.all), len(x))
-	}
-	return pairedDifference(x, y)
-}
-
-// slope is the exponent of growth along the positions, all above zero.
-func slope(q record.Quantity, ps []samplesAt) interval {
-	var x, y []float64
-	for _, p := range ps {
-		if q.Kind == record.Exact {
-			x, y = append(x, p.x), append(y, median(p.all))
-			continue
-		}
-		for _, v := range p.all {
-			x, y = append(x, p.x), append(y, v)
-		}
-	}
-	iv := logSlope(x, y)
-	if q.Kind == record.Exact {
-		return exact(iv.mid, len(x))
+	if logs {
+		iv.mid, iv.lo, iv.hi = math.Exp(iv.mid), math.Exp(iv.lo), math.Exp(iv.hi)
 	}
 	return iv
 }
 
+// needs says how many repetitions could decide.
+func needs(n int, per string) string { return "needs " + count(n, per) }
+
+// alone is the number itself, without an interval for a reason.
+func (iv interval) alone(why string) interval {
+	return interval{iv.mid, math.Inf(-1), math.Inf(1), iv.n, why}
+}
+
 // asInterval is a summary of stats as an interval; an error is the reason why
 // there is none.
-func asInterval(s stats.Summary, p float64, err error) interval {
+func asInterval(s stats.Summary, err error) interval {
 	if err != nil {
 		nan := math.NaN()
-		return interval{nan, nan, nan, s.N, nan, err.Error()}
+		return interval{nan, nan, nan, s.N, err.Error()}
 	}
-	return interval{s.Center, s.Lo, s.Hi, s.N, p, strings.Join(s.Warnings, "; ")}
+	return interval{s.Center, s.Lo, s.Hi, s.N, strings.Join(s.Warnings, "; ")}
 }
 
-func medianInterval(v []float64) interval {
-	s, err := stats.Median(v)
-	return asInterval(s, math.NaN(), err)
-}
+func medianInterval(v []float64) interval { return asInterval(stats.Median(v)) }
 
-func meanInterval(v []float64) interval {
-	s, err := stats.Mean(v)
-	return asInterval(s, math.NaN(), err)
-}
-
-func pairedRatio(x, y []float64) interval {
-	c, err := stats.Paired(x, y)
-	return asInterval(c.Summary, c.P, err)
-}
-
-func pairedDifference(x, y []float64) interval {
-	c, err := stats.PairedDiff(x, y)
-	return asInterval(c.Summary, c.P, err)
-}
-
-func logSlope(x, y []float64) interval {
-	l, err := stats.Fit(x, y)
-	return asInterval(l.Summary, math.NaN(), err)
-}
+func meanInterval(v []float64) interval { return asInterval(stats.Mean(v)) }
 
 func median(v []float64) float64 {
 	p, err := stats.Percentiles(v, 50)

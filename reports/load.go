@@ -28,11 +28,13 @@ type partView struct {
 	record.Part
 	slug    string
 	records []*record.Record
+	placebo []*record.Record // of the baseline's second process, no arm
 	view    *view
 	index   map[string]int // arm -> position in view.arms
 	tuned   bool           // some arm tried several learning rates
 
 	quantities map[string]record.Quantity // of its records, by name
+	families   map[[2]string]*family      // by workload and quantity
 }
 
 func load(dir string) (*view, error) {
@@ -146,6 +148,7 @@ func (v *view) shortenArms() {
 		p := &v.run.Parts[i]
 		fix(&p.Name)
 		fix(&p.Baseline)
+		fix(&p.Placebo)
 		for j := range p.Arms {
 			fix(&p.Arms[j])
 		}
@@ -160,6 +163,11 @@ func (v *view) shortenArms() {
 			fix(&r.Part)
 			fix(&r.Arch)
 			fix(&r.Than)
+			if c := r.Control; c != nil {
+				fix(&c.Part)
+				fix(&c.Arch)
+				fix(&c.Than)
+			}
 		}
 	}
 	for i := range v.all {
@@ -182,7 +190,7 @@ func (v *view) sortIntoParts() {
 			return part
 		}
 		p.Arms = slices.Clone(p.Arms)
-		part := &partView{Part: p, view: v, slug: uniqueSlug(p.Name, slugs), index: map[string]int{}}
+		part := &partView{Part: p, view: v, slug: uniqueSlug(p.Name, slugs), index: map[string]int{}, families: map[[2]string]*family{}}
 		byName[p.Name] = part
 		v.parts = append(v.parts, part)
 		return part
@@ -196,6 +204,12 @@ func (v *view) sortIntoParts() {
 		part := byName[name]
 		if part == nil {
 			part = add(record.Part{Name: name, Title: name})
+		}
+		if part.isPlacebo(r) {
+			if r.Error == "" {
+				part.placebo = append(part.placebo, r)
+			}
+			continue
 		}
 		if !slices.Contains(part.Arms, arm) {
 			part.Arms = append(part.Arms, arm)
@@ -240,10 +254,24 @@ func (part *partView) recordsOf(arm, workload string) []*record.Record {
 	return out
 }
 
+// isPlacebo tells whether a record is of the baseline's second process.
+func (part *partView) isPlacebo(r *record.Record) bool {
+	return r.Keys[record.KeyPlacebo] == true || part.Placebo != "" && r.Text(record.KeyArm) == part.Placebo
+}
+
 // inWorkload lists the successful records of a workload.
 func (part *partView) inWorkload(workload string) []*record.Record {
+	return withWorkload(part.records, workload)
+}
+
+// placeboIn lists those of the baseline's second process.
+func (part *partView) placeboIn(workload string) []*record.Record {
+	return withWorkload(part.placebo, workload)
+}
+
+func withWorkload(records []*record.Record, workload string) []*record.Record {
 	var out []*record.Record
-	for _, r := range part.records {
+	for _, r := range records {
 		if r.Text(record.KeyWorkload) == workload {
 			out = append(out, r)
 		}

@@ -139,8 +139,8 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// TestPairs: costs are paired by block; what was trained, and costs without a
-// block, by seed.
+// TestPairs: costs are paired by block, several samples of one by the mean of
+// their logarithms; what was trained, by seed.
 func TestPairs(t *testing.T) {
 	at := func(arm, workload string, turn int, v record.Value) record.Record {
 		return sample("p", arm, workload, 8, turn, v)
@@ -148,15 +148,16 @@ func TestPairs(t *testing.T) {
 	var recs []record.Record
 	for i := range 6 {
 		x := float64(i + 1)
-		recs = append(recs, at("a", "decode", i, qPerToken.Of(2*x)), at("b", "decode", 5-i, qPerToken.Of(6-x+1)),
-			at("a", "quality", i, qPerToken.Of(3*x)), at("b", "quality", i, qPerToken.Of(x)))
+		recs = append(recs, at("a", "decode", i, qPerToken.Of(x)), at("a", "decode", i, qPerToken.Of(4*x)), at("b", "decode", 5-i, qPerToken.Of(6-x+1)),
+			at("a", "quality", i, qLoss.Of(3+x)), at("b", "quality", i, qLoss.Of(x)))
 	}
-	part := newView(record.Run{Workloads: workloads()}, recs).parts[0]
+	run := record.Run{Workloads: workloads(), Parts: []record.Part{{Name: "p", Arms: []string{"b", "a"}, Baseline: "b", Placebo: "b again"}}}
+	v := newView(run, recs)
 	for workload, want := range map[string]float64{"decode": 2, "quality": 3} {
-		over := part.view.axisKey(workload)
-		c := ratio(qPerToken, part.samplesAlong("a", workload, over, qPerToken)[0], part.samplesAlong("b", workload, over, qPerToken)[0])
-		if c.n != 6 || c.lo < want*0.999 || c.hi > want*1.001 {
-			t.Errorf("%s: %g [%g, %g] of %d pairs, want %g of 6", workload, c.mid, c.lo, c.hi, c.n, want)
+		q := map[string]record.Quantity{"decode": qPerToken, "quality": qLoss}[workload]
+		c, ok := v.compare(v.parts[0], "a", workload, q)
+		if !ok || c.iv.n != 6 || math.Abs(c.iv.lo-want) > 1e-9 || math.Abs(c.iv.hi-want) > 1e-9 || c.p != 2.0/64 || c.conclusion() != higher {
+			t.Errorf("%s: %+v, %s, want %g of 6", workload, c, c.conclusion(), want)
 		}
 	}
 }

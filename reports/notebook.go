@@ -46,9 +46,7 @@ func (v *view) notebook() *Notebook {
 	if n.Title == "" {
 		n.Title = "Untitled run"
 	}
-	for _, c := range v.run.Claims {
-		n.Judgements = append(n.Judgements, v.judge(c))
-	}
+	n.Judgements = v.judge(v.run.Claims)
 	n.Glance = v.glance(n.Judgements)
 	for _, part := range v.parts {
 		n.Sections = append(n.Sections, v.partSection(part))
@@ -115,15 +113,24 @@ func machineLine(cpu string, cores int) string {
 	return fmt.Sprintf("%s, %s", cpu, count(cores, "core"))
 }
 
-// glance sums the verdicts up and says what the machine cannot tell apart.
+// glance says what the run is not fit for and sums the verdicts up.
 func (v *view) glance(js []Judgement) []GlanceLine {
 	var out []GlanceLine
+	if v.run.Profile == smoke {
+		out = append(out, GlanceLine{"note", "A smoke run: its verdicts test the plumbing alone and say nothing of the models."})
+	}
+	if s := v.unfit(); s != "" {
+		out = append(out, GlanceLine{"note", s})
+	}
 	for _, kind := range []string{Holds, Fails, NotDecided, NotMeasured} {
 		for _, j := range js {
 			if j.Verdict != kind {
 				continue
 			}
 			line := j.Says
+			if n := j.numbers(); n != "" && (kind == Holds || kind == Fails) {
+				line = strings.TrimRight(line, ". ") + ". Measured: " + n + "."
+			}
 			if j.Why != "" && kind != Holds && kind != Fails {
 				line = strings.TrimRight(line, ". ") + ". " + upper(strings.TrimRight(j.Why, ". ")) + "."
 			}
@@ -133,11 +140,6 @@ func (v *view) glance(js []Judgement) []GlanceLine {
 	if len(js) == 0 {
 		out = append(out, GlanceLine{"note", "This study makes no claims: it describes."})
 	}
-	floor := "No A/A noise floor was measured on this machine: small differences of timed quantities may be noise."
-	if f := v.run.Host.NoiseFloor; f != nil {
-		floor = fmt.Sprintf("Noise floor: two identical configurations differed by %s here, so no smaller difference of a timed quantity is called a win.", percent(*f))
-	}
-	out = append(out, GlanceLine{"note", floor})
 	if n := len(v.holes()); n > 0 {
 		out = append(out, GlanceLine{"note", fmt.Sprintf("%s: planned cells without a sample or with a failure are listed under “What is missing”.", count(n, "hole"))})
 	}
@@ -147,28 +149,33 @@ func (v *view) glance(js []Judgement) []GlanceLine {
 	return out
 }
 
+// smoke is the profile of runs that test whether everything works.
+const smoke = "smoke"
+
 // claimsTable is one row a rule, the claim in the first.
 func claimsTable(js []Judgement) *Table {
-	t := &Table{Name: "claims", Title: "Claims", Text: 5, Verdict: 1,
-		Columns: []string{"Claim", "Verdict", "Rule, fixed before the run", "Measured [95 % interval]", "Rule's verdict"},
-		Note: "A rule holds when the whole 95 % interval lies on the asked side of its threshold and fails when the whole interval lies on the other. " +
-			"A claim holds when all of its rules do. Ratios of timed quantities closer to the threshold than the noise floor decide nothing. Slopes leave out the position 0."}
+	t := &Table{Name: "claims", Title: "Claims", Text: 5, Tail: 2, Verdict: 1,
+		Columns: []string{"Claim", "Verdict", "p, corrected", "Rule, fixed before the run", "Measured [95 % interval]", "p", "Control", "Rule's verdict"},
+		Note: "Every rule has a number for each block, in which every process was started afresh, or for each seed: ratios on the logarithmic scale, slopes fitted within the block. " +
+			"p is the one-sided one of the side of the threshold that is nearer to being shown, by flips of the signs of the numbers less the threshold; between two thresholds the larger of two. " +
+			"A claim holds when all of its rules do, so its p is the largest of theirs, and fails when one of them does; both are corrected by Holm's method for all claims of the study, and decide at 0.05. " +
+			"What is counted decides by its value and has no p. A control must fail the rule, and show at least twice the margin of its threshold; otherwise the rule decides nothing. Slopes leave out the position 0."}
 	for _, j := range js {
 		if len(j.Rules) > 0 && j.Claim.Why != "" {
 			j.Says = strings.TrimRight(j.Says, ". ") + ". " + j.Claim.Why
 		}
 		if len(j.Rules) == 0 {
-			t.add(j.Says, j.short(), "none", "n/a", "n/a")
+			t.add(j.Says, j.short(), "n/a", "none", "n/a", "n/a", "n/a", "n/a")
 		}
 		for i, r := range j.Rules {
-			says, verdict, own := "", "", r.Verdict
+			says, verdict, p, own := "", "", "", r.Verdict
 			if i == 0 {
-				says, verdict = j.Says, j.short()
+				says, verdict, p = j.Says, j.short(), j.P
 			}
 			if r.Why != "" {
 				own += ": " + r.Why
 			}
-			t.add(says, verdict, r.Asks, r.Numbers, own)
+			t.add(says, verdict, p, r.Asks, r.Numbers, r.P, r.Control, own)
 		}
 	}
 	return t

@@ -92,11 +92,11 @@ func TestReportHoldsTogether(t *testing.T) {
 	html := string(files["report.html"])
 	for _, want := range []string{
 		"<h1>RWKV-4 against a transformer and an RNN</h1>", "0123abcd", "17m0s", ">quick<",
-		"Noise floor: two identical configurations differed by 3 %",
+		"A second process of the baseline is not told from the first (p = ",
 		`<span class="v holds">holds</span><span>At the largest depth RWKV is faster`,
 		`<span class="v fails">fails</span><span>RWKV is as fast as an RNN`,
 		"not decided on this machine: no measured energy per token (no powercap tree on this machine)", "not measured yet (this machine is too small)",
-		"below the noise floor of 3 %: no winner called",
+		"(no control)",
 		"Energy per token, measured: not measured on this machine. No powercap tree on this machine.",
 		"Energy per token, estimated (decode)", "It ranks exactly as time does",
 		"Computed, not measured", "cost: depth 32768 would take 40 minutes",
@@ -226,8 +226,8 @@ func TestEmptyAndFailedRuns(t *testing.T) {
 		want []string
 	}{
 		"nothing":   {&maker{run: record.Run{Schema: record.Schema}}, []string{"Untitled run", "makes no claims", "The run planned no cells."}},
-		"failures":  {fail, []string{"No sample of this part", "it broke", "the cell failed: it broke", "74 holes"}},
-		"unstarted": {unstarted, []string{"No sample of this part", "not measured yet", "0 in 74 cells planned"}},
+		"failures":  {fail, []string{"No sample of this part", "it broke", "the cell failed: it broke", "107 holes"}},
+		"unstarted": {unstarted, []string{"No sample of this part", "not measured yet", "0 in 107 cells planned"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := c.m.save(t)
@@ -250,7 +250,7 @@ func TestSummary(t *testing.T) {
 	if err := Summary(&b, newMaker().save(t)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"RWKV-4 against", "holds", "fails", "3.3", "not measured yet", "depth 16384", "no winner called"} {
+	for _, want := range []string{"RWKV-4 against", "holds", "fails", "3.3", "not measured yet", "depth 16384", "no difference shown"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("summary lacks %q", want)
 		}

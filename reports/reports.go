@@ -88,11 +88,7 @@ func Summary(w io.Writer, dir string) error {
 	if len(n.Judgements) > 0 {
 		t := &Table{Columns: []string{"Verdict", "Claim", "Measured [95 % interval]"}, Text: 3}
 		for _, j := range n.Judgements {
-			var numbers []string
-			for _, r := range j.Rules {
-				numbers = append(numbers, r.Numbers)
-			}
-			t.add(j.short(), j.Says, orNA(strings.Join(numbers, "; "), len(numbers) > 0))
+			t.add(j.short(), j.Says, orNA(j.numbers(), len(j.Rules) > 0))
 		}
 		if err := printTable(w, "Claims", t); err != nil {
 			return err

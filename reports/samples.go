@@ -94,6 +94,8 @@ type samplesAt struct {
 	x   float64 // the position
 	all []float64
 	by  map[uint64]float64 // by pairedBy; several samples of one pair are averaged
+	// logs are means of logarithms, by the same, where all samples are above zero.
+	logs map[uint64]float64
 }
 
 // pairedBy is the number by which samples of a quantity are pairs: the block of
@@ -108,8 +110,13 @@ func pairedBy(r *record.Record, q record.Quantity) uint64 {
 
 // samplesAlong collects a quantity of one arm along an axis, x rising.
 func (part *partView) samplesAlong(arm, workload, over string, q record.Quantity) []samplesAt {
+	return along(part.recordsOf(arm, workload), over, q)
+}
+
+// along collects a quantity of records along an axis, x rising.
+func along(records []*record.Record, over string, q record.Quantity) []samplesAt {
 	at := map[float64]map[uint64][]float64{}
-	for _, r := range part.recordsOf(arm, workload) {
+	for _, r := range records {
 		v, ok := r.Value(q.Name)
 		if !ok {
 			continue
@@ -123,10 +130,13 @@ func (part *partView) samplesAlong(arm, workload, over string, q record.Quantity
 	}
 	out := make([]samplesAt, 0, len(at))
 	for x, keys := range at {
-		p := samplesAt{x: x, by: map[uint64]float64{}}
+		p := samplesAt{x: x, by: map[uint64]float64{}, logs: map[uint64]float64{}}
 		for _, k := range slices.Sorted(maps.Keys(keys)) {
 			p.all = append(p.all, keys[k]...)
 			p.by[k] = average(keys[k])
+			if slices.Min(keys[k]) > 0 {
+				p.logs[k] = averageLog(keys[k])
+			}
 		}
 		out = append(out, p)
 	}
@@ -143,6 +153,23 @@ func (part *partView) largestPosition(arm, workload string) float64 {
 		}
 	}
 	return x
+}
+
+// inOrder are the numbers of blocks or seeds, these rising.
+func inOrder(by map[uint64]float64) []float64 {
+	var out []float64
+	for _, k := range slices.Sorted(maps.Keys(by)) {
+		out = append(out, by[k])
+	}
+	return out
+}
+
+func averageLog(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += math.Log(x)
+	}
+	return sum / float64(len(v))
 }
 
 func average(v []float64) float64 {

@@ -27,7 +27,7 @@ func TestSchema1(t *testing.T) {
 	for _, j := range n.Judgements {
 		verdicts = append(verdicts, j.ID+" "+j.Verdict)
 	}
-	if want := []string{"memory holds", "time not decided", "energy not decided", "window holds", "modes holds", "memories fails", "transformer holds", "scaling not measured yet"}; !slices.Equal(verdicts, want) {
+	if want := []string{"memory holds", "time not decided", "energy not decided", "window not decided", "modes holds", "memories not decided", "transformer not decided", "scaling not measured yet"}; !slices.Equal(verdicts, want) {
 		t.Errorf("verdicts %q, want %q", verdicts, want)
 	}
 	for _, c := range []drawn{
@@ -43,10 +43,10 @@ func TestSchema1(t *testing.T) {
 	inf := math.Inf(1)
 	for claim, want := range map[string][][3]float64{ // statistic and interval of every rule
 		"memory":      {{0, 0, 0}, {1, 1, 1}},
-		"time":        {{0.5751875525136159, -inf, inf}, {0.833151284930281, 0, inf}},
-		"window":      {{0.01528070085301625, -0.011186929026280126, 0.04174833073231263}},
+		"time":        {{0.5751875525136159, -inf, inf}, {0.82377401894496, -inf, inf}},
+		"window":      {{0.01528070085301625, -inf, inf}},
 		"modes":       {{4.750191348884454e-7, 4.750191348884454e-7, 4.750191348884454e-7}},
-		"transformer": {{-0.47753800729035945, -0.6246564645212648, -0.3304195500594541}},
+		"transformer": {{-0.47753800729035945, -inf, inf}},
 	} {
 		i := slices.IndexFunc(v.run.Claims, func(c record.Claim) bool { return c.ID == claim })
 		for j, w := range want {
@@ -59,7 +59,7 @@ func TestSchema1(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"not decided on this machine: no measured energy per token (no RAPL counters in ", "need &gt;= 6 pairs", "<td class=\"t\">depth 1024</td>", "24109cbe864697e217eaa2ff5c6c3d3ec6bbe56bec1cdc25aedcfbae09382137"} {
+	for _, want := range []string{"not decided on this machine: no measured energy per token (no RAPL counters in ", "not decided (rounds of one start are no repetitions)", "not decided (needs 6 seeds among 3 claims)", "<td class=\"t\">depth 1024</td>", "24109cbe864697e217eaa2ff5c6c3d3ec6bbe56bec1cdc25aedcfbae09382137"} {
 		if !strings.Contains(string(files["report.html"]), want) {
 			t.Errorf("the report lacks %q", want)
 		}

@@ -10,16 +10,19 @@ import (
 
 func init() { registerSection("decode", 10, (*view).decodeBlocks) }
 
+// timePerToken is the timed quantity that arms are compared in.
+const timePerToken = "duration_per_token"
+
 // decodeBlocks shows what a token costs after a context.
 func (v *view) decodeBlocks(part *partView) []Block {
 	if !part.has("decode") {
 		return nil
 	}
-	q := part.quantity("duration_per_token")
+	q := part.quantity(timePerToken)
 	time := part.axisFigure("decode-time", "Time to generate one token after a context", "decode", q)
 	time.Y.Log = true
-	out := []Block{{Heading: "Generation: time per token", Figure: &time,
-		Says: nonEmpty(v.comparedSentence(part, "decode", q, "takes %s the time of %s per token"), part.slopeSentence("decode", q))}}
+	says := nonEmpty(v.comparedSentence(part, "decode", q, "takes %s the time of %s per token"))
+	out := []Block{{Heading: "Generation: time per token", Figure: &time, Says: append(says, part.growthSentences("decode", q)...)}}
 	if b, ok := v.cumulativeBlock(part); ok {
 		out = append(out, b)
 	}
@@ -29,7 +32,7 @@ func (v *view) decodeBlocks(part *partView) []Block {
 // cumulativeBlock integrates the time per token over depth, round by round, by
 // the trapezoid rule through the measured depths.
 func (v *view) cumulativeBlock(part *partView) (Block, bool) {
-	q := part.quantity("duration_per_token")
+	q := part.quantity(timePerToken)
 	var series []Series
 	from := 0.0
 	for _, arm := range part.Arms {

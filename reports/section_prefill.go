@@ -20,7 +20,7 @@ func (v *view) prefillBlocks(part *partView) []Block {
 		f.X.Ticks = pointTicks(at, map[float64]string{all: "all"})
 		f.Note += " “all” is the whole text of " + count(int(all), "token") + " in one call."
 	}
-	return []Block{{Heading: "Prefill: reading speed", Figure: &f, Says: nonEmpty(v.comparedSentence(part, "prefill", q, "runs at %s the speed of %s"))}}
+	return []Block{{Heading: "Prefill: reading speed", Figure: &f, Says: nonEmpty(v.comparedSentence(part, "prefill", part.quantity(timePerToken), "takes %s the time of %s per token"))}}
 }
 
 // wholeText is the largest of the positions if it is the length of the text,

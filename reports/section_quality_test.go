@@ -72,7 +72,7 @@ func TestQualityOfATask(t *testing.T) {
 	}
 	md := string(render(t, m.save(t), "md")["report.md"])
 	for _, want := range []string{
-		"rnn differs from rwkv4 by 10.0 %, which is better; transformer differs from rwkv4 by 20.000",
+		"rnn differs from rwkv4 by 10.0 % (no interval: needs 6 seeds); transformer differs from rwkv4 by 20.000",
 		"Share of right answers is n/a for rnn, seed 2 (it is not a finite number); dumb, seeds 0, 1, 2, 3, 4 and 5 (the training diverged). Means and comparisons leave these seeds out.",
 		"(positive: the long context helps)", "| dumb        |     0 |", "From the first positions to the last the share of right answers changes: rwkv4 by −5.00 %;",
 		"Training examples seen (examples)",
@@ -100,7 +100,7 @@ func TestUnitsOfParts(t *testing.T) {
 		}
 	}
 	rule := record.Rule{Kind: record.RuleDifference, Part: "task", Phase: "quality", Metric: "probe:wkv/4", Arch: "rnn", Below: ptr(0.0)}
-	if got := v.apply(rule); got.Verdict != Holds || got.Numbers != "−20.0 %" || got.Asks != "share from forgetting wkv (quality) of rnn: below 0" {
+	if got := v.apply(rule); got.Verdict != Holds || got.Numbers != "−20.0 % (no interval: needs 6 seeds)" || got.Asks != "share from forgetting wkv (quality) of rnn: below 0" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -113,7 +113,7 @@ func TestWorse(t *testing.T) {
 	}{{record.Higher, ", which is better", 0.2}, {record.Higher, ", which is worse", -0.2}, {record.Lower, ", which is worse", 0.2}, {record.Lower, ", which is better", -0.2}, {"", "", 0.2}, {record.Lower, "", 0}} {
 		q := qAccuracy
 		q.Better = c.better
-		if got := (comparison{q: q, iv: interval{mid: c.mid, lo: c.mid - 0.1, hi: c.mid + 0.1}, holm: math.NaN()}).merit(); got != c.want {
+		if got := (comparison{q: q, p: map[bool]float64{true: 1, false: 0.01}[c.mid == 0], iv: interval{mid: c.mid, lo: c.mid - 0.1, hi: c.mid + 0.1, n: 8}}).merit(); got != c.want {
 			t.Errorf("%+v: %q", c, got)
 		}
 	}

@@ -10,5 +10,5 @@ func (v *view) trainBlocks(part *partView) []Block {
 	q := part.quantity("tokens_per_second")
 	f := part.axisFigure("train-speed", "Training speed", "train", q)
 	f.Note += " A step is forward, backward and the optimiser."
-	return []Block{{Heading: "Training: speed", Figure: &f, Says: nonEmpty(v.comparedSentence(part, "train", q, "runs at %s the speed of %s"))}}
+	return []Block{{Heading: "Training: speed", Figure: &f, Says: nonEmpty(v.comparedSentence(part, "train", part.quantity(timePerToken), "takes %s the time of %s per token"))}}
 }

@@ -90,6 +90,9 @@ type maker struct {
 
 var archs = []string{"rwkv4", "transformer", "rnn"}
 
+// again is the baseline's second process.
+const again = "rwkv4 again"
+
 func newMaker() *maker {
 	end := epoch.Add(17 * time.Minute)
 	m := &maker{rng: rand.New(rand.NewPCG(1, 2)), run: record.Run{Schema: record.Schema, Study: "article",
@@ -100,14 +103,14 @@ func newMaker() *maker {
 		Profile:  "quick", Seed: 7, Command: "workbench run article --profile quick --seed 7",
 		StudyYAML: "name: article\nseeds: 5\n", Workloads: workloads(),
 		Parts: []record.Part{
-			{Name: "cost", Title: "What a token costs", Note: "Equal parameters, one sequence, two threads.", Arms: slices.Clone(archs), Baseline: "rwkv4"},
+			{Name: "cost", Title: "What a token costs", Note: "Equal parameters, one sequence, two threads.", Arms: slices.Clone(archs), Baseline: "rwkv4", Placebo: again},
 			{Name: "quality", Title: "What the models learn", Arms: slices.Clone(archs), Baseline: "rwkv4"},
 			{Name: "ablation", Title: "What token shift is worth", Arms: []string{"rwkv4", "rwkv4 token_shift=none", "rwkv4 token_shift=fixed", "rwkv4 time_decay=none"}, Baseline: "rwkv4"},
 		},
 		Cuts: []string{"cost: depth 32768 would take 40 minutes"},
 		Host: record.Host{CPU: "Synthetic 3000", Cores: 2, MemBytes: 16 << 30, OS: "linux", Go: "go1.26.8", Features: []string{"avx2", "fma"},
 			Caches: map[string]int64{"L1d": 32 << 10, "L2": 1 << 20}, FMAPeak: map[string]float64{"1": 98.5, "2": 190}, ReadGBs: map[string]float64{"1": 12, "2": 19},
-			NoiseFloor: ptr(0.03), Energy: []record.Energy{{Tier: record.TierNone, Domain: "cpu", Source: "RAPL", Total: true, Reason: "no powercap tree on this machine"},
+			Energy: []record.Energy{{Tier: record.TierNone, Domain: "cpu", Source: "RAPL", Total: true, Reason: "no powercap tree on this machine"},
 				{Tier: record.TierEstimated, Domain: "cpu estimate", Source: "TDP model", Total: true, Reason: "assumes 35 W at full load"}},
 			Warnings: []string{"one core is shared with another guest"}},
 		Corpora: []record.Corpus{{Name: "go", Source: "Go standard library source", Bytes: 51234567, SHA256: "ab12"}},
@@ -145,6 +148,9 @@ func (m *maker) noise() float64 { return math.Exp(0.01 * m.rng.NormFloat64()) }
 func (m *maker) add(what string, r record.Record) {
 	part, arm, workload := r.Text(record.KeyPart), r.Text(record.KeyArm), r.Text(record.KeyWorkload)
 	r.Cell = fmt.Sprintf("%s/%s/%s/%s", part, arm, workload, what)
+	if arm == again {
+		r.Keys[record.KeyPlacebo] = true
+	}
 	if n := len(m.run.Cells); n == 0 || m.run.Cells[n-1].ID != r.Cell {
 		m.plan(part, arm, workload, what, r.Cell)
 	}
@@ -176,7 +182,7 @@ func stateBytes(arch string, depth float64) float64 {
 }
 
 func (m *maker) costs() {
-	for _, a := range archs {
+	for _, a := range append(slices.Clone(archs), again) {
 		for _, depth := range []float64{0, 256, 1024, 4096, 8192} {
 			for block := range 8 {
 				m.add(fmt.Sprintf("depth %g", depth), m.decode(a, depth, block))
@@ -224,7 +230,7 @@ func (m *maker) quality(part string) {
 		arms = m.run.Parts[2].Arms
 	}
 	for i, a := range arms {
-		for seed := range 5 {
+		for seed := range 8 {
 			m.add(fmt.Sprintf("seed %d", seed), m.training(part, a, i, seed))
 		}
 	}

@@ -2,6 +2,7 @@ package stats_test
 
 import (
 	"fmt"
+	"math"
 
 	"workbench/experiments/stats"
 )
@@ -19,21 +20,22 @@ func ExampleMedian() {
 	// Output: 1.02 s, from 1.00 to 1.04 with 96.1 % confidence
 }
 
-// Two arms timed in the same rounds, on a machine that slows down: a takes 20 %
-// longer than b in every round, and the drift common to a round cancels.
-func ExamplePaired() {
-	var a, b []float64
-	for round := range 10 {
-		drift := 1 + 0.1*float64(round)
-		a, b = append(a, 1.2*drift), append(b, drift)
+// Two arms timed in the same blocks, on a machine that slows down: a takes about
+// 20 % longer than b in every block, and the drift common to a block cancels.
+func ExampleInterval() {
+	var d []float64
+	for block := range 8 {
+		drift := 1 + 0.1*float64(block)
+		a, b := (1.2+0.01*float64(block%3))*drift, drift
+		d = append(d, math.Log(a/b))
 	}
-	c, err := stats.Paired(a, b)
+	t, err := stats.Interval(d)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("a/b is %.2f, from %.2f to %.2f, p = %.3f\n", c.Center, c.Lo, c.Hi, c.P)
-	// Output: a/b is 1.20, from 1.20 to 1.20, p = 0.002
+	fmt.Printf("a/b is %.2f, from %.2f to %.2f, p = %.3f\n", math.Exp(t.Center), math.Exp(t.Lo), math.Exp(t.Hi), t.P)
+	// Output: a/b is 1.21, from 1.20 to 1.22, p = 0.008
 }
 
 // Three tests in one family: Holm's correction raises the p values.

@@ -3,163 +3,204 @@ package stats
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 )
 
-// Line is a power law y = e^Intercept · x^Center, a line on log-log axes. The
-// Summary describes the slope.
-type Line struct {
-	Summary
-	Intercept float64
-	R2        float64 // share of the variance of log y explained; 1 when y is constant
-	Seed      uint64  // seed of the bootstrap
-}
-
-// Fit fits positive y to positive x by least squares on log-log axes. The
-// interval of the slope is a bootstrap over points (x, y), so it covers noise
-// that grows with x and, in part, a relation that is not a power law.
-// Percentiles of a bootstrap are too narrow for few points: they are widened as
-// proposed by Hesterberg, What Teachers Should Know About the Bootstrap (2015),
-// section 4.3. Fewer than 4 points, or 3 different x, give no interval.
-func Fit(x, y []float64) (Line, error) {
-	if len(x) != len(y) {
-		return Line{}, fmt.Errorf("%d x against %d y are not points", len(x), len(y))
-	}
-	if err := checkPositive(x); err != nil {
-		return Line{}, fmt.Errorf("x: %w", err)
-	}
-	if err := checkPositive(y); err != nil {
-		return Line{}, fmt.Errorf("y: %w", err)
-	}
-	lx, ly := logs(x), logs(y)
-	all := make([]int, len(x))
-	for i := range all {
-		all[i] = i
-	}
-	slope, ok := slopeOf(lx, ly, all)
-	if !ok {
-		return Line{}, fmt.Errorf("a slope needs two different x")
-	}
-	l := Line{Summary: Summary{N: len(x), Center: slope, Confidence: level}, Seed: seed}
-	l.Intercept = mean(ly) - slope*mean(lx)
-	l.R2 = explained(lx, ly, l)
-	different := slices.Compact(slices.Sorted(slices.Values(x)))
-	if len(x) < 4 || len(different) < 3 {
-		l.unbounded("need >= 4 points at >= 3 different x for an interval")
-		return l, nil
-	}
-	l.Lo, l.Hi = bootstrap(len(x), 2, func(pick []int) (float64, bool) { return slopeOf(lx, ly, pick) })
-	return l, nil
-}
-
-// slopeOf returns the least-squares slope through the picked points; ok is
-// false when they share one x.
-func slopeOf(x, y []float64, pick []int) (slope float64, ok bool) {
-	var mx, my float64
-	for _, i := range pick {
-		mx += x[i]
-		my += y[i]
-	}
-	mx /= float64(len(pick))
-	my /= float64(len(pick))
+// Slope is the least-squares slope of y against x, NaN where all x are one.
+func Slope(x, y []float64) float64 {
+	mx, my := mean(x), mean(y)
 	var xx, xy float64
-	for _, i := range pick {
+	for i := range x {
 		xx += (x[i] - mx) * (x[i] - mx)
 		xy += (x[i] - mx) * (y[i] - my)
 	}
 	if xx < 1e-12 {
-		return 0, false
+		return math.NaN()
 	}
-	return xy / xx, true
+	return xy / xx
 }
 
-func explained(lx, ly []float64, l Line) float64 {
-	var rest, all float64
-	my := mean(ly)
-	for i, v := range ly {
-		r := v - l.Intercept - l.Center*lx[i]
-		rest += r * r
-		all += (v - my) * (v - my)
-	}
-	if all == 0 {
-		return 1
-	}
-	return 1 - rest/all
+// The forms that a curve may have.
+const (
+	Constant  = "constant"  // a
+	Affine    = "affine"    // a + b·x
+	Power     = "power"     // a·xᵇ
+	Quadratic = "quadratic" // a + b·x + c·x²
+)
+
+// fewest points that tell the first three forms apart: AICc needs two more than
+// a form has parameters, its deviation among them.
+const fewest = 5
+
+// A Curve is a form with its parameters.
+type Curve struct {
+	Form     string
+	P        []float64 // a, b, c
+	Residual float64   // the largest, as a share of y
+	score    float64   // AICc
 }
 
-// bootstrap returns the percentile interval at level of a statistic of n
-// samples with params parameters, over draws with replacement. Draws for which
-// stat returns false have no value and are repeated.
-func bootstrap(n, params int, stat func(pick []int) (float64, bool)) (lo, hi float64) {
-	rng := rand.New(rand.NewPCG(seed, 0))
-	pick := make([]int, n)
-	values := make([]float64, 0, resamples)
-	for tries := 0; len(values) < resamples && tries < 20*resamples; tries++ {
-		for i := range pick {
-			pick[i] = rng.IntN(n)
-		}
-		if v, ok := stat(pick); ok {
-			values = append(values, v)
-		}
+// At is the curve's value at x.
+func (c Curve) At(x float64) float64 {
+	if c.Form == Power {
+		return c.P[0] * math.Pow(x, c.P[1])
 	}
-	if len(values) < resamples {
-		return math.Inf(-1), math.Inf(1)
+	y := 0.0
+	for i := len(c.P) - 1; i >= 0; i-- {
+		y = y*x + c.P[i]
 	}
-	slices.Sort(values)
-	tail := tailFor(n, params)
-	return quantile(values, tail), quantile(values, 1-tail)
+	return y
 }
 
-// tailFor is the share of a bootstrap distribution to leave out on each side:
-// Φ(−√(n/(n−p)) · t), where t is the quantile of Student's distribution with
-// n−p degrees of freedom at level. It is at most (1−level)/2, which it
-// approaches for large n.
-func tailFor(n, params int) float64 {
-	df := n - params
-	if df < 1 {
-		return 0
+// Fit finds the form of positive y against x ≥ 0, five points or more, by
+// Akaike's criterion corrected for few points; residuals are shares of y. A
+// power is tried where every x is above 0, a quadratic with six points.
+// Source: Hurvich & Tsai, Regression and Time Series Model Selection in Small
+// Samples, Biometrika 1989.
+func Fit(x, y []float64) (Curve, error) {
+	if len(x) != len(y) || len(slices.Compact(slices.Sorted(slices.Values(x)))) < fewest {
+		return Curve{}, fmt.Errorf("the form of a curve needs %d positions", fewest)
 	}
-	z := math.Sqrt(float64(n)/float64(df)) * tQuantile((1+level)/2, df)
-	return math.Erfc(z/math.Sqrt2) / 2
-}
-
-// tQuantile is the p-th quantile, p > 0.5, of Student's distribution.
-func tQuantile(p float64, df int) float64 {
-	lo, hi := 0.0, 1.0
-	for tCDF(hi, df) < p && hi < 1e6 {
-		hi *= 2
+	if err := checkPositive(y); err != nil {
+		return Curve{}, err
 	}
-	for range 100 {
-		if mid := (lo + hi) / 2; tCDF(mid, df) < p {
-			lo = mid
-		} else {
-			hi = mid
+	best := Curve{score: math.Inf(1)}
+	for _, form := range []string{Constant, Affine, Power, Quadratic} {
+		if c, ok := FitForm(form, x, y); ok && c.score < best.score {
+			best = c
 		}
 	}
-	return hi
+	return best, nil
 }
 
-// tCDF is Student's P(T <= t) for t >= 0 and df >= 1. Source: Abramowitz and
-// Stegun 26.7.3 and 26.7.4.
-func tCDF(t float64, df int) float64 {
-	theta := math.Atan(t / math.Sqrt(float64(df)))
-	cos, sin := math.Cos(theta), math.Sin(theta)
-	sum, term := 0.0, 1.0
-	first := 1
-	if df%2 == 1 {
-		term, first = cos, 2
-	}
-	if df > 1 {
-		sum = term
-		for k := first; k <= df-3; k += 2 {
-			term *= cos * cos * float64(k) / float64(k+1)
-			sum += term
+// FitForm fits one form; ok is false where the points do not allow it.
+func FitForm(form string, x, y []float64) (c Curve, ok bool) {
+	c.Form = form
+	switch form {
+	case Power:
+		if slices.Min(x) <= 0 {
+			return c, false
+		}
+		c.P = power(x, y)
+	default:
+		c.P, ok = polynomial(x, y, map[string]int{Constant: 1, Affine: 2, Quadratic: 3}[form])
+		if !ok {
+			return c, false
 		}
 	}
-	a := sin * sum
-	if df%2 == 1 {
-		a = 2 / math.Pi * (theta + sin*sum)
+	n, k, squares := float64(len(x)), float64(len(c.P)+1), 0.0
+	for i := range x {
+		r := 1 - c.At(x[i])/y[i]
+		squares += r * r
+		c.Residual = max(c.Residual, math.Abs(r))
 	}
-	return 0.5 + a/2
+	if n-k-1 <= 0 {
+		return c, false
+	}
+	// Note: the floor keeps rounding from choosing among curves without residuals.
+	c.score = n*math.Log(max(squares/n, 1e-18)) + 2*k + 2*k*(k+1)/(n-k-1)
+	return c, finiteAll(c.P)
+}
+
+func finiteAll(xs []float64) bool { return check(xs) == nil }
+
+// polynomial minimises the squares of relative residuals; x is scaled to at
+// most 1.
+func polynomial(x, y []float64, terms int) (p []float64, ok bool) {
+	scale := max(slices.Max(x), 1e-300)
+	rows := make([][]float64, len(x))
+	ones := make([]float64, len(x))
+	for i := range x {
+		for j := range terms {
+			rows[i] = append(rows[i], math.Pow(x[i]/scale, float64(j))/y[i])
+		}
+		ones[i] = 1
+	}
+	if p, ok = leastSquares(rows, ones); !ok {
+		return nil, false
+	}
+	for j := range p {
+		p[j] /= math.Pow(scale, float64(j))
+	}
+	return p, true
+}
+
+// power starts from the line on log-log axes and minimises the squares of
+// relative residuals by Gauss and Newton's method.
+func power(x, y []float64) []float64 {
+	lx, ly := make([]float64, len(x)), make([]float64, len(x))
+	for i := range x {
+		lx[i], ly[i] = math.Log(x[i]), math.Log(y[i])
+	}
+	b := Slope(lx, ly)
+	a := mean(ly) - b*mean(lx) // of the logarithm
+	for range 30 {
+		rows, r := make([][]float64, len(x)), make([]float64, len(x))
+		for i := range x {
+			f := math.Exp(a+b*lx[i]) / y[i]
+			rows[i], r[i] = []float64{f, f * lx[i]}, 1-f
+		}
+		step, ok := leastSquares(rows, r)
+		if !ok {
+			break
+		}
+		a, b = a+step[0], b+step[1]
+	}
+	return []float64{math.Exp(a), b}
+}
+
+// leastSquares solves the normal equations of a few unknowns; ok is false where
+// they have no single solution.
+func leastSquares(rows [][]float64, y []float64) (p []float64, ok bool) {
+	n := len(rows[0])
+	m := make([][]float64, n) // [n, n+1]
+	for j := range m {
+		m[j] = make([]float64, n+1)
+		for i, row := range rows {
+			for k := range n {
+				m[j][k] += row[j] * row[k]
+			}
+			m[j][n] += row[j] * y[i]
+		}
+	}
+	for j := range n {
+		pivot := m[j][j]
+		if !(pivot > 1e-14*math.Abs(m[0][0])) {
+			return nil, false
+		}
+		for k := range n {
+			if f := m[k][j] / pivot; k != j {
+				for l := j; l <= n; l++ {
+					m[k][l] -= f * m[j][l]
+				}
+			}
+		}
+	}
+	for j := range n {
+		p = append(p, m[j][n]/m[j][j])
+	}
+	return p, true
+}
+
+// Crossing is the first x in [from, to] at which f, below g before, exceeds it,
+// or the other way round. Where they do not cross x is infinite.
+func Crossing(f, g Curve, from, to float64) float64 {
+	const steps = 4000
+	sign := func(x float64) bool { return f.At(x) > g.At(x) }
+	first := sign(from)
+	for i := 1; i <= steps; i++ {
+		lo, hi := from+(to-from)*float64(i-1)/steps, from+(to-from)*float64(i)/steps
+		if sign(hi) == first {
+			continue
+		}
+		for range 60 {
+			if mid := (lo + hi) / 2; sign(mid) == first {
+				lo = mid
+			} else {
+				hi = mid
+			}
+		}
+		return hi
+	}
+	return math.Inf(1)
 }

@@ -40,30 +40,33 @@ type Test struct {
 // difference h in block i. P is that of the step-down max-T procedure, the signs
 // of all differences being flipped together block by block, so that what they
 // have in common counts once. The statistic of a difference is its sum over its
-// norm, which flips leave as it is.
+// norm, which flips leave as it is. NaN stands for a block in which a difference
+// was not measured, which says nothing of it.
 // Source: Westfall & Young, Resampling-Based Multiple Testing, 1993, algorithm
 // 2.8, with sign flips in place of resampling.
 func Family(d [][]float64) ([]Test, error) {
 	if len(d) == 0 {
 		return nil, nil
 	}
-	n := len(d[0])
+	measured, filled, centred := make([][]float64, len(d)), make([][]float64, len(d)), make([][]float64, len(d))
 	for h := range d {
-		if len(d[h]) != n {
-			return nil, fmt.Errorf("difference %d has %d blocks, the first has %d", h, len(d[h]), n)
+		if len(d[h]) != len(d[0]) {
+			return nil, fmt.Errorf("difference %d has %d blocks, the first has %d", h, len(d[h]), len(d[0]))
 		}
-		if err := check(d[h]); err != nil {
+		measured[h] = slices.DeleteFunc(slices.Clone(d[h]), math.IsNaN)
+		if err := check(measured[h]); err != nil {
 			return nil, err
 		}
+		filled[h], centred[h] = fill(d[h], 0), fill(d[h], mean(measured[h]))
 	}
-	f := newFlips(d)
+	f := newFlips(filled)
 	p, critical := f.stepDown()
-	_, centred := newFlips(fromMeans(d)).stepDown()
-	most := slices.Max(centred)
+	_, without := newFlips(centred).stepDown()
+	most := slices.Max(without)
 	tests := make([]Test, len(d))
-	for h := range d {
-		t := Test{N: n, Center: mean(d[h]), P: p[h], Found: found(d[h], most)}
-		if t.Lo, t.Hi = flipInterval(d[h], f.level(h, critical[h])); t.P > 1-level {
+	for h, x := range measured {
+		t := Test{N: len(x), Center: mean(x), P: p[h], Found: found(x, most)}
+		if t.Lo, t.Hi = flipInterval(x, f.level(h, critical[h])); t.P > 1-level {
 			t.Lo, t.Hi = min(t.Lo, 0), max(t.Hi, 0) // no flip of this difference alone reaches the family's value
 		}
 		tests[h] = t
@@ -71,13 +74,12 @@ func Family(d [][]float64) ([]Test, error) {
 	return tests, nil
 }
 
-// fromMeans are the differences less their means: blocks without an effect.
-func fromMeans(d [][]float64) [][]float64 {
-	out := make([][]float64, len(d))
-	for h := range d {
-		m := mean(d[h])
-		for _, x := range d[h] {
-			out[h] = append(out[h], x-m)
+// fill is d less m, with 0, which no flip changes, where d was not measured.
+func fill(d []float64, m float64) []float64 {
+	out := make([]float64, len(d))
+	for i, x := range d {
+		if out[i] = x - m; math.IsNaN(x) {
+			out[i] = 0
 		}
 	}
 	return out
@@ -115,17 +117,6 @@ func Below(d []float64, margin float64) (p float64, err error) {
 	return Above(x, -margin)
 }
 
-// Within tests whether a difference lies within a margin on both sides: two
-// one-sided tests, both of which must reject. Source: Schuirmann 1987.
-func Within(d []float64, margin float64) (p float64, err error) {
-	low, err := Above(d, -margin)
-	if err != nil {
-		return 0, err
-	}
-	high, err := Below(d, margin)
-	return max(low, high), err
-}
-
 // Interval bounds the mean of a difference with confidence level, by the same
 // test.
 func Interval(d []float64) (Test, error) {
@@ -138,6 +129,15 @@ func Interval(d []float64) (Test, error) {
 
 // LeastP is the smallest two-sided p that n blocks can give.
 func LeastP(n int) float64 { return math.Ldexp(2, -min(n, 60)) }
+
+// Needs is the fewest blocks that can give a two-sided p of at most p.
+func Needs(p float64) int {
+	n := 1
+	for LeastP(n) > p && n < 60 {
+		n++
+	}
+	return n
+}
 
 // slack is what rounding may make of a sum: sums closer than it are equal.
 func slack(d []float64) float64 {
@@ -200,12 +200,6 @@ func sampleFlips(d [][]float64, sums []float64, f func(sums []float64)) {
 		}
 		f(sums)
 	}
-}
-
-// twoSided is the p of a difference alone.
-func twoSided(d []float64) float64 {
-	p, _ := newFlips([][]float64{d}).stepDown()
-	return p[0]
 }
 
 // flips are the differences of a family in the order of their statistics, the
@@ -324,7 +318,7 @@ func (f *flips) level(h int, critical float64) float64 {
 			extreme++
 		}
 	}, true)
-	return float64(max(1, extreme)) / float64(total)
+	return min(1-level, float64(max(1, extreme))/float64(total)) // flips that tie may be more
 }
 
 // flipInterval are the bounds that the two-sided test at a level does not reject.

@@ -1,4 +1,4 @@
-// Package stats turns samples into statements: intervals, paired tests,
+// Package stats turns samples into statements: intervals, tests by sign flips,
 // corrections for multiple tests, scaling fits. Every random draw comes from a
 // generator with a fixed seed, so that a report is a function of its records.
 package stats
@@ -15,6 +15,9 @@ import (
 // level is the confidence level of every interval unless a Summary says
 // otherwise.
 const level = 0.95
+
+// seed starts every generator.
+const seed = 20260101
 
 // Summary is an estimate with its confidence interval. Lo and Hi are infinite,
 // and Confidence is 1, where there are too few samples for an interval.
@@ -121,14 +124,6 @@ func mean(xs []float64) float64 {
 		sum += x
 	}
 	return sum / float64(len(xs))
-}
-
-func logs(xs []float64) []float64 {
-	out := make([]float64, len(xs))
-	for i, x := range xs {
-		out[i] = math.Log(x)
-	}
-	return out
 }
 
 // Holm returns the p values of a family of tests, corrected by Holm's step-down
