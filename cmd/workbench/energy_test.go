@@ -80,7 +80,7 @@ func TestEnergyEndToEnd(t *testing.T) {
 			t.Parallel()
 			dir, feeder := powered(t, tree)
 			_, records, err := record.Load(dir)
-			if err != nil || len(records) != 2*(6+1+1) {
+			if err != nil || len(records) != 3*(6+2+2) {
 				t.Fatalf("%d records: %v", len(records), err)
 			}
 			paths, err := reports.Render(dir, []string{"csv", "md"})
