@@ -30,12 +30,21 @@ func (c columns) grad(g *Graph) []float32 {
 // (0: all).
 type Heads struct{ H, KV, Window int }
 
-// Attention is causal multi-head attention over packed qkv [B,T,3C] in heads of
-// C/heads channels, continuing from cache and growing it; see
-// kernels.Attention. A nil cache starts from no positions and stores none.
-func Attention(g *Graph, qkv *Tensor, heads int, cache *KVCache) *Tensor {
-	C := qkv.Dim(2) / 3
-	return attend(g, columns{qkv, 0}, columns{qkv, C}, columns{qkv, 2 * C}, C, Heads{H: heads, KV: heads}, cache)
+// in returns the channels D of a head in a row of queries, keys and values, side
+// by side.
+func (h Heads) in(op string, row int) (D int) {
+	if all := h.H + 2*h.KV; row%all != 0 {
+		panic(fmt.Sprintf("nn: %s: %d channels are not %d heads of queries and twice %d", op, row, h.H, h.KV))
+	}
+	return row / (h.H + 2*h.KV)
+}
+
+// Attention is causal multi-head attention over packed qkv [B,T,(H+2·KV)·D],
+// continuing from cache and growing it; see kernels.Attention. A nil cache
+// starts from no positions and stores none.
+func Attention(g *Graph, qkv *Tensor, h Heads, cache *KVCache) *Tensor {
+	D := h.in("Attention", qkv.Dim(2))
+	return attend(g, columns{qkv, 0}, columns{qkv, h.H * D}, columns{qkv, (h.H + h.KV) * D}, h.H*D, h, cache)
 }
 
 // GroupedAttention is Attention over q [B,T,H·D], k and v [B,T,KV·D].
@@ -126,16 +135,15 @@ func (o *attentionOp) back(g *Graph) {
 // theta is the base of RoPE's angles.
 const theta = 10000
 
-// RoPE rotates the queries and keys of packed qkv [B,T,3C] by their positions,
-// which start at pos (rotate-half, base 10000).
+// RoPE rotates the queries and keys of packed qkv [B,T,(H+2·KV)·D] by their
+// positions, which start at pos (rotate-half, base 10000).
 // Source: Su et al., arXiv 2104.09864.
-func RoPE(g *Graph, qkv *Tensor, heads, pos int) *Tensor {
-	C := qkv.Dim(2) / 3
-	s := kernels.RoPEShape{B: qkv.Dim(0), T: qkv.Dim(1), H: heads, D: C / heads, Stride: 3 * C, Pos: pos, Theta: theta}
+func RoPE(g *Graph, qkv *Tensor, h Heads, pos int) *Tensor {
+	row := qkv.Dim(2)
+	s := kernels.RoPEShape{B: qkv.Dim(0), T: qkv.Dim(1), H: h.H + h.KV, D: h.in("RoPE", row), Stride: row, Pos: pos, Theta: theta}
 	y := g.like(qkv)
 	copy(y.Data, qkv.Data)
 	kernels.RoPE(y.Data, qkv.Data, s)
-	kernels.RoPE(y.Data[C:], qkv.Data[C:], s)
 	if g.record {
 		record(g, y, ropeOp{qkv, y, s})
 	}
@@ -148,12 +156,11 @@ type ropeOp struct {
 }
 
 func (o *ropeOp) back(g *Graph) {
-	d, dy, C := g.grad(o.qkv), o.y.Grad, o.qkv.Dim(2)/3
+	d, dy, row := g.grad(o.qkv), o.y.Grad, o.qkv.Dim(2)
 	kernels.RoPEGrad(d, dy, o.shape)
-	kernels.RoPEGrad(d[C:], dy[C:], o.shape)
-	for r := range rows(o.qkv) {
-		at := r*3*C + 2*C
-		kernels.Accumulate(d[at:at+C], dy[at:at+C])
+	for at := o.shape.H * o.shape.D; at < len(d); at += row { // values are not rotated
+		n := row - o.shape.H*o.shape.D
+		kernels.Accumulate(d[at:at+n], dy[at:at+n])
 	}
 }
 

@@ -99,3 +99,26 @@ func TestPairsSeen(t *testing.T) {
 		}
 	}
 }
+
+// TestPacked checks that queries, keys and values side by side give the bits of
+// the same ones apart.
+func TestPacked(t *testing.T) {
+	const B, T, D = 2, 7, 6
+	h := Heads{H: 4, KV: 2, Window: 5}
+	row := (h.H + 2*h.KV) * D
+	qkv := Uniform(New(B, T, row), Rand(1, "qkv"), 1)
+	part := func(from, heads int) *Tensor {
+		x := New(B, T, heads*D)
+		for i := range B * T {
+			copy(x.Data[i*heads*D:(i+1)*heads*D], qkv.Data[i*row+from*D:])
+		}
+		return x
+	}
+	q, k, v := part(0, h.H), part(h.H, h.KV), part(h.H+h.KV, h.KV)
+	g := Inference()
+	r := Rotation{Theta: theta}
+	want := GroupedAttention(g, Rotate(g, q, h.H, 3, r), Rotate(g, k, h.KV, 3, r), v, h, nil)
+	if got := Attention(g, RoPE(g, qkv, h, 3), h, nil); !slices.Equal(got.Data, want.Data) {
+		t.Error("packed and apart differ")
+	}
+}

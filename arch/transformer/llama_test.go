@@ -7,7 +7,6 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/archtest"
-	"workbench/arch/nn"
 )
 
 func TestLlamaContract(t *testing.T) {
@@ -38,24 +37,6 @@ func TestLlamaContract(t *testing.T) {
 				})
 			})
 		})
-	}
-}
-
-// TestLlamaWindowBytes checks that the state of a long text is no larger than
-// the window.
-func TestLlamaWindowBytes(t *testing.T) {
-	m, _, err := arch.New("llama", map[string]any{"dim": 16, "layers": 2, "vocab": 19, "heads": 4, "kv_heads": 2, "window": 4}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const row, seen = 2 * 4, 2
-	tok := nn.Tokens{IDs: make([]int32, 60), B: 1, T: 60}
-	for _, pieces := range [][]int{{1}, {7, 1, 20}, {}} {
-		s := m.NewState(1)
-		archtest.Logits(m, tok, s, pieces...)
-		if got, want := arch.StateBytes(s), int64(4*2*(2*4*row+seen)); got != want {
-			t.Errorf("pieces %v: %d bytes, want %d", pieces, got, want)
-		}
 	}
 }
 
