@@ -28,6 +28,18 @@ func (h Half) Expand(dst []float32) {
 	unpackHalf(h.Type, dst, h.Bits)
 }
 
+// RoundHalf rounds x to numbers of a 16-bit type.
+func RoundHalf(t DType, x []float32) {
+	Half{Type: t}.check("RoundHalf")
+	var bits [256]uint16
+	for len(x) > 0 {
+		n := min(len(x), len(bits))
+		packHalf(t, bits[:n], x[:n])
+		unpackHalf(t, x[:n], bits[:n])
+		x = x[n:]
+	}
+}
+
 func (h Half) check(op string) {
 	if h.Type != BF16 && h.Type != F16 {
 		panic(fmt.Sprintf("kernels: %s: %s is no 16-bit float", op, h.Type))

@@ -64,24 +64,35 @@ func attend(g *Graph, q, k, v columns, C int, h Heads, cache *KVCache) *Tensor {
 	row, keyRow := q.t.Dim(2), k.t.Dim(2)
 	s := kernels.AttentionShape{B: B, T: T, S: T, H: h.H, D: C / h.H, HKV: h.KV, W: h.Window,
 		QB: T * row, QT: row, KB: T * keyRow, KS: keyRow}
-	keys, values, inCache := k.data(), v.data(), false
+	in, inCache := kernels.QKV{K: k.data(), V: v.data()}, false
 	if cache != nil {
-		keys, values, s.S, inCache = cache.add(g, k, v)
+		in, s.S, inCache = cache.add(g, k, v)
 		s.KB, s.KS = h.KV*s.D, B*h.KV*s.D
 	}
+	in.Q = q.data()
 	pairs := int64(B) * pairsSeen(s)
 	g.Work.Operations += 4 * pairs * int64(C)
 	if !g.record {
-		kernels.Attention(y.Data, nil, kernels.QKV{Q: q.data(), K: keys, V: values}, s)
+		kernels.Attention(y.Data, nil, in, s)
 		return y
 	}
 	if inCache {
-		keys, values = g.copyOf(keys), g.copyOf(values)
+		in.K, in.V = g.floatsOf(in.K, in.KHalf), g.floatsOf(in.V, in.VHalf)
+		in.KHalf, in.VHalf = kernels.Half{}, kernels.Half{}
 	}
 	lse := g.floats(B * h.H * T)
-	in := kernels.QKV{Q: q.data(), K: keys, V: values}
 	kernels.Attention(y.Data, lse, in, s)
 	record(g, y, attentionOp{q, k, v, y, in, lse, s, cache != nil, 10 * pairs * int64(C)})
+	return y
+}
+
+// floatsOf is a copy of x, or of h where that is not none, expanded.
+func (g *Graph) floatsOf(x []float32, h kernels.Half) []float32 {
+	if h.Type == kernels.F32 {
+		return g.copyOf(x)
+	}
+	y := g.floats(len(h.Bits))
+	h.Expand(y)
 	return y
 }
 

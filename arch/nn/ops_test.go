@@ -84,7 +84,7 @@ var opCases = []opCase{
 	}},
 	{"Attention", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return Attention(g, x[0], Heads{H: 2, KV: 2}, nil) }},
 	{"Attention with a cache", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor {
-		c := NewKVCache(2, 8, 0)
+		c := NewKVCache(2, 8, 0, kernels.F32)
 		past := Uniform(New(2, 3, 24), Rand(3, "past"), 1)
 		Attention(Inference(), past, Heads{H: 2, KV: 2}, c)
 		return Attention(g, x[0], Heads{H: 2, KV: 2}, c)

@@ -24,6 +24,8 @@ func TestLlamaContract(t *testing.T) {
 		{"as many, tied, theta", map[string]any{"kv_heads": 0, "tied": true, "rope_theta": 500000}, weights(4, 4, 4) - V*C},
 		{"window", map[string]any{"window": 4}, weights(4, 2, 4)},
 		{"window, interleaved, one head of keys", map[string]any{"window": 2, "rope": "interleaved", "kv_heads": 1}, weights(4, 1, 4)},
+		{"cache of bf16", map[string]any{"cache": "bf16"}, weights(4, 2, 4)},
+		{"cache of f16, window", map[string]any{"cache": "f16", "window": 4}, weights(4, 2, 4)},
 		{"window, tied, wide heads, eps", map[string]any{"window": 4, "tied": true, "head_size": 6, "norm_eps": 1e-3}, weights(4, 2, 6) - V*C},
 	} {
 		config := map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F, "heads": 4, "kv_heads": 2}

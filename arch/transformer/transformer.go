@@ -24,6 +24,7 @@ type Config struct {
 	Context    int    `json:"context" doc:"longest sequence with learned positions"`
 	Positions  string `json:"positions" values:"learned,rotary" doc:"a trained vector a position, or rotary angles without a limit"`
 	Window     int    `json:"window" doc:"positions a query sees, its own among them; 0 means all before"`
+	Cache      string `json:"cache" values:"f32,f16,bf16" doc:"the type of the keys and values of a state"`
 	Activation string `json:"activation" values:"gelu,gelu_tanh" doc:"exact GELU (nanoGPT) or the tanh approximation (GPT-2)"`
 	Tied       bool   `json:"tied" doc:"the head is the embedding"`
 	Bias       bool   `json:"bias" doc:"biases in linear layers and norms"`
@@ -31,7 +32,7 @@ type Config struct {
 
 // Default is the default configuration.
 var Default = Config{Dim: 256, Layers: 6, Vocab: 256, Heads: 4, Context: 1024,
-	Positions: "learned", Activation: "gelu", Tied: false, Bias: true}
+	Positions: "learned", Cache: "f32", Activation: "gelu", Tied: false, Bias: true}
 
 func init() { arch.Register("transformer", Default, New) }
 
@@ -54,8 +55,7 @@ type model struct {
 	Head     *nn.Tensor `w:"lm_head.weight,embed"` // [V,C], nil when tied
 
 	unembed *nn.Tensor
-	kvRow   int // channels of keys and of values
-	window  int
+	cache   func(B int) *nn.KVCache // of a layer
 }
 
 type block struct {
@@ -110,11 +110,20 @@ func (s *state) Reserve(positions int) {
 	}
 }
 
+// caches returns what makes the caches of layers, of kvRow channels.
+func caches(kvRow, window int, as string) func(B int) *nn.KVCache {
+	t, err := kernels.ParseDType(as)
+	if err != nil {
+		panic("transformer: " + err.Error())
+	}
+	return func(B int) *nn.KVCache { return nn.NewKVCache(B, kvRow, window, t) }
+}
+
 // NewState implements arch.Model.
 func (m *model) NewState(B int) arch.State {
 	s := &state{}
 	for range m.Blocks {
-		s.Layers = append(s.Layers, nn.NewKVCache(B, m.kvRow, m.window))
+		s.Layers = append(s.Layers, m.cache(B))
 	}
 	return s
 }
@@ -220,8 +229,9 @@ func New(c Config, seed uint64) (arch.Model, error) {
 	m := &model{
 		Token: normal("wte", std, c.Vocab, c.Dim),
 		LNF:   newNorm(c),
-		kvRow: c.KVHeads * (c.Dim / c.Heads), window: c.Window,
 	}
+	kvRow := c.KVHeads * (c.Dim / c.Heads)
+	m.cache = caches(kvRow, c.Window, c.Cache)
 	rotate := nn.RoPE
 	if c.Positions == "learned" {
 		m.Position = normal("wpe", std, c.Context, c.Dim)
@@ -249,7 +259,7 @@ func New(c Config, seed uint64) (arch.Model, error) {
 			LN1: newNorm(c),
 			LN2: newNorm(c),
 			Attn: attention{
-				QKV:   layer("attn.c_attn", std, c.Dim+2*m.kvRow, c.Dim),
+				QKV:   layer("attn.c_attn", std, c.Dim+2*kvRow, c.Dim),
 				Out:   layer("attn.c_proj", residual, c.Dim, c.Dim),
 				heads: nn.Heads{H: c.Heads, KV: c.KVHeads, Window: c.Window}, rotate: rotate,
 			},

@@ -14,6 +14,7 @@ import (
 	"workbench/arch"
 	"workbench/arch/checkpoint"
 	"workbench/arch/nn"
+	"workbench/arch/settings"
 )
 
 // small is a configuration that every architecture builds.
@@ -49,12 +50,14 @@ func sameFile(t *testing.T, a, b string) bool {
 // TestStateGoesOn: some tokens, the state saved and restored, and the rest are
 // the same as all in one go, to the bit: the tokens and the state at the end.
 func TestStateGoesOn(t *testing.T) {
-	for _, name := range append(arch.Names(), "llama with a window") {
+	for _, name := range append(arch.Names(), "llama window=5", "llama cache=f16", "transformer cache=bf16,window=5") {
 		dir, config := t.TempDir(), maps.Clone(small)
-		arch, _, windowed := strings.Cut(name, " ")
-		if windowed {
-			config["window"] = 5
+		arch, more, _ := strings.Cut(name, " ")
+		with, err := settings.Parse(more)
+		if err != nil {
+			t.Fatal(err)
 		}
+		maps.Copy(config, with)
 		model := saveModel(t, dir, arch, config)
 		file := func(s string) string { return filepath.Join(dir, s) }
 		for what, flags := range map[string][]string{

@@ -98,7 +98,9 @@ func saveMemory(path string, m *fileModel, mem *memory) error {
 		stateSumKey: m.weightsSum(), stateBatchKey: strconv.Itoa(mem.B), stateReadKey: strconv.Itoa(mem.read)}
 	var list checkpoint.Named
 	add := func(name string, t *nn.Tensor) { list = append(list, nn.Param{Name: name, Tensor: t}) }
-	nn.WalkState(mem.state, func(name string, t *nn.Tensor) { add("state."+name, t) })
+	nn.WalkState(mem.state, func(name string, t *nn.Tensor) {
+		add("state."+name, &nn.Tensor{Shape: t.Shape, Data: t.Floats()})
+	})
 	if mem.hidden != nil {
 		add("hidden", mem.hidden)
 	}
@@ -293,8 +295,7 @@ func (f *stateFile) slots(mem *memory) (err error) {
 			err = fmt.Errorf("tensor %q is %v after %d tokens", name, x, mem.read)
 			return
 		}
-		t.Data = append(t.Data[:0], x...)
-		copy(t.Shape, shape)
+		t.SetFloats(x, shape)
 	})
 	return err
 }
@@ -374,20 +375,21 @@ func repeat(t, src *nn.Tensor, one []int, B int) {
 			axis = i
 		}
 	}
-	copies := 1
-	copy(t.Shape, src.Shape)
+	copies, shape := 1, slices.Clone(src.Shape)
 	if axis >= 0 {
-		copies, t.Shape[axis] = B, B
+		copies, shape[axis] = B, B
 	}
 	outer := 1
 	for i := range max(axis, 0) {
 		outer *= src.Shape[i]
 	}
-	t.Data = t.Data[:0]
+	var all []float32
+	x := src.Floats()
+	n := len(x) / outer
 	for o := range outer {
-		n := len(src.Data) / outer
 		for range copies {
-			t.Data = append(t.Data, src.Data[o*n:(o+1)*n]...)
+			all = append(all, x[o*n:(o+1)*n]...)
 		}
 	}
+	t.SetFloats(all, shape)
 }

@@ -30,14 +30,15 @@ func TestHalfRounding(t *testing.T) {
 			if want == nil {
 				want = h.Bits
 			}
-			y := make([]float32, len(x))
+			y, z := make([]float32, len(x)), slices.Clone(x)
 			h.Expand(y)
+			kernels.RoundHalf(dtype, z)
 			for i, v := range x {
 				if math.IsNaN(float64(v)) {
 					if !math.IsNaN(float64(y[i])) {
 						t.Fatalf("%s %s: NaN %#x becomes %v", impl, dtype, math.Float32bits(v), y[i])
 					}
-				} else if h.Bits[i] != want[i] {
+				} else if h.Bits[i] != want[i] || z[i] != y[i] {
 					t.Fatalf("%s %s: %v (%#x) becomes %#x, want %#x", impl, dtype, v, math.Float32bits(v), h.Bits[i], want[i])
 				}
 			}
