@@ -91,6 +91,7 @@ var opCases = []opCase{
 	}},
 	{"Attention of groups", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return Attention(g, x[0], Heads{H: 4, KV: 1, Window: 3}, nil) }},
 	{"RoPE", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return RoPE(g, x[0], Heads{H: 2, KV: 2}, 3) }},
+	{"Last", [][]int{{2, 5, 3}}, func(g *Graph, x []*Tensor) *Tensor { return Last(g, x[0], 2) }},
 	{"RoPE of groups", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return RoPE(g, x[0], Heads{H: 4, KV: 1}, 3) }},
 	{"Elman", [][]int{{4, 4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Elman(g, x[0], x[1], nil) }},
 	{"Elman from a state", [][]int{{4, 4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor {

@@ -26,6 +26,26 @@ func TestCacheBytes(t *testing.T) {
 	}
 }
 
+// TestUncached checks that the state without a cache is a number a token, and
+// that a call counts the work of reading the whole text.
+func TestUncached(t *testing.T) {
+	for _, name := range []string{"transformer", "llama"} {
+		m := with(t, name, map[string]any{"cache": "none"})
+		whole, step := nn.Inference(), nn.Inference()
+		tok := nn.Tokens{IDs: []int32{1, 2, 3, 4, 5, 6, 7, 8}, B: 2, T: 4}
+		m.Forward(whole, tok, nil)
+		s := m.NewState(2)
+		m.Forward(nn.Inference(), nn.Tokens{IDs: []int32{1, 2, 3, 5, 6, 7}, B: 2, T: 3}, s)
+		h := m.Forward(step, nn.Tokens{IDs: []int32{4, 8}, B: 2, T: 1}, s)
+		if h.Dim(1) != 1 || step.Work.Operations != whole.Work.Operations {
+			t.Errorf("%s: a step has shape %v and takes %d operations, the whole %d", name, h.Shape, step.Work.Operations, whole.Work.Operations)
+		}
+		if got := arch.StateBytes(s); got != 4*8 {
+			t.Errorf("%s: %d bytes", name, got)
+		}
+	}
+}
+
 // TestCacheTypesApart checks that a state of another type is refused, and that
 // slots can be set and read as float32.
 func TestCacheTypesApart(t *testing.T) {

@@ -25,7 +25,7 @@ type LlamaConfig struct {
 	RopeTheta float64 `json:"rope_theta" doc:"base of the rotary angles"`
 	NormEps   float64 `json:"norm_eps" doc:"added to the mean square in RMSNorm"`
 	Window    int     `json:"window" doc:"positions a query sees, its own among them; 0 means all before"`
-	Cache     string  `json:"cache" values:"f32,f16,bf16" doc:"the type of the keys and values of a state"`
+	Cache     string  `json:"cache" values:"f32,f16,bf16,none" doc:"the type of the keys and values of a state; none: the state is the text, which every call reads again"`
 	Tied      bool    `json:"tied" doc:"the head is the embedding"`
 }
 
@@ -207,6 +207,9 @@ func NewLlama(c LlamaConfig, seed uint64) (arch.Model, error) {
 				Down: layer("down_proj", residual, c.Dim, c.FFN),
 			},
 		})
+	}
+	if m.cache == nil {
+		return &uncached{m}, nil
 	}
 	return m, nil
 }

@@ -26,6 +26,7 @@ func TestLlamaContract(t *testing.T) {
 		{"window, interleaved, one head of keys", map[string]any{"window": 2, "rope": "interleaved", "kv_heads": 1}, weights(4, 1, 4)},
 		{"cache of bf16", map[string]any{"cache": "bf16"}, weights(4, 2, 4)},
 		{"cache of f16, window", map[string]any{"cache": "f16", "window": 4}, weights(4, 2, 4)},
+		{"no cache, window", map[string]any{"cache": "none", "window": 4}, weights(4, 2, 4)},
 		{"window, tied, wide heads, eps", map[string]any{"window": 4, "tied": true, "head_size": 6, "norm_eps": 1e-3}, weights(4, 2, 6) - V*C},
 	} {
 		config := map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F, "heads": 4, "kv_heads": 2}

@@ -24,7 +24,7 @@ type Config struct {
 	Context    int    `json:"context" doc:"longest sequence with learned positions"`
 	Positions  string `json:"positions" values:"learned,rotary" doc:"a trained vector a position, or rotary angles without a limit"`
 	Window     int    `json:"window" doc:"positions a query sees, its own among them; 0 means all before"`
-	Cache      string `json:"cache" values:"f32,f16,bf16" doc:"the type of the keys and values of a state"`
+	Cache      string `json:"cache" values:"f32,f16,bf16,none" doc:"the type of the keys and values of a state; none: the state is the text, which every call reads again"`
 	Activation string `json:"activation" values:"gelu,gelu_tanh" doc:"exact GELU (nanoGPT) or the tanh approximation (GPT-2)"`
 	Tied       bool   `json:"tied" doc:"the head is the embedding"`
 	Bias       bool   `json:"bias" doc:"biases in linear layers and norms"`
@@ -110,8 +110,12 @@ func (s *state) Reserve(positions int) {
 	}
 }
 
-// caches returns what makes the caches of layers, of kvRow channels.
+// caches returns what makes the caches of layers, of kvRow channels; nil
+// without.
 func caches(kvRow, window int, as string) func(B int) *nn.KVCache {
+	if as == "none" {
+		return nil
+	}
 	t, err := kernels.ParseDType(as)
 	if err != nil {
 		panic("transformer: " + err.Error())
@@ -269,6 +273,9 @@ func New(c Config, seed uint64) (arch.Model, error) {
 				activation: activation,
 			},
 		})
+	}
+	if m.cache == nil {
+		return &uncached{m}, nil
 	}
 	return m, nil
 }

@@ -124,8 +124,9 @@ func saveMemory(path string, m *fileModel, mem *memory) error {
 // stateFile is an open state file.
 type stateFile struct {
 	*checkpoint.File
-	path string
-	used int // tensors that were taken
+	path  string
+	used  int // tensors that were taken
+	vocab int // of the model
 }
 
 // loadMemory reads a state file of the model m, written by saveMemory: it is
@@ -162,7 +163,7 @@ func (f *stateFile) memory(m *fileModel, s *sampling) (*memory, error) {
 		return nil, fmt.Errorf("%d tokens are more than the model's %d positions", read, limit)
 	}
 	mem := newMemory(m.Model, B, s, 0)
-	mem.read = read
+	mem.read, f.vocab = read, m.Vocab()
 	if err := f.slots(mem); err != nil {
 		return nil, err
 	}
@@ -295,9 +296,28 @@ func (f *stateFile) slots(mem *memory) (err error) {
 			err = fmt.Errorf("tensor %q is %v after %d tokens", name, x, mem.read)
 			return
 		}
+		if name == "state.tokens" {
+			if err = ids(x, f.vocab); err != nil {
+				err = fmt.Errorf("tensor %q: %w", name, err)
+				return
+			}
+		}
 		t.SetFloats(x, shape)
+		if !slices.Equal(t.Floats(), x) {
+			err = fmt.Errorf("tensor %q holds what is no %s", name, t.Type())
+		}
 	})
 	return err
+}
+
+// ids tells whether x are tokens.
+func ids(x []float32, vocab int) error {
+	for i, v := range x {
+		if v != float32(int32(v)) || v < 0 || int(v) >= vocab {
+			return fmt.Errorf("%v at place %d is no token of %d", v, i, vocab)
+		}
+	}
+	return nil
 }
 
 // seenUnit splits the positions that nn.KVCache has seen.
