@@ -32,7 +32,7 @@ type State any
 // StateBytes is the size of the live state s in bytes.
 func StateBytes(s State) int64 {
 	var n int64
-	nn.WalkState(s, func(_ string, t *nn.Tensor) { n += 4 * int64(t.Len()) })
+	nn.WalkState(s, func(_ string, t *nn.Tensor) { n += int64(t.Bytes()) })
 	return n
 }
 
@@ -42,11 +42,10 @@ func CopyState(dst, src State) {
 	nn.WalkState(src, func(_ string, t *nn.Tensor) { from = append(from, t) })
 	i := 0
 	nn.WalkState(dst, func(name string, t *nn.Tensor) {
-		if i >= len(from) || len(t.Shape) != len(from[i].Shape) {
+		if i >= len(from) || len(t.Shape) != len(from[i].Shape) || t.Type() != from[i].Type() {
 			panic(fmt.Sprintf("arch: CopyState: states differ at slot %s", name))
 		}
-		t.Data = append(t.Data[:0], from[i].Data...)
-		copy(t.Shape, from[i].Shape)
+		t.Copy(from[i])
 		i++
 	})
 	if i != len(from) {

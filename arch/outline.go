@@ -145,7 +145,7 @@ func (o *Outline) StateBytes(B, positions int) float64 {
 		nn.Outline(func() {
 			s := m.NewState(B)
 			Reserve(s, positions)
-			nn.WalkState(s, func(_ string, t *nn.Tensor) { n += 4*nn.Elements(t.Shape) + overhead })
+			nn.WalkState(s, func(_ string, t *nn.Tensor) { n += t.ShapeBytes() + overhead })
 		})
 		return n
 	})

@@ -19,7 +19,15 @@ type AttentionShape struct {
 
 // QKV are the queries, keys and values of attention, or their gradients, in the
 // layout of an AttentionShape.
-type QKV struct{ Q, K, V []float32 }
+type QKV struct {
+	Q, K, V []float32
+	// KHalf and VHalf are keys and values of one 16-bit type in place of K and V;
+	// these have no gradient.
+	KHalf, VHalf Half
+}
+
+func (x QKV) keys() keyRows   { return keyRows{x.K, x.KHalf} }
+func (x QKV) values() keyRows { return keyRows{x.V, x.VHalf} }
 
 // Attention is causal softmax attention, for every sequence and head, over the
 // keys s with S-T+t-W < s ≤ S-T+t:
@@ -30,7 +38,15 @@ type QKV struct{ Q, K, V []float32 }
 // [B,H,T] and may be nil. With T = S and no window this takes 2·T²·D operations
 // a head, counting visible pairs alone. Scores are held a tile at a time, never
 // as [T,S]. With T = 1 the query heads of a group share each read of a key and
-// a value.
+// a value, and 16-bit keys and values are expanded in registers.
+//
+// Rounding keys and values to 16 bits changes y by at most
+//
+//	(e^(2δ)·(1+ε) - 1)·Σ_s p[t,s]·|v[s]|,  δ = ε·max_s Σ|q[t]|·|k[s]|/√D
+//
+// with ε = 2^-8 in bf16 and 2^-11 in f16, for keys and values in the range of
+// the type's normal numbers (f16: 6.2e-5 … 65504): scores change by up to δ, a
+// p by a factor of e^(-2δ) … e^(2δ).
 // Source: Attention Is All You Need (1706.03762), tiles and running sums:
 // FlashAttention (2205.14135); groups: GQA (2305.13245); window: Longformer
 // (2004.05150), as in Mistral (2310.06825).
@@ -42,12 +58,12 @@ func Attention(y, lse []float32, in QKV, s AttentionShape) {
 		return
 	}
 	if s.T == 1 {
-		attendOne(y, lse, in.Q, in.K, in.V, s)
+		attendOne(y, lse, in.Q, in.keys(), in.values(), s)
 		return
 	}
 	tile := s.tile()
 	tiles := (s.T + tile - 1) / tile
-	attentionJobs.run(s.B*s.H*tiles, 1, attentionJob{y, lse, in.Q, in.K, in.V, s, tile, tiles})
+	attentionJobs.run(s.B*s.H*tiles, 1, attentionJob{y, lse, in.Q, in.keys(), in.values(), s, tile, tiles})
 }
 
 // AttentionGrad adds the gradients of Attention to d, given dy, the gradient of
@@ -59,6 +75,9 @@ func Attention(y, lse []float32, in QKV, s AttentionShape) {
 // p is recomputed from lse, a tile at a time: with T = S, 5·T²·D operations a
 // head.
 func AttentionGrad(d QKV, dy, y, lse []float32, in QKV, s AttentionShape) {
+	if in.keys().isHalf() || in.values().isHalf() || d.keys().isHalf() || d.values().isHalf() {
+		panic("kernels: AttentionGrad: 16-bit keys and values have no gradient")
+	}
 	s.check("AttentionGrad: gradient", d)
 	s = s.check("AttentionGrad", in)
 	need("AttentionGrad", "dy", dy, s.B*s.T*s.H*s.D)
@@ -97,8 +116,14 @@ func (s AttentionShape) check(op string, x QKV) AttentionShape {
 		panic("kernels: " + op + ": the query heads do not split into groups")
 	}
 	needReach(op, "q", x.Q, (s.B-1)*s.QB+(s.T-1)*s.QT, s.H*s.D)
-	needReach(op, "k", x.K, (s.B-1)*s.KB+(s.S-1)*s.KS, s.HKV*s.D)
-	needReach(op, "v", x.V, (s.B-1)*s.KB+(s.S-1)*s.KS, s.HKV*s.D)
+	if x.KHalf.Type != x.VHalf.Type {
+		panic("kernels: " + op + ": keys and values of two types")
+	}
+	if x.keys().isHalf() {
+		x.KHalf.check(op)
+	}
+	needRows(op, "k", x.keys().len(), (s.B-1)*s.KB+(s.S-1)*s.KS, s.HKV*s.D)
+	needRows(op, "v", x.values().len(), (s.B-1)*s.KB+(s.S-1)*s.KS, s.HKV*s.D)
 	return s
 }
 
@@ -167,9 +192,10 @@ func borrow(n int) (owner *[]float32, x []float32) {
 }
 
 type attentionJob struct {
-	y, lse, q, k, v []float32
-	s               AttentionShape
-	tile, tiles     int
+	y, lse, q   []float32
+	k, v        keyRows
+	s           AttentionShape
+	tile, tiles int
 }
 
 var attentionJobs jobs[attentionJob, *attentionJob]

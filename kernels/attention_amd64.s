@@ -1358,16 +1358,16 @@ block:
 // func attentionDotsAVX2(p *float32, q *float32, k *float32, ld int, rows int, stride int, far int, H int, G int, D int)
 // Requires: AVX, FMA3
 TEXT ·attentionDotsAVX2(SB), NOSPLIT, $0-80
-	MOVQ p+0(FP), AX
-	MOVQ q+8(FP), CX
-	MOVQ k+16(FP), DX
-	MOVQ ld+24(FP), BX
-	SHLQ $0x02, BX
-	MOVQ stride+40(FP), SI
-	SHLQ $0x02, SI
-	MOVQ far+48(FP), DI
-	SHLQ $0x02, DI
-	LEAQ (DI)(DI*2), R8
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   k+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   stride+40(FP), SI
+	IMUL3Q $0x04, SI, SI
+	MOVQ   far+48(FP), DI
+	IMUL3Q $0x04, DI, DI
+	LEAQ   (DI)(DI*2), R8
 
 row:
 	MOVQ AX, R9
@@ -1418,16 +1418,16 @@ channels:
 // func attentionSumsAVX2(p *float32, y *float32, v *float32, ld int, rows int, stride int, far int, H int, G int, D int)
 // Requires: AVX, FMA3
 TEXT ·attentionSumsAVX2(SB), NOSPLIT, $0-80
-	MOVQ p+0(FP), AX
-	MOVQ y+8(FP), CX
-	MOVQ v+16(FP), DX
-	MOVQ ld+24(FP), BX
-	SHLQ $0x02, BX
-	MOVQ stride+40(FP), SI
-	SHLQ $0x02, SI
-	MOVQ far+48(FP), DI
-	SHLQ $0x02, DI
-	LEAQ (DI)(DI*2), R8
+	MOVQ   p+0(FP), AX
+	MOVQ   y+8(FP), CX
+	MOVQ   v+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   stride+40(FP), SI
+	IMUL3Q $0x04, SI, SI
+	MOVQ   far+48(FP), DI
+	IMUL3Q $0x04, DI, DI
+	LEAQ   (DI)(DI*2), R8
 
 row:
 	MOVQ AX, R9
@@ -1467,5 +1467,316 @@ channels:
 	ADDQ        SI, DX
 	DECQ        rows+32(FP)
 	JNZ         row
+	VZEROUPPER
+	RET
+
+// func attentionDotsBF16AVX2(p *float32, q *float32, k *uint16, ld int, rows int, stride int, far int, H int, G int, D int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·attentionDotsBF16AVX2(SB), NOSPLIT, $0-80
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   k+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   stride+40(FP), SI
+	IMUL3Q $0x02, SI, SI
+	MOVQ   far+48(FP), DI
+	IMUL3Q $0x02, DI, DI
+	LEAQ   (DI)(DI*2), R8
+
+row:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ DX, R12
+	MOVQ H+56(FP), R13
+
+head:
+	MOVQ R12, R11
+	MOVQ G+64(FP), R14
+
+query:
+	MOVQ   R11, R12
+	MOVQ   D+72(FP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+channels:
+	VMOVUPS      (R10), Y4
+	VPMOVZXWD    (R12), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VPMOVZXWD    (R12)(DI*1), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VPMOVZXWD    (R12)(DI*2), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VPMOVZXWD    (R12)(R8*1), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x20, R10
+	ADDQ         $0x10, R12
+	SUBQ         $0x08, R15
+	JNZ          channels
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VMOVUPS      X0, (R9)
+	ADDQ         BX, R9
+	DECQ         R14
+	JNZ          query
+	DECQ         R13
+	JNZ          head
+	ADDQ         $0x10, AX
+	ADDQ         SI, DX
+	DECQ         rows+32(FP)
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func attentionSumsBF16AVX2(p *float32, y *float32, v *uint16, ld int, rows int, stride int, far int, H int, G int, D int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·attentionSumsBF16AVX2(SB), NOSPLIT, $0-80
+	MOVQ   p+0(FP), AX
+	MOVQ   y+8(FP), CX
+	MOVQ   v+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   stride+40(FP), SI
+	IMUL3Q $0x02, SI, SI
+	MOVQ   far+48(FP), DI
+	IMUL3Q $0x02, DI, DI
+	LEAQ   (DI)(DI*2), R8
+
+row:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ DX, R12
+	MOVQ H+56(FP), R13
+
+head:
+	MOVQ R12, R11
+	MOVQ G+64(FP), R14
+
+query:
+	MOVQ         R11, R12
+	MOVQ         D+72(FP), R15
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS 8(R9), Y2
+	VBROADCASTSS 12(R9), Y3
+
+channels:
+	VMOVUPS     (R10), Y4
+	VPMOVZXWD   (R12), Y5
+	VPSLLD      $0x10, Y5, Y5
+	VFMADD231PS Y5, Y0, Y4
+	VPMOVZXWD   (R12)(DI*1), Y5
+	VPSLLD      $0x10, Y5, Y5
+	VFMADD231PS Y5, Y1, Y4
+	VPMOVZXWD   (R12)(DI*2), Y5
+	VPSLLD      $0x10, Y5, Y5
+	VFMADD231PS Y5, Y2, Y4
+	VPMOVZXWD   (R12)(R8*1), Y5
+	VPSLLD      $0x10, Y5, Y5
+	VFMADD231PS Y5, Y3, Y4
+	VMOVUPS     Y4, (R10)
+	ADDQ        $0x20, R10
+	ADDQ        $0x10, R12
+	SUBQ        $0x08, R15
+	JNZ         channels
+	ADDQ        BX, R9
+	DECQ        R14
+	JNZ         query
+	DECQ        R13
+	JNZ         head
+	ADDQ        $0x10, AX
+	ADDQ        SI, DX
+	DECQ        rows+32(FP)
+	JNZ         row
+	VZEROUPPER
+	RET
+
+// func attentionDotsF16AVX2(p *float32, q *float32, k *uint16, ld int, rows int, stride int, far int, H int, G int, D int)
+// Requires: AVX, F16C, FMA3
+TEXT ·attentionDotsF16AVX2(SB), NOSPLIT, $0-80
+	MOVQ   p+0(FP), AX
+	MOVQ   q+8(FP), CX
+	MOVQ   k+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   stride+40(FP), SI
+	IMUL3Q $0x02, SI, SI
+	MOVQ   far+48(FP), DI
+	IMUL3Q $0x02, DI, DI
+	LEAQ   (DI)(DI*2), R8
+
+row:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ DX, R12
+	MOVQ H+56(FP), R13
+
+head:
+	MOVQ R12, R11
+	MOVQ G+64(FP), R14
+
+query:
+	MOVQ   R11, R12
+	MOVQ   D+72(FP), R15
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+channels:
+	VMOVUPS      (R10), Y4
+	VCVTPH2PS    (R12), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VCVTPH2PS    (R12)(DI*1), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VCVTPH2PS    (R12)(DI*2), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VCVTPH2PS    (R12)(R8*1), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x20, R10
+	ADDQ         $0x10, R12
+	SUBQ         $0x08, R15
+	JNZ          channels
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VMOVUPS      X0, (R9)
+	ADDQ         BX, R9
+	DECQ         R14
+	JNZ          query
+	DECQ         R13
+	JNZ          head
+	ADDQ         $0x10, AX
+	ADDQ         SI, DX
+	DECQ         rows+32(FP)
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func attentionSumsF16AVX2(p *float32, y *float32, v *uint16, ld int, rows int, stride int, far int, H int, G int, D int)
+// Requires: AVX, F16C, FMA3
+TEXT ·attentionSumsF16AVX2(SB), NOSPLIT, $0-80
+	MOVQ   p+0(FP), AX
+	MOVQ   y+8(FP), CX
+	MOVQ   v+16(FP), DX
+	MOVQ   ld+24(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   stride+40(FP), SI
+	IMUL3Q $0x02, SI, SI
+	MOVQ   far+48(FP), DI
+	IMUL3Q $0x02, DI, DI
+	LEAQ   (DI)(DI*2), R8
+
+row:
+	MOVQ AX, R9
+	MOVQ CX, R10
+	MOVQ DX, R12
+	MOVQ H+56(FP), R13
+
+head:
+	MOVQ R12, R11
+	MOVQ G+64(FP), R14
+
+query:
+	MOVQ         R11, R12
+	MOVQ         D+72(FP), R15
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS 4(R9), Y1
+	VBROADCASTSS 8(R9), Y2
+	VBROADCASTSS 12(R9), Y3
+
+channels:
+	VMOVUPS     (R10), Y4
+	VCVTPH2PS   (R12), Y5
+	VFMADD231PS Y5, Y0, Y4
+	VCVTPH2PS   (R12)(DI*1), Y5
+	VFMADD231PS Y5, Y1, Y4
+	VCVTPH2PS   (R12)(DI*2), Y5
+	VFMADD231PS Y5, Y2, Y4
+	VCVTPH2PS   (R12)(R8*1), Y5
+	VFMADD231PS Y5, Y3, Y4
+	VMOVUPS     Y4, (R10)
+	ADDQ        $0x20, R10
+	ADDQ        $0x10, R12
+	SUBQ        $0x08, R15
+	JNZ         channels
+	ADDQ        BX, R9
+	DECQ        R14
+	JNZ         query
+	DECQ        R13
+	JNZ         head
+	ADDQ        $0x10, AX
+	ADDQ        SI, DX
+	DECQ        rows+32(FP)
+	JNZ         row
+	VZEROUPPER
+	RET
+
+// func attentionCopyBF16AVX2(dst *float32, ldd int, src *uint16, lds int, rows int, n int)
+// Requires: AVX, AVX2
+TEXT ·attentionCopyBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   ldd+8(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   src+16(FP), DX
+	MOVQ   lds+24(FP), BX
+	IMUL3Q $0x02, BX, BX
+	MOVQ   rows+32(FP), SI
+	MOVQ   n+40(FP), DI
+
+row:
+	XORQ R8, R8
+
+vectors:
+	VPMOVZXWD (DX)(R8*2), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   Y0, (AX)(R8*4)
+	ADDQ      $0x08, R8
+	CMPQ      R8, DI
+	JL        vectors
+	ADDQ      CX, AX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNZ       row
+	VZEROUPPER
+	RET
+
+// func attentionCopyF16AVX2(dst *float32, ldd int, src *uint16, lds int, rows int, n int)
+// Requires: AVX, F16C
+TEXT ·attentionCopyF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   ldd+8(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   src+16(FP), DX
+	MOVQ   lds+24(FP), BX
+	IMUL3Q $0x02, BX, BX
+	MOVQ   rows+32(FP), SI
+	MOVQ   n+40(FP), DI
+
+row:
+	XORQ R8, R8
+
+vectors:
+	VCVTPH2PS (DX)(R8*2), Y0
+	VMOVUPS   Y0, (AX)(R8*4)
+	ADDQ      $0x08, R8
+	CMPQ      R8, DI
+	JL        vectors
+	ADDQ      CX, AX
+	ADDQ      BX, DX
+	DECQ      SI
+	JNZ       row
 	VZEROUPPER
 	RET

@@ -88,7 +88,7 @@ func attendTileAVX2(j *attentionJob, b, h, t0, rows int) {
 	pos, key := s.S-s.T+t0, s.key(b, h)
 	for k0 := s.first(t0); k0 < pos+rows; k0 += attentionKeys {
 		at := key + k0*s.KS
-		t.add(attentionBlock{rows, min(attentionKeys, pos+rows-k0), pos + 1 - s.W - k0, pos - k0}, j.k[at:], j.v[at:], s.KS)
+		t.add(attentionBlock{rows, min(attentionKeys, pos+rows-k0), pos + 1 - s.W - k0, pos - k0}, j.k.from(at), j.v.from(at), s.KS)
 	}
 	for i := range rows {
 		if j.lse != nil {
@@ -112,9 +112,25 @@ type attentionTile struct {
 	top, sum, keep []float32
 }
 
-// add processes one block of keys; rows of k and v lie stride floats apart.
-func (t *attentionTile) add(b attentionBlock, k, v []float32, stride int) {
-	attentionCopyAVX2(at(t.k), t.ld, at(k), stride, b.keys, t.D, &unit, 0)
+// copyTo writes n rows of D floats to dst, ld floats apart.
+func (r keyRows) copyTo(dst []float32, ld, stride, n, D int) {
+	switch {
+	case !r.isHalf():
+		attentionCopyAVX2(at(dst), ld, at(r.f), stride, n, D, &unit, 0)
+	case D%8 != 0:
+		for i := range n {
+			unpackHalf(r.half.Type, dst[i*ld:i*ld+D], r.half.Bits[i*stride:i*stride+D])
+		}
+	case r.half.Type == BF16:
+		attentionCopyBF16AVX2(at(dst), ld, at(r.half.Bits), stride, n, D)
+	default:
+		attentionCopyF16AVX2(at(dst), ld, at(r.half.Bits), stride, n, D)
+	}
+}
+
+// add processes one block of keys; rows of k and v lie stride elements apart.
+func (t *attentionTile) add(b attentionBlock, k, v keyRows, stride int) {
+	k.copyTo(t.k, t.ld, stride, b.keys, t.D)
 	for i := 0; i < b.queries; i += 16 {
 		all, one, scored := b.panel(i)
 		if one > 0 {
@@ -126,7 +142,7 @@ func (t *attentionTile) add(b attentionBlock, k, v []float32, stride int) {
 	first, whole, end := b.strips()
 	for c := 0; c < t.D; c += 16 {
 		panel := t.v[c*attentionKeys:]
-		attentionCopyAVX2(at(panel), 16, &v[c], stride, b.keys, min(16, t.D-c), &unit, 0)
+		v.from(c).copyTo(panel, 16, stride, b.keys, min(16, t.D-c))
 		if whole > first {
 			t.blend(first, whole-first, c, b.edge+6*first+6, 6, panel)
 		}
@@ -151,15 +167,39 @@ func farSlots(n int) (slots, ld int) {
 	return slots, slots + 16
 }
 
-func headDotsAVX2(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
+// farDots computes scores of rows far elements apart, see attentionDotsAVX2.
+func (r keyRows) farDots(scores, q *float32, ld, rows, stride, far, H, G, D int) {
+	switch r.half.Type {
+	case BF16:
+		attentionDotsBF16AVX2(scores, q, at(r.half.Bits), ld, rows, stride, far, H, G, D)
+	case F16:
+		attentionDotsF16AVX2(scores, q, at(r.half.Bits), ld, rows, stride, far, H, G, D)
+	default:
+		attentionDotsAVX2(scores, q, at(r.f), ld, rows, stride, far, H, G, D)
+	}
+}
+
+// farSums adds up weighted rows, see attentionSumsAVX2.
+func (r keyRows) farSums(p, y *float32, ld, rows, stride, far, H, G, D int) {
+	switch r.half.Type {
+	case BF16:
+		attentionSumsBF16AVX2(p, y, at(r.half.Bits), ld, rows, stride, far, H, G, D)
+	case F16:
+		attentionSumsF16AVX2(p, y, at(r.half.Bits), ld, rows, stride, far, H, G, D)
+	default:
+		attentionSumsAVX2(p, y, at(r.f), ld, rows, stride, far, H, G, D)
+	}
+}
+
+func headDotsAVX2(scores, q []float32, k keyRows, n, stride, H, G, D int) (slots, ld int) {
 	slots, ld = farSlots(n)
 	rows := n / 4
 	if rows > 0 {
-		attentionDotsAVX2(at(scores), at(q), at(k), ld, rows, stride, rows*stride, H, G, D)
+		k.farDots(at(scores), at(q), ld, rows, stride, rows*stride, H, G, D)
 	}
 	for i := 4 * rows; i < n; i++ {
 		first := 4 * (i - 3*rows)
-		attentionDotsAVX2(&scores[first], at(q), &k[i*stride], ld, 1, stride, 0, H, G, D)
+		k.from(i*stride).farDots(&scores[first], at(q), ld, 1, stride, 0, H, G, D)
 		for h := range H * G {
 			for s := range 3 {
 				scores[h*ld+first+1+s] = float32(math.Inf(-1))
@@ -169,15 +209,15 @@ func headDotsAVX2(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int
 	return slots, ld
 }
 
-func headSumsAVX2(y, p, v []float32, n, stride, H, G, D int) {
+func headSumsAVX2(y, p []float32, v keyRows, n, stride, H, G, D int) {
 	clear(y[:H*G*D])
 	_, ld := farSlots(n)
 	rows := n / 4
 	if rows > 0 {
-		attentionSumsAVX2(at(p), at(y), at(v), ld, rows, stride, rows*stride, H, G, D)
+		v.farSums(at(p), at(y), ld, rows, stride, rows*stride, H, G, D)
 	}
 	for i := 4 * rows; i < n; i++ {
-		attentionSumsAVX2(&p[4*(i-3*rows)], at(y), &v[i*stride], ld, 1, stride, 0, H, G, D)
+		v.from(i*stride).farSums(&p[4*(i-3*rows)], at(y), ld, 1, stride, 0, H, G, D)
 	}
 }
 

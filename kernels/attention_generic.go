@@ -18,7 +18,7 @@ func attendTileGeneric(j *attentionJob, b, h, t0, rows int) {
 		first := s.first(t)
 		p, key := p[:s.S-s.T+t+1-first], s.key(b, h)+first*s.KS
 		for i := range p {
-			p[i] = dotGeneric(q, j.k[key+i*s.KS:])
+			p[i] = j.k.from(key + i*s.KS).dot(q)
 		}
 		lse := softmaxRow(p, p, s.scale())
 		if j.lse != nil {
@@ -27,7 +27,7 @@ func attendTileGeneric(j *attentionJob, b, h, t0, rows int) {
 		y := j.y[s.row(b, t, h):][:s.D]
 		clear(y)
 		for i, w := range p {
-			axpyGeneric(y, j.v[key+i*s.KS:], w)
+			j.v.from(key+i*s.KS).addTo(y, w)
 		}
 	}
 	floatBuffers.Put(owner)
@@ -58,12 +58,12 @@ func attendBackGeneric(j *attentionGradJob, b, h, group, k0, n int) {
 }
 
 // headDotsGeneric is scores[h,i] = q[h]·k[i,h/G] for n rows of k, which lie
-// stride floats apart: H heads of k, each read by G query heads. A head has
+// stride elements apart: H heads of k, each read by G query heads. A head has
 // slots scores, and heads lie ld floats apart.
-func headDotsGeneric(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
+func headDotsGeneric(scores, q []float32, k keyRows, n, stride, H, G, D int) (slots, ld int) {
 	for i := range n {
 		for h := range H * G {
-			scores[h*n+i] = dotGeneric(q[h*D:(h+1)*D], k[i*stride+h/G*D:])
+			scores[h*n+i] = k.from(i*stride + h/G*D).dot(q[h*D : (h+1)*D])
 		}
 	}
 	return n, n
@@ -71,11 +71,11 @@ func headDotsGeneric(scores, q, k []float32, n, stride, H, G, D int) (slots, ld 
 
 // headSumsGeneric is y[h] = Σ_i p[h,i]·v[i,h/G] over n rows of v, with the
 // layout of headDotsGeneric.
-func headSumsGeneric(y, p, v []float32, n, stride, H, G, D int) {
+func headSumsGeneric(y, p []float32, v keyRows, n, stride, H, G, D int) {
 	clear(y[:H*G*D])
 	for i := range n {
 		for h := range H * G {
-			axpyGeneric(y[h*D:(h+1)*D], v[i*stride+h/G*D:], p[h*n+i])
+			v.from(i*stride+h/G*D).addTo(y[h*D:(h+1)*D], p[h*n+i])
 		}
 	}
 }

@@ -7,9 +7,9 @@ import "math"
 // split into blocks, each giving (max, Σ e, Σ e·v) for every head, which are
 // joined in order.
 // Source: flash-decoding (Dao et al. 2023).
-func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
+func attendOne(y, lse, q []float32, k, v keyRows, s AttentionShape) {
 	if first := s.first(0); first > 0 {
-		k, v, s.S = k[first*s.KS:], v[first*s.KS:], s.S-first
+		k, v, s.S = k.from(first*s.KS), v.from(first*s.KS), s.S-first
 	}
 	if s.B > 1 && s.KB == s.HKV*s.D && s.KS == s.B*s.KB {
 		attendFolded(y, lse, q, k, v, s)
@@ -34,7 +34,7 @@ func attendOne(y, lse, q, k, v []float32, s AttentionShape) {
 
 // attendFolded treats the B sequences of a cache [S,B,HKV·D] as heads of one
 // sequence, so that its rows are read without gaps.
-func attendFolded(y, lse, q, k, v []float32, s AttentionShape) {
+func attendFolded(y, lse, q []float32, k, v keyRows, s AttentionShape) {
 	n := s.H * s.D
 	owner, rows := borrow(s.B * n)
 	for b := range s.B {
@@ -48,7 +48,8 @@ func attendFolded(y, lse, q, k, v []float32, s AttentionShape) {
 // attendOneJob fills parts: for every block H maxima, H sums and H·D weighted
 // sums of values.
 type attendOneJob struct {
-	parts, q, k, v      []float32
+	parts, q            []float32
+	k, v                keyRows
 	s                   AttentionShape
 	block, blocks, part int
 }
@@ -63,13 +64,13 @@ func (j *attendOneJob) span(lo, hi int) {
 		n := min(j.block, s.S-s0)
 		part := j.parts[i*j.part : (i+1)*j.part]
 		from := b*s.KB + s0*s.KS
-		slots, ld := headDots(scores, j.q[b*s.QB:], j.k[from:], n, s.KS, s.HKV, s.group(), s.D)
+		slots, ld := headDots(scores, j.q[b*s.QB:], j.k.from(from), n, s.KS, s.HKV, s.group(), s.D)
 		for h := range s.H {
 			p := scores[h*ld : h*ld+slots]
 			part[h] = maxOf(p) * s.scale()
 			part[s.H+h] = expShift(p, p, s.scale(), part[h])
 		}
-		headSums(part[2*s.H:], scores, j.v[from:], n, s.KS, s.HKV, s.group(), s.D)
+		headSums(part[2*s.H:], scores, j.v.from(from), n, s.KS, s.HKV, s.group(), s.D)
 	}
 	floatBuffers.Put(owner)
 }

@@ -88,7 +88,12 @@ func needDims(op string, dims ...int) {
 // needReach panics unless rows of width floats fit in x when the last row
 // starts at last.
 func needReach(op, name string, x []float32, last, width int) {
-	if last < 0 || width < 0 || len(x) < last+width {
-		panic(fmt.Sprintf("kernels: %s: %s has %d floats, its last row ends at %d", op, name, len(x), last+width))
+	needRows(op, name, len(x), last, width)
+}
+
+// needRows is needReach for an x of n floats.
+func needRows(op, name string, n, last, width int) {
+	if last < 0 || width < 0 || n < last+width {
+		panic(fmt.Sprintf("kernels: %s: %s has %d floats, its last row ends at %d", op, name, n, last+width))
 	}
 }

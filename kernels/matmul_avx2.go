@@ -50,7 +50,7 @@ func (l *lender) borrow(n int) (owner *[]float32, x []float32) {
 		owner = new([]float32)
 	}
 	if cap(*owner) < n {
-		*owner = make([]float32, n)
+		*owner = make([]float32, n+n/8) // more, for products that grow by a row a call
 	}
 	return owner, (*owner)[:n]
 }

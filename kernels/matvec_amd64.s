@@ -928,6 +928,80 @@ loop:
 	VZEROUPPER
 	RET
 
+// func packBF16AVX2(dst *uint16, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·packBF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS      (CX), Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPAND        matvec_one<>+0(SB), Y1, Y2
+	VPADDD       matvec_bf16Half<>+0(SB), Y2, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VCMPPS       $0x03, Y0, Y0, Y0
+	VPOR         matvec_bf16Quiet<>+0(SB), Y1, Y1
+	VPBLENDVB    Y0, Y1, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X0
+	VPACKUSDW    X0, X2, X2
+	VMOVDQU      X2, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x10, AX
+	SUBQ         $0x08, DX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA matvec_one<>+0(SB)/4, $0x00000001
+DATA matvec_one<>+4(SB)/4, $0x00000001
+DATA matvec_one<>+8(SB)/4, $0x00000001
+DATA matvec_one<>+12(SB)/4, $0x00000001
+DATA matvec_one<>+16(SB)/4, $0x00000001
+DATA matvec_one<>+20(SB)/4, $0x00000001
+DATA matvec_one<>+24(SB)/4, $0x00000001
+DATA matvec_one<>+28(SB)/4, $0x00000001
+GLOBL matvec_one<>(SB), RODATA|NOPTR, $32
+
+DATA matvec_bf16Half<>+0(SB)/4, $0x00007fff
+DATA matvec_bf16Half<>+4(SB)/4, $0x00007fff
+DATA matvec_bf16Half<>+8(SB)/4, $0x00007fff
+DATA matvec_bf16Half<>+12(SB)/4, $0x00007fff
+DATA matvec_bf16Half<>+16(SB)/4, $0x00007fff
+DATA matvec_bf16Half<>+20(SB)/4, $0x00007fff
+DATA matvec_bf16Half<>+24(SB)/4, $0x00007fff
+DATA matvec_bf16Half<>+28(SB)/4, $0x00007fff
+GLOBL matvec_bf16Half<>(SB), RODATA|NOPTR, $32
+
+DATA matvec_bf16Quiet<>+0(SB)/4, $0x00000040
+DATA matvec_bf16Quiet<>+4(SB)/4, $0x00000040
+DATA matvec_bf16Quiet<>+8(SB)/4, $0x00000040
+DATA matvec_bf16Quiet<>+12(SB)/4, $0x00000040
+DATA matvec_bf16Quiet<>+16(SB)/4, $0x00000040
+DATA matvec_bf16Quiet<>+20(SB)/4, $0x00000040
+DATA matvec_bf16Quiet<>+24(SB)/4, $0x00000040
+DATA matvec_bf16Quiet<>+28(SB)/4, $0x00000040
+GLOBL matvec_bf16Quiet<>(SB), RODATA|NOPTR, $32
+
+// func packF16AVX2(dst *uint16, src *float32, n int)
+// Requires: AVX, F16C
+TEXT ·packF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS   (CX), Y0
+	VCVTPS2PH $0x00, Y0, (AX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x10, AX
+	SUBQ      $0x08, DX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
 // func unpackQ8AVX2(dst *float32, ld int, w *byte, blocks int)
 // Requires: AVX, AVX2, F16C
 TEXT ·unpackQ8AVX2(SB), NOSPLIT, $0-32
@@ -1226,16 +1300,6 @@ block:
 	JNZ       block
 	VZEROUPPER
 	RET
-
-DATA matvec_one<>+0(SB)/4, $0x00000001
-DATA matvec_one<>+4(SB)/4, $0x00000001
-DATA matvec_one<>+8(SB)/4, $0x00000001
-DATA matvec_one<>+12(SB)/4, $0x00000001
-DATA matvec_one<>+16(SB)/4, $0x00000001
-DATA matvec_one<>+20(SB)/4, $0x00000001
-DATA matvec_one<>+24(SB)/4, $0x00000001
-DATA matvec_one<>+28(SB)/4, $0x00000001
-GLOBL matvec_one<>(SB), RODATA|NOPTR, $32
 
 // func unpackQ4AVX2(dst *float32, ld int, w *byte, blocks int)
 // Requires: AVX, AVX2, F16C, FMA3

@@ -35,6 +35,18 @@ func unpackHalfAVX2(t DType, dst []float32, src []uint16) {
 	unpackHalfGeneric(t, dst[n:], src[n:])
 }
 
+func packHalfAVX2(t DType, dst []uint16, src []float32) {
+	n := len(src) &^ 7
+	switch {
+	case n == 0:
+	case t == BF16:
+		packBF16AVX2(&dst[0], &src[0], n)
+	default:
+		packF16AVX2(&dst[0], &src[0], n)
+	}
+	packHalfGeneric(t, dst[n:], src[n:])
+}
+
 func unpackGroupAVX2(t DType, dst []float32, ld int, w []byte) {
 	blocks := len(w) / (groupRows * (2 + payload(t)))
 	if t == Q8_0 {

@@ -99,6 +99,17 @@ func unpackHalfGeneric(t DType, dst []float32, src []uint16) {
 	}
 }
 
+// packHalfGeneric is dst[i] = src[i], rounded to a bf16 or a float16.
+func packHalfGeneric(t DType, dst []uint16, src []float32) {
+	round := bf16FromFloat
+	if t == F16 {
+		round = f16FromFloat
+	}
+	for i, v := range src {
+		dst[i] = round(v)
+	}
+}
+
 // unpackGroupGeneric expands 8 interleaved rows to dst[8,K], rows ld floats
 // apart.
 func unpackGroupGeneric(t DType, dst []float32, ld int, w []byte) {

@@ -434,6 +434,16 @@ func unpackBF16AVX2(dst *float32, src *uint16, n int)
 //go:noescape
 func unpackF16AVX2(dst *float32, src *uint16, n int)
 
+// packBF16AVX2 rounds n floats, a multiple of 8.
+//
+//go:noescape
+func packBF16AVX2(dst *uint16, src *float32, n int)
+
+// packF16AVX2 rounds n floats, a multiple of 8.
+//
+//go:noescape
+func packF16AVX2(dst *uint16, src *float32, n int)
+
 // unpackQ8AVX2 expands 8 interleaved rows to dst[8,32·blocks], rows of dst ld floats apart.
 //
 //go:noescape
@@ -619,6 +629,16 @@ func attentionBackAVX2(p, ds *float32, ld, full, n, off int, lse, d *float32)
 //go:noescape
 func attentionCopyAVX2(dst *float32, ldd int, src *float32, lds, rows, n int, by *float32, byStep int)
 
+// attentionCopyBF16AVX2 expands rows of n elements, a multiple of 8.
+//
+//go:noescape
+func attentionCopyBF16AVX2(dst *float32, ldd int, src *uint16, lds, rows, n int)
+
+// attentionCopyF16AVX2 expands rows of n elements, a multiple of 8.
+//
+//go:noescape
+func attentionCopyF16AVX2(dst *float32, ldd int, src *uint16, lds, rows, n int)
+
 // attentionGatherAVX2 is dst[r] += by[r]·src[r] for rows of n floats; the factors are byStep floats apart.
 //
 //go:noescape
@@ -629,12 +649,32 @@ func attentionGatherAVX2(dst *float32, ldd int, src *float32, lds, rows, n int, 
 //go:noescape
 func attentionTransposeAVX2(dst, src *float32, lds, n int)
 
-// attentionDotsAVX2 is p[h·ld+4i+s] = q[h]·k[i,h/G] in stream s, i < rows, h < H·G. Rows begin stride floats apart, the four streams far floats apart; D is a multiple of 8.
+// attentionDotsAVX2 is p[h·ld+4i+s] = q[h]·k[i,h/G] in stream s, i < rows, h < H·G. Rows begin stride elements apart, the four streams far elements apart; D is a multiple of 8.
 //
 //go:noescape
 func attentionDotsAVX2(p, q, k *float32, ld, rows, stride, far, H, G, D int)
+
+// attentionDotsBF16AVX2 is p[h·ld+4i+s] = q[h]·k[i,h/G] in stream s, i < rows, h < H·G. Rows begin stride elements apart, the four streams far elements apart; D is a multiple of 8.
+//
+//go:noescape
+func attentionDotsBF16AVX2(p, q *float32, k *uint16, ld, rows, stride, far, H, G, D int)
+
+// attentionDotsF16AVX2 is p[h·ld+4i+s] = q[h]·k[i,h/G] in stream s, i < rows, h < H·G. Rows begin stride elements apart, the four streams far elements apart; D is a multiple of 8.
+//
+//go:noescape
+func attentionDotsF16AVX2(p, q *float32, k *uint16, ld, rows, stride, far, H, G, D int)
 
 // attentionSumsAVX2 is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h/G], with the layout of attentionDots.
 //
 //go:noescape
 func attentionSumsAVX2(p, y, v *float32, ld, rows, stride, far, H, G, D int)
+
+// attentionSumsBF16AVX2 is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h/G], with the layout of attentionDots.
+//
+//go:noescape
+func attentionSumsBF16AVX2(p, y *float32, v *uint16, ld, rows, stride, far, H, G, D int)
+
+// attentionSumsF16AVX2 is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h/G], with the layout of attentionDots.
+//
+//go:noescape
+func attentionSumsF16AVX2(p, y *float32, v *uint16, ld, rows, stride, far, H, G, D int)

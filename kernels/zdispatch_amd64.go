@@ -762,7 +762,7 @@ func attendBack(j *attentionGradJob, b, h, group, k0, n int) {
 }
 
 // headDots computes the scores of n keys by one query of each head. It returns the slots of a head, some of them -Inf, and the distance between heads.
-func headDots(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
+func headDots(scores, q []float32, k keyRows, n, stride, H, G, D int) (slots, ld int) {
 	if inUse >= avx2 && D%8 == 0 {
 		return headDotsAVX2(scores, q, k, n, stride, H, G, D)
 	}
@@ -770,7 +770,7 @@ func headDots(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
 }
 
 // headSums computes weighted sums of values, with weights in the layout of headDots.
-func headSums(y, p, v []float32, n, stride, H, G, D int) {
+func headSums(y, p []float32, v keyRows, n, stride, H, G, D int) {
 	if inUse >= avx2 && D%8 == 0 {
 		headSumsAVX2(y, p, v, n, stride, H, G, D)
 		return
@@ -830,6 +830,15 @@ func unpackHalf(t DType, dst []float32, src []uint16) {
 		return
 	}
 	unpackHalfGeneric(t, dst, src)
+}
+
+// packHalf rounds src to 16 bits, to the nearest, ties to even.
+func packHalf(t DType, dst []uint16, src []float32) {
+	if inUse >= avx2 {
+		packHalfAVX2(t, dst, src)
+		return
+	}
+	packHalfGeneric(t, dst, src)
 }
 
 // unpackGroup expands 8 interleaved rows to rows ld floats apart.

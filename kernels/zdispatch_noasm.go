@@ -127,10 +127,10 @@ func attendTile(j *attentionJob, b, h, t0, rows int)   { attendTileGeneric(j, b,
 func attendBack(j *attentionGradJob, b, h, group, k0, n int) {
 	attendBackGeneric(j, b, h, group, k0, n)
 }
-func headDots(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int) {
+func headDots(scores, q []float32, k keyRows, n, stride, H, G, D int) (slots, ld int) {
 	return headDotsGeneric(scores, q, k, n, stride, H, G, D)
 }
-func headSums(y, p, v []float32, n, stride, H, G, D int) {
+func headSums(y, p []float32, v keyRows, n, stride, H, G, D int) {
 	headSumsGeneric(y, p, v, n, stride, H, G, D)
 }
 func multiplyMatrices(p *product)                        { multiplyMatricesGeneric(p) }
@@ -141,6 +141,7 @@ func dotGroups(m *Matrix, y []float32, x []actBlock, group, n, far int) {
 }
 func quantiseInputs(dst []actBlock, x []float32)           { quantiseInputsGeneric(dst, x) }
 func unpackHalf(t DType, dst []float32, src []uint16)      { unpackHalfGeneric(t, dst, src) }
+func packHalf(t DType, dst []uint16, src []float32)        { packHalfGeneric(t, dst, src) }
 func unpackGroup(t DType, dst []float32, ld int, w []byte) { unpackGroupGeneric(t, dst, ld, w) }
 func fmaRounds(rounds int) float32                         { return fmaRoundsGeneric(rounds) }
 func readFloats(x []float32) (sum float32)                 { return readFloatsGeneric(x) }

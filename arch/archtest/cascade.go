@@ -57,6 +57,6 @@ func hidden(m arch.Model, tok nn.Tokens, s arch.State, chunk int) []float32 {
 
 // contents returns every element of a state.
 func contents(s arch.State) (all []float32) {
-	nn.WalkState(s, func(_ string, t *nn.Tensor) { all = append(all, t.Data...) })
+	nn.WalkState(s, func(_ string, t *nn.Tensor) { all = append(all, t.Floats()...) })
 	return all
 }

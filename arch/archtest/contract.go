@@ -192,6 +192,9 @@ func streaming(s Spec) error {
 	}
 	tok := text(m, batch, length, 3)
 	whole := Logits(m, tok, nil)
+	if bound := s.cacheBound(m); bound > 0 {
+		return streamingRounded(m, tok, whole, bound)
+	}
 	for _, pieces := range [][]int{{}, {1}, {3, 1, 5, 2}, {length - 1, 1}} {
 		if d := deviation(Logits(m, tok, m.NewState(batch), pieces...), whole); d > rounding {
 			return fmt.Errorf("pieces %v differ from the whole by %.2g of the largest logit", pieces, d)

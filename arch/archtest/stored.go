@@ -53,6 +53,7 @@ func stored(s Spec) error {
 		if err := nn.Store(m, b.t); err != nil {
 			return err
 		}
+		b.pieces += s.cacheBound(m)
 		whole := Logits(m, tok, nil)
 		if d := distance(whole, want); d > b.error || d == 0 {
 			return fmt.Errorf("%s: logits differ from those of f32 by %.2g of their size, more than %.2g or not at all", b.t, d, b.error)

@@ -30,12 +30,21 @@ func (c columns) grad(g *Graph) []float32 {
 // (0: all).
 type Heads struct{ H, KV, Window int }
 
-// Attention is causal multi-head attention over packed qkv [B,T,3C] in heads of
-// C/heads channels, continuing from cache and growing it; see
-// kernels.Attention. A nil cache starts from no positions and stores none.
-func Attention(g *Graph, qkv *Tensor, heads int, cache *KVCache) *Tensor {
-	C := qkv.Dim(2) / 3
-	return attend(g, columns{qkv, 0}, columns{qkv, C}, columns{qkv, 2 * C}, C, Heads{H: heads, KV: heads}, cache)
+// in returns the channels D of a head in a row of queries, keys and values, side
+// by side.
+func (h Heads) in(op string, row int) (D int) {
+	if all := h.H + 2*h.KV; row%all != 0 {
+		panic(fmt.Sprintf("nn: %s: %d channels are not %d heads of queries and twice %d", op, row, h.H, h.KV))
+	}
+	return row / (h.H + 2*h.KV)
+}
+
+// Attention is causal multi-head attention over packed qkv [B,T,(H+2·KV)·D],
+// continuing from cache and growing it; see kernels.Attention. A nil cache
+// starts from no positions and stores none.
+func Attention(g *Graph, qkv *Tensor, h Heads, cache *KVCache) *Tensor {
+	D := h.in("Attention", qkv.Dim(2))
+	return attend(g, columns{qkv, 0}, columns{qkv, h.H * D}, columns{qkv, (h.H + h.KV) * D}, h.H*D, h, cache)
 }
 
 // GroupedAttention is Attention over q [B,T,H·D], k and v [B,T,KV·D].
@@ -55,24 +64,35 @@ func attend(g *Graph, q, k, v columns, C int, h Heads, cache *KVCache) *Tensor {
 	row, keyRow := q.t.Dim(2), k.t.Dim(2)
 	s := kernels.AttentionShape{B: B, T: T, S: T, H: h.H, D: C / h.H, HKV: h.KV, W: h.Window,
 		QB: T * row, QT: row, KB: T * keyRow, KS: keyRow}
-	keys, values, inCache := k.data(), v.data(), false
+	in, inCache := kernels.QKV{K: k.data(), V: v.data()}, false
 	if cache != nil {
-		keys, values, s.S, inCache = cache.add(g, k, v)
+		in, s.S, inCache = cache.add(g, k, v)
 		s.KB, s.KS = h.KV*s.D, B*h.KV*s.D
 	}
+	in.Q = q.data()
 	pairs := int64(B) * pairsSeen(s)
 	g.Work.Operations += 4 * pairs * int64(C)
 	if !g.record {
-		kernels.Attention(y.Data, nil, kernels.QKV{Q: q.data(), K: keys, V: values}, s)
+		kernels.Attention(y.Data, nil, in, s)
 		return y
 	}
 	if inCache {
-		keys, values = g.copyOf(keys), g.copyOf(values)
+		in.K, in.V = g.floatsOf(in.K, in.KHalf), g.floatsOf(in.V, in.VHalf)
+		in.KHalf, in.VHalf = kernels.Half{}, kernels.Half{}
 	}
 	lse := g.floats(B * h.H * T)
-	in := kernels.QKV{Q: q.data(), K: keys, V: values}
 	kernels.Attention(y.Data, lse, in, s)
 	record(g, y, attentionOp{q, k, v, y, in, lse, s, cache != nil, 10 * pairs * int64(C)})
+	return y
+}
+
+// floatsOf is a copy of x, or of h where that is not none, expanded.
+func (g *Graph) floatsOf(x []float32, h kernels.Half) []float32 {
+	if h.Type == kernels.F32 {
+		return g.copyOf(x)
+	}
+	y := g.floats(len(h.Bits))
+	h.Expand(y)
 	return y
 }
 
@@ -126,16 +146,15 @@ func (o *attentionOp) back(g *Graph) {
 // theta is the base of RoPE's angles.
 const theta = 10000
 
-// RoPE rotates the queries and keys of packed qkv [B,T,3C] by their positions,
-// which start at pos (rotate-half, base 10000).
+// RoPE rotates the queries and keys of packed qkv [B,T,(H+2·KV)·D] by their
+// positions, which start at pos (rotate-half, base 10000).
 // Source: Su et al., arXiv 2104.09864.
-func RoPE(g *Graph, qkv *Tensor, heads, pos int) *Tensor {
-	C := qkv.Dim(2) / 3
-	s := kernels.RoPEShape{B: qkv.Dim(0), T: qkv.Dim(1), H: heads, D: C / heads, Stride: 3 * C, Pos: pos, Theta: theta}
+func RoPE(g *Graph, qkv *Tensor, h Heads, pos int) *Tensor {
+	row := qkv.Dim(2)
+	s := kernels.RoPEShape{B: qkv.Dim(0), T: qkv.Dim(1), H: h.H + h.KV, D: h.in("RoPE", row), Stride: row, Pos: pos, Theta: theta}
 	y := g.like(qkv)
 	copy(y.Data, qkv.Data)
 	kernels.RoPE(y.Data, qkv.Data, s)
-	kernels.RoPE(y.Data[C:], qkv.Data[C:], s)
 	if g.record {
 		record(g, y, ropeOp{qkv, y, s})
 	}
@@ -148,12 +167,11 @@ type ropeOp struct {
 }
 
 func (o *ropeOp) back(g *Graph) {
-	d, dy, C := g.grad(o.qkv), o.y.Grad, o.qkv.Dim(2)/3
+	d, dy, row := g.grad(o.qkv), o.y.Grad, o.qkv.Dim(2)
 	kernels.RoPEGrad(d, dy, o.shape)
-	kernels.RoPEGrad(d[C:], dy[C:], o.shape)
-	for r := range rows(o.qkv) {
-		at := r*3*C + 2*C
-		kernels.Accumulate(d[at:at+C], dy[at:at+C])
+	for at := o.shape.H * o.shape.D; at < len(d); at += row { // values are not rotated
+		n := row - o.shape.H*o.shape.D
+		kernels.Accumulate(d[at:at+n], dy[at:at+n])
 	}
 }
 

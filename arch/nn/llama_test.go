@@ -20,7 +20,7 @@ func grouped(window int, cached bool, r Rotation) opCase {
 		var c *KVCache
 		pos := 0
 		if cached {
-			c, pos = NewKVCache(2, 12, window), 7
+			c, pos = NewKVCache(2, 12, window, kernels.F32), 7
 			past := func(name string, C int) *Tensor { return Uniform(New(2, pos, C), Rand(3, name), 1) }
 			GroupedAttention(Inference(), past("q", 24), past("k", 12), past("v", 12), h, c)
 		}
@@ -53,7 +53,7 @@ func TestWindowCache(t *testing.T) {
 		return y
 	}
 	for _, pieces := range [][]int{{1}, {3, 1, 1, 7, 1, 1, 1, 1, 40}, {60, 1}, {2}} {
-		c := NewKVCache(B, C, W)
+		c := NewKVCache(B, C, W, kernels.F32)
 		for at, i := 0, 0; at < T; i++ {
 			n := min(pieces[i%len(pieces)], T-at)
 			y := GroupedAttention(Inference(), cut(q, at, n), cut(k, at, n), cut(v, at, n), h, c)
@@ -71,7 +71,7 @@ func TestWindowCache(t *testing.T) {
 			t.Errorf("pieces %v: the last key is %v", pieces, c.K.Data[(W-1)*B*C:])
 		}
 	}
-	c := NewKVCache(1, 1, W)
+	c := NewKVCache(1, 1, W, kernels.F32)
 	c.Seen.Data[0], c.Seen.Data[1] = seenUnit-1, 77
 	one := New(1, 2, 1)
 	GroupedAttention(Inference(), one, one, one, Heads{H: 1, KV: 1, Window: W}, c)
@@ -97,5 +97,92 @@ func TestPairsSeen(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestHalfCache checks that queries read keys and values as a cache of 16 bits
+// stores them, in any pieces, with a window and without, and that their
+// gradient is that of the rounded ones.
+func TestHalfCache(t *testing.T) {
+	const B, T, C = 2, 40, 8
+	h := Heads{H: 4, KV: 2}
+	for _, as := range []kernels.DType{kernels.F16, kernels.BF16} {
+		tensor := func(name string, C, from, n int, round bool) *Tensor {
+			all := Uniform(New(B, T, C), Rand(1, name), 1)
+			if round {
+				kernels.RoundHalf(as, all.Data)
+			}
+			x := New(B, n, C)
+			for b := range B {
+				copy(x.Data[b*n*C:(b+1)*n*C], all.Data[(b*T+from)*C:])
+			}
+			x.Grad = make([]float32, len(x.Data))
+			return x
+		}
+		// run returns outputs and gradients of q, k and v from position 25 on, after
+		// pieces of those before.
+		run := func(g *Graph, as kernels.DType, round bool, pieces ...int) (all []float32, c *KVCache) {
+			c = NewKVCache(B, C, h.Window, as)
+			part := func(g *Graph, from, n int) {
+				q, k, v := tensor("q", 2*C, from, n, false), tensor("k", C, from, n, round), tensor("v", C, from, n, round)
+				y := GroupedAttention(g, q, k, v, h, c)
+				if all = append(all, y.Data...); g.Recording() {
+					dy := Uniform(New(B, n, 2*C), Rand(1, "dy"), 1)
+					g.BackwardFrom(y, dy.Data)
+					all = append(append(append(all, q.Grad...), k.Grad...), v.Grad...)
+				}
+			}
+			at := 0
+			for i := 0; at < 25; i++ {
+				n := min(pieces[i%len(pieces)], 25-at)
+				part(Inference(), at, n)
+				at += n
+			}
+			all = nil
+			part(g, at, T-at)
+			return all, c
+		}
+		for _, window := range []int{0, 6} {
+			h.Window = window
+			want, _ := run(NewGraph(), kernels.F32, true, 25)
+			for _, pieces := range [][]int{{25}, {1}, {2, 1, 1, 9, 1}} {
+				got, c := run(NewGraph(), as, false, pieces...)
+				if !slices.Equal(got, want) {
+					t.Errorf("%s, window %d, pieces %v: outputs or gradients are not those of rounded keys and values", as, window, pieces)
+				}
+				y, _ := run(Inference(), as, false, pieces...)
+				for i := range y {
+					if d := y[i] - want[i]; d > 1e-5 || d < -1e-5 {
+						t.Fatalf("%s, window %d, pieces %v: %v, want %v", as, window, pieces, y[i], want[i])
+					}
+				}
+				if n := c.K.Len(); c.K.Bytes() != 2*n || len(c.K.Half.Bits) != n || c.K.Data != nil || n != c.K.Dim(0)*B*C {
+					t.Errorf("%s, window %d: keys %v take %d bytes", as, window, c.K.Shape, c.K.Bytes())
+				}
+			}
+		}
+	}
+}
+
+// TestPacked checks that queries, keys and values side by side give the bits of
+// the same ones apart.
+func TestPacked(t *testing.T) {
+	const B, T, D = 2, 7, 6
+	h := Heads{H: 4, KV: 2, Window: 5}
+	row := (h.H + 2*h.KV) * D
+	qkv := Uniform(New(B, T, row), Rand(1, "qkv"), 1)
+	part := func(from, heads int) *Tensor {
+		x := New(B, T, heads*D)
+		for i := range B * T {
+			copy(x.Data[i*heads*D:(i+1)*heads*D], qkv.Data[i*row+from*D:])
+		}
+		return x
+	}
+	q, k, v := part(0, h.H), part(h.H, h.KV), part(h.H+h.KV, h.KV)
+	g := Inference()
+	r := Rotation{Theta: theta}
+	want := GroupedAttention(g, Rotate(g, q, h.H, 3, r), Rotate(g, k, h.KV, 3, r), v, h, nil)
+	if got := Attention(g, RoPE(g, qkv, h, 3), h, nil); !slices.Equal(got.Data, want.Data) {
+		t.Error("packed and apart differ")
 	}
 }

@@ -82,14 +82,17 @@ var opCases = []opCase{
 	{"WKV6 from a state", [][]int{{2, 6, 4}, {4}, {2, 6, 4}, {2, 6, 4}, {2, 6, 4}}, func(g *Graph, x []*Tensor) *Tensor {
 		return WKV6(g, Activate(g, kernels.ActNegExp, x[0]), x[1], x[2], x[3], x[4], 2, New(2, 2, 2, 2).Fill(-0.5))
 	}},
-	{"Attention", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return Attention(g, x[0], 2, nil) }},
+	{"Attention", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return Attention(g, x[0], Heads{H: 2, KV: 2}, nil) }},
 	{"Attention with a cache", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor {
-		c := NewKVCache(2, 8, 0)
+		c := NewKVCache(2, 8, 0, kernels.F32)
 		past := Uniform(New(2, 3, 24), Rand(3, "past"), 1)
-		Attention(Inference(), past, 2, c)
-		return Attention(g, x[0], 2, c)
+		Attention(Inference(), past, Heads{H: 2, KV: 2}, c)
+		return Attention(g, x[0], Heads{H: 2, KV: 2}, c)
 	}},
-	{"RoPE", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return RoPE(g, x[0], 2, 3) }},
+	{"Attention of groups", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return Attention(g, x[0], Heads{H: 4, KV: 1, Window: 3}, nil) }},
+	{"RoPE", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return RoPE(g, x[0], Heads{H: 2, KV: 2}, 3) }},
+	{"Last", [][]int{{2, 5, 3}}, func(g *Graph, x []*Tensor) *Tensor { return Last(g, x[0], 2) }},
+	{"RoPE of groups", [][]int{{2, 5, 24}}, func(g *Graph, x []*Tensor) *Tensor { return RoPE(g, x[0], Heads{H: 4, KV: 1}, 3) }},
 	{"Elman", [][]int{{4, 4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor { return Elman(g, x[0], x[1], nil) }},
 	{"Elman from a state", [][]int{{4, 4}, {2, 5, 4}}, func(g *Graph, x []*Tensor) *Tensor {
 		return Elman(g, x[0], x[1], New(2, 4).Fill(0.5))

@@ -52,6 +52,31 @@ func shiftMix(g *Graph, ofPrev bool, x, last *Tensor, mu []*Tensor) (out [MaxMix
 	return out
 }
 
+// Last is the last T positions of x [B,S,C].
+func Last(g *Graph, x *Tensor, T int) *Tensor {
+	B, S, C := x.Dim(0), x.Dim(1), x.Dim(2)
+	if T == S {
+		return x
+	}
+	y := g.Tensor(B, T, C)
+	for b := range B {
+		copy(y.Data[b*T*C:(b+1)*T*C], x.Data[(b*S+S-T)*C:])
+	}
+	if g.record {
+		record(g, y, lastOp{x, y})
+	}
+	return y
+}
+
+type lastOp struct{ x, y *Tensor }
+
+func (o *lastOp) back(g *Graph) {
+	dx, n, all := g.grad(o.x), o.y.Dim(1)*o.y.Dim(2), o.x.Dim(1)*o.x.Dim(2)
+	for b := range o.x.Dim(0) {
+		kernels.Accumulate(dx[(b+1)*all-n:(b+1)*all], o.y.Grad[b*n:(b+1)*n])
+	}
+}
+
 // keepLast copies the last position of x [B,T,C] to last [B,C].
 func keepLast(last, x *Tensor) {
 	if last == nil {

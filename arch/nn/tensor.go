@@ -11,8 +11,8 @@ import (
 	"workbench/kernels"
 )
 
-// Tensor is a dense row-major array of float32, or a weight matrix stored as
-// another type.
+// Tensor is a dense row-major array of float32, or a weight matrix or part of a
+// state stored as another type.
 type Tensor struct {
 	Shape []int
 	Data  []float32
@@ -20,6 +20,9 @@ type Tensor struct {
 	// where Stored is not: only Linear, Embedding, Positions, Elman, LSTM and GRU
 	// read such a weight, and it cannot be trained.
 	Stored *kernels.Matrix
+	// Half are the elements as 16-bit floats, nil for float32. Data is nil where
+	// Half is not: only attention reads such keys and values of a cache.
+	Half *kernels.Half
 	// Grad is the gradient of the loss, nil until needed: ZeroGrad allocates it
 	// for weights, Backward for tensors between weights and loss.
 	Grad []float32
@@ -49,7 +52,7 @@ func (t *Tensor) Len() int {
 	if t.Stored != nil {
 		return t.Stored.N * t.Stored.K
 	}
-	if t.Data == nil && len(t.Shape) > 0 { // made in an Outline
+	if t.Half != nil || t.Data == nil && len(t.Shape) > 0 { // 16-bit, or made in an Outline
 		return int(min(Elements(t.Shape), math.MaxInt64/8))
 	}
 	return len(t.Data)
@@ -60,7 +63,69 @@ func (t *Tensor) Bytes() int {
 	if t.Stored != nil {
 		return t.Stored.Bytes()
 	}
-	return 4 * t.Len()
+	return t.elementBytes() * t.Len()
+}
+
+// Type is the type of the elements.
+func (t *Tensor) Type() kernels.DType {
+	switch {
+	case t.Stored != nil:
+		return t.Stored.Type
+	case t.Half != nil:
+		return t.Half.Type
+	}
+	return kernels.F32
+}
+
+// elementBytes is the memory of an element of a tensor that is not Stored.
+func (t *Tensor) elementBytes() int {
+	if t.Half != nil {
+		return 2
+	}
+	return 4
+}
+
+// ShapeBytes is the memory of the elements of a tensor of a state by its shape,
+// as a float64 because the product of requested sizes may exceed an int.
+func (t *Tensor) ShapeBytes() float64 { return float64(t.elementBytes()) * Elements(t.Shape) }
+
+// Floats are the elements of a tensor of a state: Data itself, or 16-bit floats
+// expanded.
+func (t *Tensor) Floats() []float32 {
+	if t.Half == nil {
+		return t.Data
+	}
+	x := make([]float32, t.Len())
+	t.half().Expand(x)
+	return x
+}
+
+// SetFloats makes x, rounded to the type of t, the elements of a tensor of a
+// state, and shape its shape, which has as many axes as before.
+func (t *Tensor) SetFloats(x []float32, shape []int) {
+	if t.Half != nil {
+		t.Half.Bits = t.Half.Bits[:0]
+		t.Half.Append(x)
+	} else {
+		t.Data = append(t.Data[:0], x...)
+	}
+	copy(t.Shape, shape)
+}
+
+// Copy makes t, a tensor of a state, equal to x of the same type and as many
+// axes.
+func (t *Tensor) Copy(x *Tensor) {
+	if t.Half != nil {
+		t.Half.Bits = append(t.Half.Bits[:0], x.half().Bits...)
+	} else {
+		t.Data = append(t.Data[:0], x.Data...)
+	}
+	copy(t.Shape, x.Shape)
+}
+
+// half are the 16-bit floats that the shape covers.
+func (t *Tensor) half() kernels.Half {
+	return kernels.Half{Type: t.Half.Type, Bits: t.Half.Bits[:t.Len()]}
 }
 
 // Dim is the size of axis i; a negative i counts from the end.

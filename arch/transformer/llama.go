@@ -25,12 +25,13 @@ type LlamaConfig struct {
 	RopeTheta float64 `json:"rope_theta" doc:"base of the rotary angles"`
 	NormEps   float64 `json:"norm_eps" doc:"added to the mean square in RMSNorm"`
 	Window    int     `json:"window" doc:"positions a query sees, its own among them; 0 means all before"`
+	Cache     string  `json:"cache" values:"f32,f16,bf16,none" doc:"the type of the keys and values of a state; none: the state is the text, which every call reads again"`
 	Tied      bool    `json:"tied" doc:"the head is the embedding"`
 }
 
 // LlamaDefault is the default configuration.
 var LlamaDefault = LlamaConfig{Dim: 256, Layers: 6, Vocab: 256, Heads: 4, KVHeads: 2,
-	Rope: "half", RopeTheta: 10000, NormEps: 1e-5}
+	Rope: "half", RopeTheta: 10000, NormEps: 1e-5, Cache: "f32"}
 
 func init() { arch.Register("llama", LlamaDefault, NewLlama) }
 
@@ -54,8 +55,7 @@ type llama struct {
 
 	unembed *nn.Tensor
 	eps     float32
-	kvRow   int // channels of keys and of values
-	window  int
+	cache   func(B int) *nn.KVCache // of a layer
 }
 
 type llamaBody struct {
@@ -91,7 +91,7 @@ type swiGLU struct {
 func (m *llama) NewState(B int) arch.State {
 	s := &state{}
 	for range m.Model.Blocks {
-		s.Layers = append(s.Layers, nn.NewKVCache(B, m.kvRow, m.window))
+		s.Layers = append(s.Layers, m.cache(B))
 	}
 	return s
 }
@@ -179,7 +179,7 @@ func NewLlama(c LlamaConfig, seed uint64) (arch.Model, error) {
 	}
 	ones := func() *nn.Tensor { return nn.New(c.Dim).Fill(1) }
 	q, kv := c.Heads*c.HeadSize, c.KVHeads*c.HeadSize
-	m := &llama{eps: float32(c.NormEps), kvRow: kv, window: c.Window}
+	m := &llama{eps: float32(c.NormEps), cache: caches(kv, c.Window, c.Cache)}
 	m.Model.Token, m.Model.Norm = normal("embed_tokens", std, c.Vocab, c.Dim), ones()
 	m.unembed = m.Model.Token
 	if !c.Tied {
@@ -207,6 +207,9 @@ func NewLlama(c LlamaConfig, seed uint64) (arch.Model, error) {
 				Down: layer("down_proj", residual, c.Dim, c.FFN),
 			},
 		})
+	}
+	if m.cache == nil {
+		return &uncached{m}, nil
 	}
 	return m, nil
 }

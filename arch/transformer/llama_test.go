@@ -7,7 +7,6 @@ import (
 
 	"workbench/arch"
 	"workbench/arch/archtest"
-	"workbench/arch/nn"
 )
 
 func TestLlamaContract(t *testing.T) {
@@ -25,6 +24,9 @@ func TestLlamaContract(t *testing.T) {
 		{"as many, tied, theta", map[string]any{"kv_heads": 0, "tied": true, "rope_theta": 500000}, weights(4, 4, 4) - V*C},
 		{"window", map[string]any{"window": 4}, weights(4, 2, 4)},
 		{"window, interleaved, one head of keys", map[string]any{"window": 2, "rope": "interleaved", "kv_heads": 1}, weights(4, 1, 4)},
+		{"cache of bf16", map[string]any{"cache": "bf16"}, weights(4, 2, 4)},
+		{"cache of f16, window", map[string]any{"cache": "f16", "window": 4}, weights(4, 2, 4)},
+		{"no cache, window", map[string]any{"cache": "none", "window": 4}, weights(4, 2, 4)},
 		{"window, tied, wide heads, eps", map[string]any{"window": 4, "tied": true, "head_size": 6, "norm_eps": 1e-3}, weights(4, 2, 6) - V*C},
 	} {
 		config := map[string]any{"dim": C, "layers": L, "vocab": V, "ffn": F, "heads": 4, "kv_heads": 2}
@@ -38,24 +40,6 @@ func TestLlamaContract(t *testing.T) {
 				})
 			})
 		})
-	}
-}
-
-// TestLlamaWindowBytes checks that the state of a long text is no larger than
-// the window.
-func TestLlamaWindowBytes(t *testing.T) {
-	m, _, err := arch.New("llama", map[string]any{"dim": 16, "layers": 2, "vocab": 19, "heads": 4, "kv_heads": 2, "window": 4}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const row, seen = 2 * 4, 2
-	tok := nn.Tokens{IDs: make([]int32, 60), B: 1, T: 60}
-	for _, pieces := range [][]int{{1}, {7, 1, 20}, {}} {
-		s := m.NewState(1)
-		archtest.Logits(m, tok, s, pieces...)
-		if got, want := arch.StateBytes(s), int64(4*2*(2*4*row+seen)); got != want {
-			t.Errorf("pieces %v: %d bytes, want %d", pieces, got, want)
-		}
 	}
 }
 

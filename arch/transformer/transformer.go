@@ -19,9 +19,12 @@ type Config struct {
 	Layers     int    `json:"layers" doc:"blocks L"`
 	Vocab      int    `json:"vocab" doc:"vocabulary V"`
 	Heads      int    `json:"heads" doc:"attention heads H, a divisor of dim"`
+	KVHeads    int    `json:"kv_heads" doc:"heads of keys and values, a divisor of heads; 0 means heads"`
 	FFN        int    `json:"ffn" doc:"hidden channels of the MLP; 0 means 4·dim"`
 	Context    int    `json:"context" doc:"longest sequence with learned positions"`
 	Positions  string `json:"positions" values:"learned,rotary" doc:"a trained vector a position, or rotary angles without a limit"`
+	Window     int    `json:"window" doc:"positions a query sees, its own among them; 0 means all before"`
+	Cache      string `json:"cache" values:"f32,f16,bf16,none" doc:"the type of the keys and values of a state; none: the state is the text, which every call reads again"`
 	Activation string `json:"activation" values:"gelu,gelu_tanh" doc:"exact GELU (nanoGPT) or the tanh approximation (GPT-2)"`
 	Tied       bool   `json:"tied" doc:"the head is the embedding"`
 	Bias       bool   `json:"bias" doc:"biases in linear layers and norms"`
@@ -29,12 +32,15 @@ type Config struct {
 
 // Default is the default configuration.
 var Default = Config{Dim: 256, Layers: 6, Vocab: 256, Heads: 4, Context: 1024,
-	Positions: "learned", Activation: "gelu", Tied: false, Bias: true}
+	Positions: "learned", Cache: "f32", Activation: "gelu", Tied: false, Bias: true}
 
 func init() { arch.Register("transformer", Default, New) }
 
 // Resolve replaces the values that stand for a rule.
 func (c Config) Resolve() any {
+	if c.KVHeads == 0 {
+		c.KVHeads = c.Heads
+	}
 	if c.FFN == 0 {
 		c.FFN = 4 * c.Dim
 	}
@@ -49,6 +55,7 @@ type model struct {
 	Head     *nn.Tensor `w:"lm_head.weight,embed"` // [V,C], nil when tied
 
 	unembed *nn.Tensor
+	cache   func(B int) *nn.KVCache // of a layer
 }
 
 type block struct {
@@ -59,11 +66,11 @@ type block struct {
 }
 
 type attention struct {
-	QKV linear `w:"c_attn"` // [3C,C]
+	QKV linear `w:"c_attn"` // [(H+2·HKV)·D,C]
 	Out linear `w:"c_proj"` // [C,C]
 
-	heads  int
-	rotate func(g *nn.Graph, qkv *nn.Tensor, heads, pos int) *nn.Tensor
+	heads  nn.Heads
+	rotate func(g *nn.Graph, qkv *nn.Tensor, h nn.Heads, pos int) *nn.Tensor
 }
 
 type mlp struct {
@@ -103,11 +110,24 @@ func (s *state) Reserve(positions int) {
 	}
 }
 
+// caches returns what makes the caches of layers, of kvRow channels; nil
+// without.
+func caches(kvRow, window int, as string) func(B int) *nn.KVCache {
+	if as == "none" {
+		return nil
+	}
+	t, err := kernels.ParseDType(as)
+	if err != nil {
+		panic("transformer: " + err.Error())
+	}
+	return func(B int) *nn.KVCache { return nn.NewKVCache(B, kvRow, window, t) }
+}
+
 // NewState implements arch.Model.
 func (m *model) NewState(B int) arch.State {
 	s := &state{}
 	for range m.Blocks {
-		s.Layers = append(s.Layers, nn.NewKVCache(B, m.Token.Dim(1), 0))
+		s.Layers = append(s.Layers, m.cache(B))
 	}
 	return s
 }
@@ -181,20 +201,30 @@ func (m *mlp) forward(g *nn.Graph, residual, x *nn.Tensor) *nn.Tensor {
 }
 
 // unrotated is the rotation of a model with learned positions: none.
-func unrotated(_ *nn.Graph, qkv *nn.Tensor, _, _ int) *nn.Tensor { return qkv }
+func unrotated(_ *nn.Graph, qkv *nn.Tensor, _ nn.Heads, _ int) *nn.Tensor { return qkv }
+
+func (c Config) check() error {
+	if c.Dim < 1 || c.Layers < 1 || c.Vocab < 1 || c.Heads < 1 || c.Dim%c.Heads != 0 {
+		return fmt.Errorf("dim %d, layers %d, vocab %d and heads %d must be at least 1 and heads divide dim", c.Dim, c.Layers, c.Vocab, c.Heads)
+	}
+	if c.KVHeads < 1 || c.Heads%c.KVHeads != 0 {
+		return fmt.Errorf("kv_heads %d does not divide heads %d", c.KVHeads, c.Heads)
+	}
+	if c.Positions == "rotary" && c.Dim/c.Heads%2 != 0 {
+		return fmt.Errorf("rotary positions need an even number of channels a head, not %d", c.Dim/c.Heads)
+	}
+	if c.Positions == "learned" && c.Context < 1 {
+		return fmt.Errorf("learned positions need a context of at least 1")
+	}
+	return nil
+}
 
 // New builds a transformer with the initial weights of GPT-2: N(0, 0.02²),
 // divided by √(2L) for the matrices that end a residual branch, and biases 0.
 // Source: karpathy/nanoGPT model.py, _init_weights.
 func New(c Config, seed uint64) (arch.Model, error) {
-	if c.Dim < 1 || c.Layers < 1 || c.Vocab < 1 || c.Heads < 1 || c.Dim%c.Heads != 0 {
-		return nil, fmt.Errorf("dim %d, layers %d, vocab %d and heads %d must be at least 1 and heads divide dim", c.Dim, c.Layers, c.Vocab, c.Heads)
-	}
-	if c.Positions == "rotary" && c.Dim/c.Heads%2 != 0 {
-		return nil, fmt.Errorf("rotary positions need an even number of channels a head, not %d", c.Dim/c.Heads)
-	}
-	if c.Positions == "learned" && c.Context < 1 {
-		return nil, fmt.Errorf("learned positions need a context of at least 1")
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	normal := func(name string, std float64, shape ...int) *nn.Tensor {
 		return nn.Normal(nn.New(shape...), nn.Rand(seed, name), std)
@@ -204,6 +234,8 @@ func New(c Config, seed uint64) (arch.Model, error) {
 		Token: normal("wte", std, c.Vocab, c.Dim),
 		LNF:   newNorm(c),
 	}
+	kvRow := c.KVHeads * (c.Dim / c.Heads)
+	m.cache = caches(kvRow, c.Window, c.Cache)
 	rotate := nn.RoPE
 	if c.Positions == "learned" {
 		m.Position = normal("wpe", std, c.Context, c.Dim)
@@ -231,9 +263,9 @@ func New(c Config, seed uint64) (arch.Model, error) {
 			LN1: newNorm(c),
 			LN2: newNorm(c),
 			Attn: attention{
-				QKV:   layer("attn.c_attn", std, 3*c.Dim, c.Dim),
+				QKV:   layer("attn.c_attn", std, c.Dim+2*kvRow, c.Dim),
 				Out:   layer("attn.c_proj", residual, c.Dim, c.Dim),
-				heads: c.Heads, rotate: rotate,
+				heads: nn.Heads{H: c.Heads, KV: c.KVHeads, Window: c.Window}, rotate: rotate,
 			},
 			MLP: mlp{
 				In:         layer("mlp.c_fc", std, c.FFN, c.Dim),
@@ -241,6 +273,9 @@ func New(c Config, seed uint64) (arch.Model, error) {
 				activation: activation,
 			},
 		})
+	}
+	if m.cache == nil {
+		return &uncached{m}, nil
 	}
 	return m, nil
 }

@@ -28,7 +28,7 @@ var supported = map[string]support{
 	"rwkv5":       {anyMode, "(2+N)·C", rwkvOwn + ", rwkv.cpp", official, "Peng et al., arXiv 2404.05892 (Eagle); RWKV-v5, 5.0 to 5.2"},
 	"rwkv6":       {anyMode, "(2+N)·C", rwkvOwn + ", rwkv.cpp, GGUF", official, "Peng et al., arXiv 2404.05892 (Finch); RWKV-v5, x060"},
 	"rwkv7":       {anyMode, "(2+N)·C", rwkvOwn + ", fla's, rwkv.cpp, GGUF", official, "Peng et al., arXiv 2503.14456 (Goose); RWKV-v7, x070"},
-	"transformer": {anyMode, "2·C a token", ".pth of nanoGPT, safetensors of Hugging Face's GPT-2, GGUF", "gradients and 20 steps of nanoGPT", "Radford et al. 2019 (GPT-2); karpathy/nanoGPT"},
+	"transformer": {anyMode, "2·N·kv_heads a token", ".pth of nanoGPT, safetensors of Hugging Face's GPT-2, GGUF", "gradients and 20 steps of nanoGPT", "Radford et al. 2019 (GPT-2); karpathy/nanoGPT"},
 	"llama":       {anyMode, "2·N·kv_heads a token", ".pth and safetensors under Hugging Face's names, GGUF", "gradients and 20 steps of llama2.c", "Touvron et al., arXiv 2302.13971; karpathy/llama2.c"},
 	"rnn":         {anyMode, "C", ".pth and safetensors under torch.nn.RNN's names", torch, "Elman 1990; torch.nn.RNN"},
 	"lstm":        {anyMode, "2·C", ".pth and safetensors under torch.nn.LSTM's names", torch, "Hochreiter and Schmidhuber 1997; torch.nn.LSTM"},

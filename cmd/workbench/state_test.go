@@ -14,6 +14,7 @@ import (
 	"workbench/arch"
 	"workbench/arch/checkpoint"
 	"workbench/arch/nn"
+	"workbench/arch/settings"
 )
 
 // small is a configuration that every architecture builds.
@@ -49,12 +50,14 @@ func sameFile(t *testing.T, a, b string) bool {
 // TestStateGoesOn: some tokens, the state saved and restored, and the rest are
 // the same as all in one go, to the bit: the tokens and the state at the end.
 func TestStateGoesOn(t *testing.T) {
-	for _, name := range append(arch.Names(), "llama with a window") {
+	for _, name := range append(arch.Names(), "llama window=5", "llama cache=f16", "transformer cache=bf16,window=5", "transformer cache=none") {
 		dir, config := t.TempDir(), maps.Clone(small)
-		arch, _, windowed := strings.Cut(name, " ")
-		if windowed {
-			config["window"] = 5
+		arch, more, _ := strings.Cut(name, " ")
+		with, err := settings.Parse(more)
+		if err != nil {
+			t.Fatal(err)
 		}
+		maps.Copy(config, with)
 		model := saveModel(t, dir, arch, config)
 		file := func(s string) string { return filepath.Join(dir, s) }
 		for what, flags := range map[string][]string{
@@ -178,6 +181,17 @@ func TestCacheState(t *testing.T) {
 	rewrite(t, bad, bad, func(_ map[string]string, l map[string]*nn.Tensor) { l["state.1.seen"].Data[1] = -1e30 })
 	if _, _, err := call("generate", "--model", window, "--state-in", bad, "--tokens", "1"); err == nil || !strings.Contains(err.Error(), "after 7 tokens") {
 		t.Error(err)
+	}
+	for set, c := range map[string]struct {
+		slot string
+		to   float32
+		says string
+	}{"none": {"state.tokens", 256, "no token of 256"}, "f16": {"state.0.k", 1e6, "is no f16"}, "bf16": {"state.1.v", 1.01, "is no bf16"}} {
+		sampled(t, "--model", model, "--set", "cache="+set, "--prompt", "abcd", "--tokens", "3", "--state-out", bad)
+		rewrite(t, bad, bad, func(_ map[string]string, l map[string]*nn.Tensor) { l[c.slot].Data[2] = c.to })
+		if _, _, err := call("generate", "--model", model, "--set", "cache="+set, "--state-in", bad, "--tokens", "1"); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("cache %s: %v", set, err)
+		}
 	}
 	if _, _, err := call("generate", "--model", model, "--state-in", state, "--tokens", "6"); err == nil || !strings.Contains(err.Error(), "--tokens 5") {
 		t.Error(err)

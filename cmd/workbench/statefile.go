@@ -98,7 +98,9 @@ func saveMemory(path string, m *fileModel, mem *memory) error {
 		stateSumKey: m.weightsSum(), stateBatchKey: strconv.Itoa(mem.B), stateReadKey: strconv.Itoa(mem.read)}
 	var list checkpoint.Named
 	add := func(name string, t *nn.Tensor) { list = append(list, nn.Param{Name: name, Tensor: t}) }
-	nn.WalkState(mem.state, func(name string, t *nn.Tensor) { add("state."+name, t) })
+	nn.WalkState(mem.state, func(name string, t *nn.Tensor) {
+		add("state."+name, &nn.Tensor{Shape: t.Shape, Data: t.Floats()})
+	})
 	if mem.hidden != nil {
 		add("hidden", mem.hidden)
 	}
@@ -122,8 +124,9 @@ func saveMemory(path string, m *fileModel, mem *memory) error {
 // stateFile is an open state file.
 type stateFile struct {
 	*checkpoint.File
-	path string
-	used int // tensors that were taken
+	path  string
+	used  int // tensors that were taken
+	vocab int // of the model
 }
 
 // loadMemory reads a state file of the model m, written by saveMemory: it is
@@ -160,7 +163,7 @@ func (f *stateFile) memory(m *fileModel, s *sampling) (*memory, error) {
 		return nil, fmt.Errorf("%d tokens are more than the model's %d positions", read, limit)
 	}
 	mem := newMemory(m.Model, B, s, 0)
-	mem.read = read
+	mem.read, f.vocab = read, m.Vocab()
 	if err := f.slots(mem); err != nil {
 		return nil, err
 	}
@@ -293,10 +296,28 @@ func (f *stateFile) slots(mem *memory) (err error) {
 			err = fmt.Errorf("tensor %q is %v after %d tokens", name, x, mem.read)
 			return
 		}
-		t.Data = append(t.Data[:0], x...)
-		copy(t.Shape, shape)
+		if name == "state.tokens" {
+			if err = ids(x, f.vocab); err != nil {
+				err = fmt.Errorf("tensor %q: %w", name, err)
+				return
+			}
+		}
+		t.SetFloats(x, shape)
+		if !slices.Equal(t.Floats(), x) {
+			err = fmt.Errorf("tensor %q holds what is no %s", name, t.Type())
+		}
 	})
 	return err
+}
+
+// ids tells whether x are tokens.
+func ids(x []float32, vocab int) error {
+	for i, v := range x {
+		if v != float32(int32(v)) || v < 0 || int(v) >= vocab {
+			return fmt.Errorf("%v at place %d is no token of %d", v, i, vocab)
+		}
+	}
+	return nil
 }
 
 // seenUnit splits the positions that nn.KVCache has seen.
@@ -374,20 +395,21 @@ func repeat(t, src *nn.Tensor, one []int, B int) {
 			axis = i
 		}
 	}
-	copies := 1
-	copy(t.Shape, src.Shape)
+	copies, shape := 1, slices.Clone(src.Shape)
 	if axis >= 0 {
-		copies, t.Shape[axis] = B, B
+		copies, shape[axis] = B, B
 	}
 	outer := 1
 	for i := range max(axis, 0) {
 		outer *= src.Shape[i]
 	}
-	t.Data = t.Data[:0]
+	var all []float32
+	x := src.Floats()
+	n := len(x) / outer
 	for o := range outer {
-		n := len(src.Data) / outer
 		for range copies {
-			t.Data = append(t.Data, src.Data[o*n:(o+1)*n]...)
+			all = append(all, x[o*n:(o+1)*n]...)
 		}
 	}
+	t.SetFloats(all, shape)
 }

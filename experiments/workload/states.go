@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"workbench/arch"
 	"workbench/arch/files"
@@ -31,11 +32,14 @@ func (f stateFolder) keep(pos int, s arch.State) {
 		out := bufio.NewWriterSize(w, 1<<20)
 		var err error
 		nn.WalkState(s, func(_ string, t *nn.Tensor) {
-			header := []int64{int64(len(t.Shape)), int64(len(t.Data))}
+			header, numbers := []int64{int64(len(t.Shape)), int64(len(t.Data))}, any(t.Data)
+			if t.Half != nil {
+				header[1], numbers = int64(len(t.Half.Bits)), t.Half.Bits
+			}
 			for _, n := range t.Shape {
 				header = append(header, int64(n))
 			}
-			err = errors.Join(err, binary.Write(out, binary.LittleEndian, header), binary.Write(out, binary.LittleEndian, t.Data))
+			err = errors.Join(err, binary.Write(out, binary.LittleEndian, header), binary.Write(out, binary.LittleEndian, numbers))
 		})
 		return errors.Join(err, out.Flush())
 	})
@@ -56,7 +60,7 @@ func (f stateFolder) load(pos int, s arch.State) bool {
 	if err != nil {
 		return false
 	}
-	in, left := bufio.NewReaderSize(file, 1<<20), info.Size()/4 // numbers that the file may hold
+	in, left := bufio.NewReaderSize(file, 1<<20), info.Size()/2 // numbers that the file may hold
 	nn.WalkState(s, func(_ string, t *nn.Tensor) {
 		header := make([]int64, 2+len(t.Shape))
 		if err == nil {
@@ -77,10 +81,12 @@ func (f stateFolder) load(pos int, s arch.State) bool {
 			err = errors.New("another state")
 			return
 		}
-		if t.Data = t.Data[:0]; int64(cap(t.Data)) < size {
-			t.Data = make([]float32, 0, size)
+		if t.Half != nil {
+			t.Half.Bits = slices.Grow(t.Half.Bits[:0], int(size))[:size]
+			err = binary.Read(in, binary.LittleEndian, t.Half.Bits)
+			return
 		}
-		t.Data = t.Data[:size]
+		t.Data = slices.Grow(t.Data[:0], int(size))[:size]
 		err = binary.Read(in, binary.LittleEndian, t.Data)
 	})
 	return err == nil

@@ -12,7 +12,7 @@ import (
 // Case is one kernel at one shape, to be timed.
 type Case struct {
 	Kernel, Shape string
-	DType         string // of the weights
+	DType         string // of the weights, or of the keys and values
 	// Operations and Bytes are the least that a call takes: a multiply-add counts
 	// two, every operand is read once and every result written once.
 	Operations, Bytes float64
@@ -92,6 +92,11 @@ func checkOnce(o *Op) func() error {
 
 func (o *Op) caseOf(d []int, grad bool, check func() error) Case {
 	c := Case{Kernel: o.name, Shape: strings.Trim(fmt.Sprint(d), "[]"), DType: "f32", Check: check}
+	for _, a := range o.inputs(d) {
+		if a.half != kernels.F32 {
+			c.DType = a.half.String()
+		}
+	}
 	in, out := size(o.inputs(d)), size(o.outputs(d))
 	for _, a := range o.outputs(d) {
 		if a.from > 0 { // an input that is overwritten
@@ -130,7 +135,7 @@ func (o *Op) caseOf(d []int, grad bool, check func() error) Case {
 
 func size(arrays []array) (n float64) {
 	for _, a := range arrays {
-		n += float64(4 * a.n)
+		n += a.bytes()
 	}
 	return n
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"unsafe"
+
+	"workbench/kernels"
 )
 
 // T is the part of *testing.T that the checks use; programs have their own.
@@ -49,11 +51,21 @@ type array struct {
 	n     int
 	from  int // outputs: 1 + the input it starts as; 0: poisoned
 	value func(r *rand.Rand) float64
+	half  kernels.DType // inputs: a 16-bit type to which the values are rounded; 0: none
+}
+
+// bytes is the memory of the array.
+func (a array) bytes() float64 {
+	if a.half != kernels.F32 {
+		return float64(2 * a.n)
+	}
+	return float64(4 * a.n)
 }
 
 type call struct {
 	d                  []int
 	in, out, dout, din [][]float32
+	half               []kernels.Half // the inputs that are 16-bit, the zero Half for others
 	ints               []int32
 }
 
@@ -109,7 +121,12 @@ func (o *Op) build(d []int, seed uint64, misalign int) (*call, []guarded) {
 		return x
 	}
 	for _, a := range o.inputs(d) {
-		c.in = append(c.in, draw(a))
+		x, h := draw(a), kernels.Half{Type: a.half}
+		if a.half != kernels.F32 {
+			h.Append(x)
+			h.Expand(x)
+		}
+		c.in, c.half = append(c.in, x), append(c.half, h)
 	}
 	if o.ints != nil {
 		c.ints = o.ints(d, r)

@@ -12,6 +12,7 @@ func sequenceOps() []*Op {
 		wkv4Op("wkv4", true), wkv4Op("wkv4_fresh", false),
 		wkv7Op("wkv7", true), wkv7Op("wkv7_fresh", false),
 		attentionOp("attention", false), attentionOp("attention_decode", true),
+		halfAttentionOp(kernels.BF16, false), halfAttentionOp(kernels.BF16, true), halfAttentionOp(kernels.F16, false), halfAttentionOp(kernels.F16, true),
 		ropeOp(),
 	}
 }
@@ -136,6 +137,35 @@ func attentionOp(name string, decode bool) *Op {
 	} else {
 		o.long = [][]int{{1, 1, 16384, 12, 64}}
 	}
+	return o
+}
+
+// halfAttentionOp is attention over keys and values of a 16-bit type, on shapes
+// of all three attentions of float32.
+func halfAttentionOp(t kernels.DType, decode bool) *Op {
+	name, from := "attention_"+t.String(), []*Op{attentionOp("", decode), windowOp(), groupedOp()}
+	if decode {
+		name, from = "attention_decode_"+t.String(), []*Op{attentionOp("", decode), groupedDecodeOp()}
+	}
+	o := attentionOp(name, decode)
+	o.dims = nil
+	for _, f := range from {
+		o.dims = append(o.dims, f.dims...)
+	}
+	o.dims = append(o.dims, []int{1, min(3, o.dims[0][1]), 7, 2, 72}, []int{1, min(3, o.dims[0][1]), 7, 1, 131})
+	if decode {
+		o.speed = [][]int{{1, 1, 1024, 12, 64}, {1, 1, 1024, 12, 64, 4, 0}}
+	}
+	inputs := o.inputs
+	o.inputs = func(d []int) []array {
+		a := inputs(d)
+		a[1].half, a[2].half = t, t
+		return a
+	}
+	o.run = func(c *call) {
+		kernels.Attention(c.out[0], c.out[1], kernels.QKV{Q: c.in[0], KHalf: c.half[1], VHalf: c.half[2]}, attentionShape(c.d))
+	}
+	o.grad, o.wrt = nil, nil
 	return o
 }
 

@@ -19,6 +19,8 @@ func Write() {
 	quantise()
 	unpackHalf("unpackBF16")
 	unpackHalf("unpackF16")
+	pack("packBF16", toBF16)
+	pack("packF16", func(v vec, to Mem) { VCVTPS2PH(Imm(0), v, to) })
 	unpackGroup("unpackQ8", 256)
 	unpackGroup("unpackQ4", 128)
 }

@@ -29,6 +29,40 @@ func unpackHalf(name string) {
 	RET()
 }
 
+// pack rounds 8 floats a step.
+func pack(name string, round func(v vec, to Mem)) {
+	avx2.Begin(name)
+	dst, src, n := param("dst"), param("src"), param("n")
+	Label("loop")
+	v := YMM()
+	VMOVUPS(Mem{Base: src}, v)
+	round(v, Mem{Base: dst})
+	ADDQ(Imm(32), src)
+	ADDQ(Imm(16), dst)
+	SUBQ(Imm(8), n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// toBF16 adds half a unit, less one where the last bit is even, and drops the
+// lower half; a NaN keeps its upper half and becomes quiet.
+func toBF16(v vec, to Mem) {
+	high, r, nan := YMM(), YMM(), YMM()
+	VPSRLD(Imm(16), v, high)
+	VPAND(words("one", 1), high, r)
+	VPADDD(words("bf16Half", 0x7fff), r, r)
+	VPADDD(v, r, r)
+	VPSRLD(Imm(16), r, r)
+	VCMPPS(Imm(3), v, v, nan) // unordered
+	VPOR(words("bf16Quiet", 0x40), high, high)
+	VPBLENDVB(nan, high, r, r)
+	top := XMM()
+	VEXTRACTI128(Imm(1), r, top)
+	VPACKUSDW(top, r.AsX(), r.AsX())
+	VMOVDQU(r.AsX(), to)
+}
+
 // unpackGroup expands the 8 rows of a group, block by block: 4 weights a step
 // or, in q4_0, 4 low halves of bytes and 4 high ones.
 func unpackGroup(name string, payload int) {

@@ -21,8 +21,12 @@ func attention() {
 	copyRows("attentionCopy", false)
 	copyRows("attentionGather", true)
 	transpose8()
-	farDots()
-	farSums()
+	for _, e := range []element{float32s, bfloat16s, float16s} {
+		farDots(e)
+		farSums(e)
+	}
+	copyHalves(bfloat16s)
+	copyHalves(float16s)
 }
 
 func gp(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVirtual) }

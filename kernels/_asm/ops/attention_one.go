@@ -12,9 +12,38 @@ func streams(p, far, far3 reg.GPVirtual) []Mem {
 	return []Mem{{Base: p}, {Base: p, Index: far, Scale: 1}, {Base: p, Index: far, Scale: 2}, {Base: p, Index: far3, Scale: 1}}
 }
 
-func farDots() {
-	avx2.Begin("attentionDots")
-	farLoop("p", "q", "k", func(p, q, k, far, far3, d reg.GPVirtual) {
+// element is a type of keys and values: suffix ends the names of functions,
+// and load returns eight floats for an instruction to read.
+type element struct {
+	suffix string
+	size   int
+	load   func(m Mem) Op
+}
+
+var (
+	float32s  = element{"", 4, func(m Mem) Op { return m }}
+	bfloat16s = element{"BF16", 2, func(m Mem) Op {
+		v := YMM()
+		VPMOVZXWD(m, v)
+		VPSLLD(U8(16), v, v)
+		return v
+	}}
+	float16s = element{"F16", 2, func(m Mem) Op {
+		v := YMM()
+		VCVTPH2PS(m, v)
+		return v
+	}}
+)
+
+// bytes converts a count of elements to bytes.
+func (e element) bytes(r reg.GPVirtual) reg.GPVirtual {
+	IMUL3Q(U8(uint8(e.size)), r, r)
+	return r
+}
+
+func farDots(e element) {
+	avx2.Begin("attentionDots" + e.suffix)
+	farLoop(e, "p", "q", "k", func(p, q, k, far, far3, d reg.GPVirtual) {
 		var sum [4]Vec
 		for s := range sum {
 			sum[s] = YMM()
@@ -24,10 +53,10 @@ func farDots() {
 		v := YMM()
 		VMOVUPS(Mem{Base: q}, v)
 		for s, at := range streams(k, far, far3) {
-			VFMADD231PS(at, v, sum[s])
+			VFMADD231PS(e.load(at), v, sum[s])
 		}
 		ADDQ(U8(32), q)
-		ADDQ(U8(32), k)
+		ADDQ(U8(uint8(8*e.size)), k)
 		SUBQ(U8(8), d)
 		JNZ(LabelRef("channels"))
 		VHADDPS(sum[1], sum[0], sum[0])
@@ -40,9 +69,9 @@ func farDots() {
 	})
 }
 
-func farSums() {
-	avx2.Begin("attentionSums")
-	farLoop("p", "y", "v", func(p, y, v, far, far3, d reg.GPVirtual) {
+func farSums(e element) {
+	avx2.Begin("attentionSums" + e.suffix)
+	farLoop(e, "p", "y", "v", func(p, y, v, far, far3, d reg.GPVirtual) {
 		var weight [4]Vec
 		for s := range weight {
 			weight[s] = YMM()
@@ -52,11 +81,11 @@ func farSums() {
 		sum := YMM()
 		VMOVUPS(Mem{Base: y}, sum)
 		for s, at := range streams(v, far, far3) {
-			VFMADD231PS(at, weight[s], sum)
+			VFMADD231PS(e.load(at), weight[s], sum)
 		}
 		VMOVUPS(sum, Mem{Base: y})
 		ADDQ(U8(32), y)
-		ADDQ(U8(32), v)
+		ADDQ(U8(uint8(8*e.size)), v)
 		SUBQ(U8(8), d)
 		JNZ(LabelRef("channels"))
 	})
@@ -65,9 +94,9 @@ func farSums() {
 // farLoop calls body for every row and query head: p points at the four scores
 // of the row, x and rows at the head. body advances x and rows while it counts
 // d down from D.
-func farLoop(score, vector, matrix string, body func(p, x, rows, far, far3, d reg.GPVirtual)) {
+func farLoop(e element, score, vector, matrix string, body func(p, x, rows, far, far3, d reg.GPVirtual)) {
 	p0, x0, row := gp(score), gp(vector), gp(matrix)
-	ld, stride, far := inBytes(gp("ld")), inBytes(gp("stride")), inBytes(gp("far"))
+	ld, stride, far := inBytes(gp("ld")), e.bytes(gp("stride")), e.bytes(gp("far"))
 	far3, p, x, head, at, heads, group, d := GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
 	LEAQ(Mem{Base: far, Index: far, Scale: 2}, far3)
 	Label("row")
@@ -90,6 +119,27 @@ func farLoop(score, vector, matrix string, body func(p, x, rows, far, far3, d re
 	ADDQ(U8(16), p0)
 	ADDQ(stride, row)
 	DECQ(address("rows"))
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// copyHalves expands rows of n elements, a multiple of 8.
+func copyHalves(e element) {
+	avx2.Begin("attentionCopy" + e.suffix)
+	dst, ldd, src, lds := gp("dst"), inBytes(gp("ldd")), gp("src"), e.bytes(gp("lds"))
+	rows, n, i := gp("rows"), gp("n"), GP64()
+	Label("row")
+	XORQ(i, i)
+	Label("vectors")
+	v := e.load(Mem{Base: src, Index: i, Scale: 2})
+	VMOVUPS(v, Mem{Base: dst, Index: i, Scale: 4})
+	ADDQ(U8(8), i)
+	CMPQ(i, n)
+	JL(LabelRef("vectors"))
+	ADDQ(ldd, dst)
+	ADDQ(lds, src)
+	DECQ(rows)
 	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()

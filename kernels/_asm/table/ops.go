@@ -111,8 +111,8 @@ var Ops = []Op{
 	// Attention.
 	op("attendTile(j *attentionJob, b, h, t0, rows int)", "computes the rows queries of a head from t0 on.", byHand(avx2)),
 	op("attendBack(j *attentionGradJob, b, h, group, k0, n int)", "adds the gradients due to the n keys from k0 on, for a group of query heads.", byHand(avx2)),
-	op("headDots(scores, q, k []float32, n, stride, H, G, D int) (slots, ld int)", "computes the scores of n keys by one query of each head. It returns the slots of a head, some of them -Inf, and the distance between heads.", byHand(avx2).when("D%8 == 0")),
-	op("headSums(y, p, v []float32, n, stride, H, G, D int)", "computes weighted sums of values, with weights in the layout of headDots.", byHand(avx2).when("D%8 == 0")),
+	op("headDots(scores, q []float32, k keyRows, n, stride, H, G, D int) (slots, ld int)", "computes the scores of n keys by one query of each head. It returns the slots of a head, some of them -Inf, and the distance between heads.", byHand(avx2).when("D%8 == 0")),
+	op("headSums(y, p []float32, v keyRows, n, stride, H, G, D int)", "computes weighted sums of values, with weights in the layout of headDots.", byHand(avx2).when("D%8 == 0")),
 
 	// Products.
 	op("multiplyMatrices(p *product)", "computes p on all threads.", byHand(avx2)),
@@ -121,6 +121,7 @@ var Ops = []Op{
 	op("dotGroups(m *Matrix, y []float32, x []actBlock, group, n, far int)", "is dotRows for groups of quantised rows.", byHand(avx2)),
 	op("quantiseInputs(dst []actBlock, x []float32)", "fills each block from 32 inputs: int8 q, the scale d, -8·Σq.", asm(avx2).when("len(dst) > 0")),
 	op("unpackHalf(t DType, dst []float32, src []uint16)", "expands src to float32.", byHand(avx2)),
+	op("packHalf(t DType, dst []uint16, src []float32)", "rounds src to 16 bits, to the nearest, ties to even.", byHand(avx2)),
 	op("unpackGroup(t DType, dst []float32, ld int, w []byte)", "expands 8 interleaved rows to rows ld floats apart.", byHand(avx2)),
 
 	// The ceilings of the machine.
@@ -143,6 +144,8 @@ var Parts = append(tilesOfProducts(), []Part{
 	part(avx2, "dotQ4(y *float32, yfar int, w *byte, far int, x *actBlock, blocks, groups int)", groupsDoc),
 	part(avx2, "unpackBF16(dst *float32, src *uint16, n int)", "expands n weights to float32, a multiple of 16."),
 	part(avx2, "unpackF16(dst *float32, src *uint16, n int)", "expands n weights to float32, a multiple of 16."),
+	part(avx2, "packBF16(dst *uint16, src *float32, n int)", "rounds n floats, a multiple of 8."),
+	part(avx2, "packF16(dst *uint16, src *float32, n int)", "rounds n floats, a multiple of 8."),
 	part(avx2, "unpackQ8(dst *float32, ld int, w *byte, blocks int)", "expands 8 interleaved rows to dst[8,32·blocks], rows of dst ld floats apart."),
 	part(avx2, "unpackQ4(dst *float32, ld int, w *byte, blocks int)", "expands 8 interleaved rows to dst[8,32·blocks], rows of dst ld floats apart."),
 
@@ -183,15 +186,28 @@ var Parts = append(tilesOfProducts(), []Part{
 	part(avx2, "attentionSoftmax(p *float32, ld, full, n, off int, top, sum, keep *float32)", "continues the online softmax of 16 queries over n more keys, the rows of p: top' = max(top, p), keep = e^(top-top'), p' = e^(p-top') and sum' = keep·sum + Σ p'. Lane i does not see row r ≥ full where r > off+i."),
 	part(avx2, "attentionBack(p, ds *float32, ld, full, n, off int, lse, d *float32)", "is p' = e^(p-lse) and ds' = p'·(ds-d) for 16 queries over n keys; both are 0 where a key is not seen."),
 	part(avx2, "attentionCopy(dst *float32, ldd int, src *float32, lds, rows, n int, by *float32, byStep int)", "is dst[r] = by[r]·src[r] for rows of n floats; the factors are byStep floats apart."),
+	part(avx2, "attentionCopyBF16("+halfRows+")", halfRowsDoc),
+	part(avx2, "attentionCopyF16("+halfRows+")", halfRowsDoc),
 	part(avx2, "attentionGather(dst *float32, ldd int, src *float32, lds, rows, n int, by *float32, byStep int)", "is dst[r] += by[r]·src[r] for rows of n floats; the factors are byStep floats apart."),
 	part(avx2, "attentionTranspose(dst, src *float32, lds, n int)", "is dst[16·i+r] = src[r·lds+i] for 8 rows r and i < n, n rounded up to a multiple of 8."),
-	part(avx2, "attentionDots(p, q, k *float32, ld, rows, stride, far, H, G, D int)", "is p[h·ld+4i+s] = q[h]·k[i,h/G] in stream s, i < rows, h < H·G. Rows begin stride floats apart, the four streams far floats apart; D is a multiple of 8."),
-	part(avx2, "attentionSums(p, y, v *float32, ld, rows, stride, far, H, G, D int)", "is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h/G], with the layout of attentionDots."),
+	part(avx2, "attentionDots(p, q, k *float32, "+farRows+")", dotsDoc),
+	part(avx2, "attentionDotsBF16(p, q *float32, k *uint16, "+farRows+")", dotsDoc),
+	part(avx2, "attentionDotsF16(p, q *float32, k *uint16, "+farRows+")", dotsDoc),
+	part(avx2, "attentionSums(p, y, v *float32, "+farRows+")", sumsDoc),
+	part(avx2, "attentionSumsBF16(p, y *float32, v *uint16, "+farRows+")", sumsDoc),
+	part(avx2, "attentionSumsF16(p, y *float32, v *uint16, "+farRows+")", sumsDoc),
 }...)
 
 const (
 	dotDoc    = "is y[i] = Σ w[i,k]·x[k] for i < rows in each of four streams, yfar floats and far weights apart."
 	groupsDoc = "is y[i] = Σ w[i,k]·x[k] for i < 8·groups in each of four streams, yfar floats and far bytes apart."
+
+	farRows = "ld, rows, stride, far, H, G, D int"
+	dotsDoc = "is p[h·ld+4i+s] = q[h]·k[i,h/G] in stream s, i < rows, h < H·G. Rows begin stride elements apart, the four streams far elements apart; D is a multiple of 8."
+	sumsDoc = "is y[h] += Σ_s,i p[h·ld+4i+s]·v[i,h/G], with the layout of attentionDots."
+
+	halfRows    = "dst *float32, ldd int, src *uint16, lds, rows, n int"
+	halfRowsDoc = "expands rows of n elements, a multiple of 8."
 
 	attentionTile = "c *float32, ldc int, a *float32, am, ak int, b *float32, bk, k int, cStep, aStep, bStep, kStep, tiles int"
 	attentionDoc  = " for tiles of 6 rows and 16 columns, k ≥ 1: a's element (m,k) is am and ak floats apart, b's rows are bk apart. cStep, aStep, bStep and kStep are the distances from tile to tile."
