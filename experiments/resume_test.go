@@ -35,25 +35,25 @@ func TestResumeByRecords(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change  edit
-		kept    int    // records, of 20
+		kept    int    // records, of 14
 		warning string // of the run
 	}{
-		"nothing":        {func(t *testing.T, _ string, l [][]byte) [][]byte { return l }, 20, ""},
+		"nothing":        {func(t *testing.T, _ string, l [][]byte) [][]byte { return l }, 14, ""},
 		"missing":        {func(t *testing.T, dir string, _ [][]byte) [][]byte { remove(t, dir); return nil }, 0, ""},
 		"empty":          {func(t *testing.T, _ string, _ [][]byte) [][]byte { return [][]byte{} }, 0, ""},
-		"last cell lost": {func(t *testing.T, _ string, l [][]byte) [][]byte { return l[:19] }, 19, ""},
-		"torn":           {func(t *testing.T, _ string, l [][]byte) [][]byte { return append(l[:19:19], l[19][:20]) }, 19, ""},
-		"a sample lost":  {func(t *testing.T, _ string, l [][]byte) [][]byte { return l[1:] }, 11, ""},
-		"every line twice": {func(t *testing.T, _ string, l [][]byte) [][]byte { return append(slices.Clone(l), l...) }, 20,
-			"20 lines hold a sample that is recorded more than once"},
-		"one for another": {func(t *testing.T, _ string, l [][]byte) [][]byte { return append([][]byte{l[1]}, l[1:]...) }, 11, ""},
+		"last cell lost": {func(t *testing.T, _ string, l [][]byte) [][]byte { return l[:13] }, 13, ""},
+		"torn":           {func(t *testing.T, _ string, l [][]byte) [][]byte { return append(l[:13:13], l[13][:20]) }, 13, ""},
+		"a sample lost":  {func(t *testing.T, _ string, l [][]byte) [][]byte { return l[1:] }, 8, ""},
+		"every line twice": {func(t *testing.T, _ string, l [][]byte) [][]byte { return append(slices.Clone(l), l...) }, 14,
+			"14 lines hold a sample that is recorded more than once"},
+		"one for another": {func(t *testing.T, _ string, l [][]byte) [][]byte { return append([][]byte{l[1]}, l[1:]...) }, 8, ""},
 		"unknown cell": {func(t *testing.T, _ string, l [][]byte) [][]byte {
-			return append(l[:19:19], bytes.Replace(l[0], []byte(cell(0)), []byte("123456789abc"), 1))
-		}, 19, "1 records of cells that are not in the plan"},
+			return append(l[:13:13], bytes.Replace(l[0], []byte(cell(0)), []byte("123456789abc"), 1))
+		}, 13, "1 records of cells that are not in the plan"},
 		"killed before the end": {func(t *testing.T, dir string, l [][]byte) [][]byte {
 			unfinish(t, dir, func(r *record.Run) {})
 			return l
-		}, 20, ""},
+		}, 14, ""},
 		"killed at the start": {func(t *testing.T, dir string, _ [][]byte) [][]byte {
 			unfinish(t, dir, func(r *record.Run) { r.Groups, r.Host = nil, record.Host{} })
 			remove(t, dir)
@@ -72,7 +72,7 @@ func TestResumeByRecords(t *testing.T) {
 				t.Fatal(err)
 			}
 			lines := bytes.SplitAfter(text, []byte("\n"))
-			if lines = c.change(t, dir, lines[:20]); lines != nil {
+			if lines = c.change(t, dir, lines[:14]); lines != nil {
 				if err := os.WriteFile(path, bytes.Join(lines, nil), 0o666); err != nil {
 					t.Fatal(err)
 				}
@@ -88,8 +88,8 @@ func TestResumeByRecords(t *testing.T) {
 					kept++
 				}
 			}
-			if kept != c.kept || len(records) != 20 {
-				t.Errorf("%d of %d records are those of before, want %d of 20", kept, len(records), c.kept)
+			if kept != c.kept || len(records) != 14 {
+				t.Errorf("%d of %d records are those of before, want %d of 14", kept, len(records), c.kept)
 			}
 			if got := strings.Join(after.Warnings, "; "); !strings.Contains(got, c.warning) || c.warning == "" && got != "" {
 				t.Errorf("warnings %q, want %q", got, c.warning)

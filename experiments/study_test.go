@@ -13,6 +13,7 @@ import (
 	_ "workbench/arch/rnn"
 	_ "workbench/arch/rwkv"
 	_ "workbench/arch/transformer"
+	"workbench/experiments/record"
 	"workbench/experiments/workload"
 )
 
@@ -307,6 +308,9 @@ func TestCatalog(t *testing.T) {
 			}
 			for _, c := range r.Claims {
 				for _, rule := range c.Rules {
+					if rule.Control == nil && rule.Kind != record.RuleCheck {
+						t.Errorf("%s: claim %s has a rule without a control", name, c.ID)
+					}
 					if !slices.Contains(have[rule.Part], rule.Arch) || rule.Than != "" && !slices.Contains(have[rule.Part], rule.Than) {
 						t.Errorf("%s, %s: claim %s: part %s has no %q or %q: %q", name, profile, c.ID, rule.Part, rule.Arch, rule.Than, have[rule.Part])
 					}

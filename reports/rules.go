@@ -149,9 +149,17 @@ func (v *view) control(r record.Rule, res *RuleResult) (why string) {
 		return fmt.Sprintf("cannot tell: the control, %s, is not shown to fail", shown)
 	}
 	res.Control = shown + ", fails as it must"
-	neutral := 0.0 // no difference, no growth; the logarithm of equal parts
-	for _, t := range thresholds(r) {
-		if math.Abs(scale(r, t)-neutral) > math.Abs(scale(r, f.iv.mid)-neutral)/2*(1+1e-9) {
+	// A threshold that no difference and no growth at all (0; of ratios, the
+	// logarithm of 1) would pass is a margin.
+	var margins []float64
+	if r.Below != nil && scale(r, *r.Below) > 0 {
+		margins = append(margins, scale(r, *r.Below))
+	}
+	if r.Above != nil && scale(r, *r.Above) < 0 {
+		margins = append(margins, scale(r, *r.Above))
+	}
+	for _, m := range margins {
+		if math.Abs(m) > math.Abs(scale(r, f.iv.mid))/2*(1+1e-9) {
 			return fmt.Sprintf("the margin is more than half of what the control shows (%s)", shown)
 		}
 	}

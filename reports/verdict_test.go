@@ -134,6 +134,7 @@ func TestControls(t *testing.T) {
 		"counted":       {rule("slope", qState.Name, "rwkv4", "", 0.01, "transformer"), Holds, "", "transformer 1.00, fails as it must"},
 		"counted alike": {rule("slope", qState.Name, "rwkv4", "", 0.01, "rnn"), NotDecided, "cannot tell: the control, rnn 0, is not", "rnn 0"},
 		"missing":       {rule("slope", qPerToken.Name, "rwkv4", "", 0.05, "gru"), NotDecided, "its control is not measured yet: time per token in decode of gru", "gru n/a"},
+		"an effect":     {above(rule("slope", qPerToken.Name, "transformer", "", 0, "rnn"), 0.3), Holds, "", "rnn "},
 		"would fail":    {rule("slope", qPerToken.Name, "transformer", "", 0.05, "rnn"), NotDecided, "cannot tell", ""},
 	} {
 		got := v.apply(c.rule)
@@ -144,6 +145,12 @@ func TestControls(t *testing.T) {
 			t.Errorf("%s: the claim is %s", name, j.short())
 		}
 	}
+}
+
+// above is the rule with a threshold from below.
+func above(r record.Rule, at float64) record.Rule {
+	r.Below, r.Above = nil, &at
+	return r
 }
 
 // TestEqualWithinAMargin: two arms are equal within a margin where the placebo
