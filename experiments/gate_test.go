@@ -51,6 +51,17 @@ arch: [{use: rnn, dim: 8, layers: 1}, {use: two-faced}]
 measure:
   decode: {depth: [4, 8], tokens: 2, rounds: 2, sample_ms: 1}
 `), Options{Profile: "smoke", Out: filepath.Join(t.TempDir(), "run")})
+	_, kept := run(t, parse(t, `name: rounded
+corpus: grammar
+arch: [{use: transformer, dim: 16, layers: 2, heads: 2, positions: rotary, cache: [f32, f16, bf16, none]}]
+measure:
+  decode: {depth: [8], tokens: 2, rounds: 2, sample_ms: 1}
+`), Options{Profile: "smoke", Out: filepath.Join(t.TempDir(), "run")})
+	for _, r := range kept {
+		if r.Error != "" {
+			t.Errorf("%s: %s", r.Text(record.KeyArm), r.Error)
+		}
+	}
 	failed, measured := 0, map[string]int{}
 	for _, r := range records {
 		if r.Error == "" {

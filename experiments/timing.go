@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,6 +49,9 @@ type interleaved struct {
 func (r *runner) timing(ctx context.Context, g *timedGroup) error {
 	c := &interleaved{runner: r, timedGroup: g, repeats: map[string]int{}, begun: r.now(), limit: r.share()}
 	defer c.close()
+	if err := os.RemoveAll(c.folder()); err != nil { // of a run that was killed
+		return err
+	}
 	defer os.RemoveAll(c.folder())
 	for i, a := range g.arms {
 		c.timed = append(c.timed, &timedArm{arm: a, folder: filepath.Join(c.folder(), strconv.Itoa(i)), visited: map[int]*record.Record{}, bad: map[int]bool{}})
@@ -94,24 +98,23 @@ func (c *interleaved) left() time.Duration {
 	return max(time.Millisecond, c.limit-c.now().Sub(c.begun))
 }
 
-// memoryMargin is how much more memory than the largest process so far must be
-// free before another is started. Tests change it.
+// memoryMargin is how many times the memory of all processes of a block must be
+// free for them to run together. Tests change it.
 var memoryMargin = 1.25
 
 // visitAll starts every arm once and visits its points, and tells whether the
 // processes of a block fit into memory together.
 func (c *interleaved) visitAll(ctx context.Context) (together bool, err error) {
-	together = true
-	var sum, largest int64
+	var sum int64
 	for i, p := range c.timed {
 		if same := c.sameArm(p); same != nil {
 			p.units, p.visited, p.rss, p.start = same.units, same.visited, same.rss, same.start
-			p.folder, p.bad, p.out = same.folder, same.bad, same.out
+			p.folder, p.bad, p.out = same.folder, maps.Clone(same.bad), same.out
 		} else if err := c.visit(ctx, p, c.left()/time.Duration(2*(len(c.timed)-i))); err != nil {
 			return false, err
 		}
 		p.close()
-		sum, largest = sum+p.rss, max(largest, p.rss)
+		sum += p.rss
 	}
 	free, err := meter.Free()
 	return err != nil || float64(free) >= memoryMargin*float64(sum), nil

@@ -12,8 +12,9 @@ import (
 // setting "cache".
 var cacheEpsilon = map[any]float64{"f16": math.Ldexp(1, -11), "bf16": math.Ldexp(1, -8)}
 
-// cacheBound is the tolerance of logits whose keys and values are rounded, as
-// distance measures it, or 0 where they are not.
+// CacheBound is the tolerance of the logits of a model with that many layers
+// whose keys and values are rounded to what the setting "cache" says, relative
+// to the size of the logits, or 0 where they are not.
 //
 // A rounding error is ε/√3 of its number, root mean square, at most. Channels
 // of q, k and v are of size 1, behind a norm and matrices of size 1/√fan-in. A
@@ -21,12 +22,16 @@ var cacheEpsilon = map[any]float64{"f16": math.Ldexp(1, -11), "bf16": math.Ldexp
 // that share of |v|, as do, independently, the errors of v: √2·ε/√3 < ε. The
 // residual stream is no smaller than what a layer adds to it, so L layers leave
 // √L·ε, and as much again for what passes through the layers that follow.
+func CacheBound(layers float64, cache any) float64 {
+	return 2 * math.Sqrt(layers) * cacheEpsilon[cache]
+}
+
 func (s Spec) cacheBound(m arch.Model) float64 {
 	layers := 1.0
 	if l, ok := m.(arch.Layered); ok {
 		layers = float64(l.Layers())
 	}
-	return 2 * math.Sqrt(layers) * cacheEpsilon[s.Config["cache"]]
+	return CacheBound(layers, s.Config["cache"])
 }
 
 // streamingRounded is streaming with rounded keys and values: against whole,
