@@ -145,7 +145,7 @@ func names() string {
 }
 
 // Stream is n tokens of a source for work whose cost does not depend on what
-// they say: the begin of a text's training part, or random tokens of a task.
+// they say: the beginning of a text's training part, or random tokens of a task.
 func Stream(s Source, n int) []int32 {
 	var ids []int32
 	if t, ok := s.(*Text); ok {
